@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Clocks, sleeping and time limits. All times are signed nanoseconds.
+ */
+#ifndef EIO_TIME_H
+#define EIO_TIME_H
+
+#include <eio/api.h>
+#include <eio/cancel.h>
+
+EIO_BEGIN_DECLS
+
+struct eio_clock_ops;
+
+/** A clock capability: copied freely, never freed. */
+struct eio_clock {
+	const struct eio_clock_ops *ops;
+	void *ptr;
+};
+
+/** A timer in its owner's storage; fill in @p fn, leave the rest to the clock. */
+struct eio_timer {
+	/** Called once in the domain's scheduler when the timer is due; must not suspend. */
+	void (*fn)(struct eio_timer *t);
+	void *eio_private[6];
+};
+
+/** What a clock provider implements. */
+struct eio_clock_ops {
+	const char *name;
+	int64_t (*now)(struct eio_clock c);
+	/** 0 at or after @p deadline_ns; -ECANCELED. */
+	int (*sleep_until)(struct eio_clock c, int64_t deadline_ns);
+	/** Arm @p t for the calling domain; cannot fail. */
+	void (*timer_start)(struct eio_clock c, struct eio_timer *t, int64_t deadline_ns);
+	/** Disarm; harmless when it is not armed. */
+	void (*timer_stop)(struct eio_clock c, struct eio_timer *t);
+	void *reserved[4]; /**< zero */
+};
+
+/** A time limit; opaque, on the caller's stack from begin to end. */
+struct eio_timeout {
+	void *eio_private[28];
+};
+
+/** The clock's time. Any thread for the clocks of eio_env. @since 0.1 */
+EIO_API int64_t eio_now_ns(struct eio_clock c);
+
+/**
+ * Sleep for @p ns nanoseconds; zero or less still lets ready fibers run first.
+ *
+ * @return 0, -ECANCELED, or -EPERM without a domain.
+ * @since 0.1
+ */
+EIO_API int eio_sleep(struct eio_clock c, int64_t ns);
+
+/**
+ * Sleep until the clock shows @p deadline_ns; EIO_NEVER waits for cancellation.
+ *
+ * On the wall clock the distance is taken once, when the call is made.
+ *
+ * @return 0, -ECANCELED, or -EPERM without a domain.
+ * @since 0.1
+ */
+EIO_API int eio_sleep_until(struct eio_clock c, int64_t deadline_ns);
+
+/**
+ * Open a scope that is cancelled when @p ns have passed. Cannot fail.
+ *
+ * @param ns  From now; zero or negative is due at once, EIO_NEVER never.
+ * @since 0.1
+ */
+EIO_API void eio_timeout_begin(struct eio_timeout *t, struct eio_clock c, int64_t ns);
+
+/** Move the limit to @p ns from now; no effect once it expired. Its domain only. @since 0.1 */
+EIO_API void eio_timeout_reset(struct eio_timeout *t, int64_t ns);
+
+/**
+ * Close the scope.
+ *
+ * @return -ETIMEDOUT when @p rc is -ECANCELED and this limit was the cause; else @p rc.
+ * @since 0.1
+ */
+EIO_API int eio_timeout_end(struct eio_timeout *t, int rc);
+
+/** Run @p fn within a limit: begin, fn, end. @since 0.1 */
+EIO_API int eio_timeout_run(struct eio_clock c, int64_t ns, eio_fn *fn, void *arg);
+
+EIO_END_DECLS
+
+#endif

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/ctx.h"
+#include "core/fiber.h"
+#include "core/log.h"
+
+static struct eio__ctx *ctx_of(const struct eio_cancel *c)
+{
+	return (struct eio__ctx *) c;
+}
+
+void eio__ctx_root(struct eio__ctx *c, struct eio__domain *d)
+{
+	eio__list_init(&c->children);
+	eio__list_init(&c->fibers);
+	eio__list_clear(&c->sibling);
+	c->parent = NULL;
+	c->domain = d;
+	c->kind = "domain";
+	c->err = 0;
+	c->protected = false;
+	d->main.ctx = c;
+	eio__list_append(&c->fibers, &d->main.in_ctx);
+}
+
+void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, bool protected)
+{
+	struct eio__ctx *parent;
+
+	if (unlikely(!f))
+		eio__fatal("%s begun on a thread that runs no fibers", kind);
+	parent = f->ctx;
+	eio__list_init(&c->children);
+	eio__list_init(&c->fibers);
+	eio__list_insert(&parent->children, &c->sibling);
+	c->parent = parent;
+	c->domain = f->domain;
+	c->kind = kind;
+	c->err = parent->err && !protected ? -ECANCELED : 0;
+	c->protected = protected;
+	eio__list_unlink(&f->in_ctx);
+	eio__list_insert(&c->fibers, &f->in_ctx);
+	f->ctx = c;
+}
+
+void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
+{
+	if (unlikely(!f || f->ctx != c))
+		eio__fatal("%s ended while the innermost open scope is a %s", c->kind,
+			   f ? f->ctx->kind : "thread without fibers");
+	if (unlikely(!eio__list_empty(&c->children)))
+		eio__fatal("%s ended before a %s inside it", c->kind,
+			   eio__container_of(c->children.next, struct eio__ctx, sibling)->kind);
+	eio__list_unlink(&c->sibling);
+	eio__list_unlink(&f->in_ctx);
+	eio__list_insert(&c->parent->fibers, &f->in_ctx);
+	f->ctx = c->parent;
+}
+
+/* Interrupts the suspended fibers of one context. A cancel function wakes its fiber or
+ * arranges for it; it never runs one, so the list stays as it is. */
+static void interrupt(struct eio__ctx *c)
+{
+	struct eio__list *it;
+
+	eio__list_foreach(it, &c->fibers) {
+		struct eio__fiber *f = eio__container_of(it, struct eio__fiber, in_ctx);
+		eio__cancel_fn *cancel = f->cancel;
+
+		if (cancel) {
+			f->cancel = NULL;
+			cancel(f, f->cancel_arg);
+		}
+	}
+}
+
+/* Depth first without recursion: scopes may nest deeper than a stack is. */
+void eio__ctx_cancel(struct eio__ctx *top, int err)
+{
+	struct eio__ctx *c = top;
+
+	if (top->err)
+		return;
+	top->err = err;
+	interrupt(top);
+	for (;;) {
+		struct eio__list *next = c->children.next, *end = &c->children;
+
+		for (;;) {
+			while (next == end) {
+				if (c == top)
+					return;
+				next = c->sibling.next;
+				c = c->parent;
+				end = &c->children;
+			}
+			c = eio__container_of(next, struct eio__ctx, sibling);
+			if (!c->protected && !c->err)
+				break;
+			next = c->sibling.next;
+			c = c->parent;
+			end = &c->children;
+		}
+		c->err = -ECANCELED;
+		interrupt(c);
+	}
+}
+
+void eio_cancel_begin(struct eio_cancel *c)
+{
+	eio__ctx_enter(eio__self(), ctx_of(c), "cancellation context", false);
+}
+
+void eio_cancel_protect_begin(struct eio_cancel *c)
+{
+	eio__ctx_enter(eio__self(), ctx_of(c), "protected context", true);
+}
+
+void eio_cancel_end(struct eio_cancel *c)
+{
+	eio__ctx_leave(eio__self(), ctx_of(c));
+}
+
+int eio_cancel_raise(struct eio_cancel *pub, int err)
+{
+	struct eio__ctx *c = ctx_of(pub);
+
+	if (err >= 0)
+		return -EINVAL;
+	if (c->domain != eio__domain_self())
+		return -EPERM;
+	eio__ctx_cancel(c, err);
+	return 0;
+}
+
+int eio_cancel_error(const struct eio_cancel *c)
+{
+	return ctx_of(c)->err;
+}
+
+int eio_protect_run(eio_fn *fn, void *arg)
+{
+	struct eio_cancel c;
+	int rc;
+
+	if (!eio__self())
+		return -EPERM;
+	eio_cancel_protect_begin(&c);
+	rc = fn(arg);
+	eio_cancel_end(&c);
+	return rc;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Keeping what failed (see <eio/error.h>).
+ *
+ * A fiber has no record until its first failure: records come from the heap and, when
+ * the fiber ends, go to a list of the domain's for the next one that fails, or move
+ * with the failure to the switch and from there to the fiber that ended the switch.
+ */
+#ifndef EIO__ERROR_H
+#define EIO__ERROR_H
+
+#include <eio/error.h>
+
+struct eio__domain;
+struct eio__fiber;
+
+/* Records operation and subject (may be NULL); returns err. Nothing for err >= 0, nor
+ * for -ECANCELED, which says all there is to say. */
+int eio__fail(int err, const char *op, const char *subject);
+
+/* Records the bytes done, keeping a subject already recorded for err; returns err. */
+int eio__fail_done(int err, const char *op, uint64_t done);
+
+/* The fiber's record goes to the caller; NULL if it is not about @p err. */
+struct eio_error *eio__error_detach(struct eio__fiber *f, int err);
+void eio__error_attach(struct eio__fiber *f, struct eio_error *e);
+void eio__error_free(struct eio__domain *d, struct eio_error *e);
+
+/* The last error of a thread whose run has ended. */
+void eio__error_keep(const struct eio_error *e);
+
+/* For a domain that ends: frees what the list holds. */
+void eio__errors_fini(struct eio__domain *d);
+
+#endif

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/fiber.h"
+#include "arch/arch.h"
+#include "base/lock.h"
+#include "core/error.h"
+#include "core/log.h"
+#include "core/switch.h"
+#include "core/timer.h"
+
+#include <pthread.h>
+#include <string.h>
+
+_Thread_local struct eio__domain *eio__tls_domain;
+
+/* Would a poll find something? */
+static inline bool quiet(const struct eio__domain *d)
+{
+	const struct eio__signs *s = &d->signs;
+
+	return !(__atomic_load_n(s->flags, __ATOMIC_RELAXED) & s->mask) &&
+	       __atomic_load_n(s->produced, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(s->consumed, __ATOMIC_RELAXED) &&
+	       eio__inbox_empty(&d->waker.inbox);
+}
+
+static __attribute__((noinline)) void poll_between(struct eio__domain *d)
+{
+	d->left = EIO__SWITCHES_PER_LOOK;
+	d->ops->poll(d, false);
+	d->round_end = d->tail;
+}
+
+/* Nothing is runnable: polls until something is. */
+static __attribute__((noinline)) void wait_for_one(struct eio__domain *d)
+{
+	if (eio__stacks_want_trim(&d->stacks))
+		eio__stacks_trim(&d->stacks);
+	do
+		d->ops->poll(d, true);
+	while (!d->head);
+	d->left = EIO__SWITCHES_PER_LOOK;
+	d->round_end = d->tail;
+}
+
+/*
+ * Takes the next fiber to run, waiting for one if need be. Once per round of the queue,
+ * when its last fiber comes up, only loads tell whether to poll; after 64 switches it
+ * polls in any case, for unsubmitted entries and the clock.
+ */
+static inline struct eio__fiber *next_fiber(struct eio__domain *d)
+{
+	struct eio__fiber *f;
+
+	if (unlikely(!d->head)) {
+		wait_for_one(d);
+	} else if (unlikely(--d->left == 0)) {
+		poll_between(d);
+	} else if (d->head == d->round_end) {
+		if (unlikely(!quiet(d)))
+			poll_between(d);
+		d->round_end = d->tail;
+	}
+	f = d->head;
+	d->head = f->next;
+	return f;
+}
+
+/* The only call into the assembly, so that returns are predicted. Not instrumented: the
+ * stack changes in the middle of it. */
+static __attribute__((noinline)) EIO__UNINSTRUMENTED void
+transfer(struct eio__domain *d, struct eio__fiber *to, void *start)
+{
+	struct eio__fiber *from = d->current;
+
+	d->current = to;
+	eio__san_leave(&from->san, &to->san, false);
+	eio__arch_switch(&from->sp, to->sp, start);
+	eio__san_arrive(&from->san);
+	__asm__ volatile(""); /* a call, not a jump: no tail call */
+}
+
+void eio__suspend(struct eio__fiber *f, eio__cancel_fn *cancel, void *arg)
+{
+	struct eio__domain *d = f->domain;
+	struct eio__fiber *next;
+
+	f->cancel = cancel;
+	f->cancel_arg = arg;
+	f->canceled = 0;
+	next = next_fiber(d);
+	if (next != f)
+		transfer(d, next, NULL);
+}
+
+int eio_yield(void)
+{
+	struct eio__domain *d = eio__domain_self();
+	struct eio__fiber *f, *next;
+
+	if (unlikely(!d))
+		return -EPERM;
+	f = d->current;
+	if (unlikely(f->ctx->err))
+		return eio__canceled(f);
+	eio__wake(f);
+	next = next_fiber(d);
+	if (next != f)
+		transfer(d, next, NULL);
+	return eio__check(f);
+}
+
+int eio__canceled(struct eio__fiber *f)
+{
+	if (++f->canceled == EIO__CANCELED_IN_A_ROW) {
+		const char *name = f->name ? f->name : "without name";
+
+#ifdef EIO_DEBUG
+		eio__fatal("fiber %llu (%s) got -ECANCELED %d times in a row without suspending",
+			   (unsigned long long) f->id, name, EIO__CANCELED_IN_A_ROW);
+#else
+		eio__log(EIO_LOG_WARNING,
+			 "fiber %llu (%s) got -ECANCELED %d times in a row without suspending",
+			 (unsigned long long) f->id, name, EIO__CANCELED_IN_A_ROW);
+#endif
+	}
+	return -ECANCELED;
+}
+
+/* The fiber's function returned: counts it out of its switch and its domain. */
+static void finish(struct eio__fiber *f, int rc)
+{
+	struct eio__domain *d = f->domain;
+
+	if (unlikely(f->ctx != &f->sw->ctx))
+		eio__fatal("fiber %llu (%s) returned inside a %s it had not ended",
+			   (unsigned long long) f->id, f->name ? f->name : "without name",
+			   f->ctx->kind);
+	eio__list_unlink(&f->in_ctx);
+	if (likely(rc >= 0 && !f->daemon && !f->sw->waiting))
+		f->sw->fibers--;
+	else
+		eio__switch_fiber_done(f->sw, f, rc);
+	if (unlikely(f->error)) {
+		eio__error_free(d, f->error);
+		f->error = NULL;
+	}
+	d->fibers--;
+}
+
+EIO__UNINSTRUMENTED void *eio__arch_main(void *start)
+{
+	struct eio__fiber *f = start, *next;
+	struct eio__domain *d = f->domain;
+
+	eio__san_arrive(&f->san);
+	finish(f, f->fn(f->arg));
+	next = next_fiber(d);
+	/* Nobody can take the stack before it is left: there is one thread. */
+	f->fn = NULL;
+	f->next = d->stacks.hot;
+	d->stacks.hot = f;
+	d->stacks.n_hot++;
+	d->current = next;
+	eio__san_leave(&f->san, &next->san, true);
+	return next->sp;
+}
+
+static void remote_wake(struct eio__inbox_node *n)
+{
+	eio__wake(eio__container_of(n, struct eio__fiber, remote));
+}
+
+/* A used stack, or a fresh one. What stays the same for all fibers of a stack is set here;
+ * cancel and error are NULL in a free record. */
+static inline struct eio__fiber *take_stack(struct eio__domain *d)
+{
+	struct eio__fiber *f = d->stacks.hot;
+	const char *why;
+	int rc;
+
+	if (likely(f)) {
+		d->stacks.hot = f->next;
+		d->stacks.n_hot--;
+		return f;
+	}
+	f = eio__stack_make(&d->stacks, &rc, &why);
+	if (!f) {
+		eio__fail(rc, "fork", why);
+		return NULL;
+	}
+	f->domain = d;
+	f->remote.fn = remote_wake;
+	return f;
+}
+
+#ifdef EIO_DEBUG
+/* An argument in a frame that will be gone before the switch ends. Both are on the
+ * running stack, which grows down. */
+static void warn_short_lived(const struct eio_switch *sw, const void *arg)
+{
+	const char *frame = __builtin_frame_address(0), *a = arg, *scope = (const char *) sw;
+	struct eio__fiber *f = eio__self();
+
+	if (a > frame && a < scope && (!f->base || scope < (char *) f))
+		eio__log(EIO_LOG_WARNING, "fork: the argument lies in a frame deeper than the "
+					  "one that began the switch (use eio_fork_copy)");
+}
+#endif
+
+int eio__fork(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, unsigned flags)
+{
+	struct eio__switch *sw = eio__switch_of(pub);
+	struct eio__domain *d = eio__domain_self();
+	struct eio__fiber *f, *parent;
+	char *top;
+
+	if (unlikely(!d || sw->ctx.domain != d))
+		return -EPERM;
+	if (unlikely(sw->finished)) {
+#ifdef EIO_DEBUG
+		eio__fatal("fork on switch %s, which is finished",
+			   sw->name ? sw->name : "without name");
+#else
+		return -EINVAL;
+#endif
+	}
+	if (unlikely(sw->ctx.err && !(flags & EIO__FORK_CANCELLED)))
+		return -ECANCELED;
+	if (unlikely(size > d->stacks.usable / 4))
+		return eio__fail(-E2BIG, "fork",
+				 "the argument is larger than a quarter of a stack");
+	f = take_stack(d);
+	if (unlikely(!f))
+		return -ENOMEM;
+
+	parent = d->current;
+	top = (char *) f;
+	if (size) {
+		top -= (size + 15) & ~(size_t) 15;
+		arg = memcpy(top, arg, size);
+	}
+	f->sp = top;
+	f->ctx = &sw->ctx;
+	f->sw = sw;
+	f->fn = fn;
+	f->arg = (void *) arg;
+	f->name = NULL;
+	f->id = ++d->next_id;
+	f->canceled = 0;
+	f->daemon = flags & EIO__FORK_DAEMON;
+	eio__list_insert(&sw->ctx.fibers, &f->in_ctx);
+	sw->fibers++;
+	sw->daemons += f->daemon;
+	d->fibers++;
+	eio__san_stack(&f->san, f->base, d->stacks.usable);
+
+	/* The caller resumes before anything queued earlier. */
+	parent->next = d->head;
+	if (!d->head)
+		d->tail = parent;
+	d->head = parent;
+	transfer(d, f, f);
+	return 0;
+}
+
+int eio_fork(struct eio_switch *sw, eio_fn *fn, void *arg)
+{
+#ifdef EIO_DEBUG
+	warn_short_lived(sw, arg);
+#endif
+	return eio__fork(sw, fn, arg, 0, 0);
+}
+
+int eio_fork_copy(struct eio_switch *sw, eio_fn *fn, const void *arg, size_t size)
+{
+	return eio__fork(sw, fn, arg, size, 0);
+}
+
+int eio_fork_daemon(struct eio_switch *sw, eio_fn *fn, void *arg)
+{
+	return eio__fork(sw, fn, arg, 0, EIO__FORK_DAEMON);
+}
+
+int eio_check(void)
+{
+	struct eio__fiber *f = eio__self();
+
+	return f ? eio__check(f) : -EPERM;
+}
+
+bool eio_is_cancelled(void)
+{
+	struct eio__fiber *f = eio__self();
+
+	return f && f->ctx->err;
+}
+
+static void wake_cancelled(struct eio__fiber *f, void *arg)
+{
+	(void) arg;
+	eio__wake(f);
+}
+
+int eio_await_cancel(void)
+{
+	struct eio__fiber *f = eio__self();
+
+	if (!f)
+		return -EPERM;
+	if (!f->ctx->err)
+		eio__suspend(f, wake_cancelled, NULL);
+	return eio__canceled(f);
+}
+
+uint64_t eio_fiber_id(void)
+{
+	struct eio__fiber *f = eio__self();
+
+	return f ? f->id : 0;
+}
+
+void eio_fiber_set_name(const char *name)
+{
+	struct eio__fiber *f = eio__self();
+
+	if (f)
+		f->name = name;
+}
+
+static const unsigned silent;
+
+/* The bounds of the thread's own stack, which only sanitizers ask for. */
+static void adopt_thread_stack(struct eio__fiber *main)
+{
+	void *bottom = NULL;
+	size_t size = 0;
+#ifdef EIO__ASAN
+	pthread_attr_t attr;
+
+	if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+		pthread_attr_getstack(&attr, &bottom, &size);
+		pthread_attr_destroy(&attr);
+	}
+#endif
+	eio__san_thread(&main->san, bottom, size);
+}
+
+int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, size_t stack_size)
+{
+	int rc;
+
+	if (eio__tls_domain)
+		return -EBUSY;
+	memset(d, 0, sizeof(*d));
+	rc = eio__stacks_init(&d->stacks, stack_size);
+	if (rc < 0)
+		return rc;
+	d->ops = ops;
+	d->left = EIO__SWITCHES_PER_LOOK;
+	d->next_id = 1;
+	d->current = &d->main;
+	d->main.domain = d;
+	d->main.id = 1;
+	d->main.name = "main";
+	d->signs = (struct eio__signs){&silent, &silent, &silent, 0};
+	d->main.remote.fn = remote_wake;
+	adopt_thread_stack(&d->main);
+	eio__ctx_root(&d->root, d);
+	eio__tls_domain = d;
+	return 0;
+}
+
+void eio__domain_fini(struct eio__domain *d)
+{
+	if (d->main.ctx != &d->root)
+		eio__fatal("main returned inside a %s it had not ended", d->main.ctx->kind);
+	for (unsigned spins = 1; __atomic_load_n(&d->waker.pins, __ATOMIC_ACQUIRE); spins++) {
+		if (spins % 128)
+			eio__cpu_relax();
+		else
+			sched_yield();
+	}
+	eio__inbox_drain(&d->waker.inbox);
+	eio__error_keep(d->main.error);
+	if (d->main.error)
+		eio__error_free(d, d->main.error);
+	eio__errors_fini(d);
+	eio__stacks_fini(&d->stacks);
+	eio__tls_domain = NULL;
+}

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Fibers and the domain they run in.
+ *
+ * There is no scheduler stack: whoever blocks runs the loop. A fiber that suspends
+ * takes the next one from the run queue and switches straight to it. If there is none
+ * it asks the scheduler to poll, on its own stack; if the next one is itself it just
+ * returns. One that ends does the same and leaves its stack behind.
+ *
+ * States of a fiber:
+ *   running    domain->current
+ *   runnable   in the run queue, once
+ *   suspended  in neither; something holds a pointer to it and will wake it exactly
+ *              once. cancel != NULL: a cancellation calls it, once, and it sees to it
+ *              that the wake-up comes soon.
+ *   free       on the stacks' list
+ * A new fiber is never runnable before it ran: fork starts it at once.
+ */
+#ifndef EIO__FIBER_H
+#define EIO__FIBER_H
+
+#include "base/heap.h"
+#include "base/inbox.h"
+#include "base/list.h"
+#include "base/sanitize.h"
+#include "core/ctx.h"
+#include "core/stack.h"
+#include "core/waker.h"
+
+#include <eio/error.h>
+#include <eio/fiber.h>
+#include <errno.h>
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+struct eio__switch;
+
+typedef void eio__cancel_fn(struct eio__fiber *f, void *arg);
+
+enum {
+	EIO__SWITCHES_PER_LOOK = 64, /* unsubmitted entries and the clock wait no longer */
+	EIO__SCRATCH = 64,           /* the scheduler's, one ring entry */
+	EIO__CANCELED_IN_A_ROW = 100000,
+};
+
+struct eio__fiber {
+	void *sp; /* while not running */
+	struct eio__fiber *next;
+	struct eio__ctx *ctx; /* the current one */
+	struct eio__domain *domain;
+	eio__cancel_fn *cancel;
+	void *cancel_arg;
+	struct eio__list in_ctx;
+	struct eio__switch *sw; /* the one it counts in; NULL: main */
+	eio_fn *fn;             /* NULL: the record is free (or main's) */
+	void *arg;
+	struct eio_error *error; /* NULL: nothing failed yet */
+	uint64_t id;
+	const char *name;
+	char *base; /* lowest usable byte of the stack; NULL: main */
+	struct eio__inbox_node remote;
+	unsigned canceled; /* -ECANCELED in a row without suspending */
+	bool daemon;
+	struct eio__san san;
+	uint64_t scratch[EIO__SCRATCH / 8];
+};
+
+/* What a scheduler supplies; the core knows nothing else of the outside world. */
+struct eio__sched_ops {
+	const char *name;
+	int64_t (*now)(struct eio__domain *d);
+	/* Submits, reaps, wakes. wait: returns once something is runnable. */
+	void (*poll)(struct eio__domain *d, bool wait);
+};
+
+/* Words that tell without a call whether a poll would find something: a flag is set, or
+ * more was produced than consumed. */
+struct eio__signs {
+	const unsigned *flags, *produced, *consumed;
+	unsigned mask;
+};
+
+struct eio__domain {
+	struct eio__fiber *current;
+	struct eio__fiber *head, *tail; /* the run queue */
+	struct eio__fiber *round_end;   /* the last fiber of this round */
+	unsigned left;                  /* switches until the next poll */
+	struct eio__signs signs;        /* set by the scheduler, else always quiet */
+	const struct eio__sched_ops *ops;
+	struct eio__stacks stacks;
+	uint64_t next_id;
+	size_t fibers; /* alive, main left out */
+	struct eio__heap timers;
+	struct eio__waker waker;
+	struct eio__ctx root;
+	struct eio_error *errors; /* free records, linked by op */
+	struct eio__fiber main;
+};
+
+/* The calling thread's domain. Fibers never leave their thread, so its address may be
+ * cached over a switch; the word itself is read each time. */
+extern _Thread_local struct eio__domain *eio__tls_domain
+	__attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+static inline struct eio__domain *eio__domain_self(void)
+{
+	return eio__tls_domain;
+}
+
+/* The running fiber, or NULL on a thread without a domain. */
+static inline struct eio__fiber *eio__self(void)
+{
+	struct eio__domain *d = eio__tls_domain;
+
+	return d ? d->current : NULL;
+}
+
+/* A domain on the calling thread whose main fiber is the caller. The scheduler sets
+ * waker.notify. 0, or -EBUSY, -EINVAL. */
+int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, size_t stack_size);
+
+/* Every fiber has ended. Waits for foreign wakers on their way out. */
+void eio__domain_fini(struct eio__domain *d);
+
+/* Puts a fiber that is suspended, or about to be, to the end of the run queue. */
+static inline void eio__wake(struct eio__fiber *f)
+{
+	struct eio__domain *d = f->domain;
+
+	f->cancel = NULL;
+	f->next = NULL;
+	if (d->head)
+		d->tail->next = f;
+	else
+		d->head = f;
+	d->tail = f;
+}
+
+/* The same from any thread. The domain is pinned, or the fiber is known not to end. */
+static inline void eio__wake_remote(struct eio__fiber *f)
+{
+	eio__waker_push(&f->domain->waker, &f->remote);
+}
+
+/*
+ * Suspends the running fiber until eio__wake. @p cancel (NULL: not cancellable) may be
+ * called by then, in the domain's thread; the caller has checked that the context is
+ * not cancelled already.
+ */
+void eio__suspend(struct eio__fiber *f, eio__cancel_fn *cancel, void *arg);
+
+/* -ECANCELED, counting how often in a row: a loop that ignores it must not hang. */
+int eio__canceled(struct eio__fiber *f);
+
+/* The first thing in every call that may suspend: 0 or -ECANCELED. */
+static inline int eio__check(struct eio__fiber *f)
+{
+	return unlikely(f->ctx->err) ? eio__canceled(f) : 0;
+}
+
+enum {
+	EIO__FORK_DAEMON = 1,
+	EIO__FORK_CANCELLED = 2, /* also on a cancelled switch */
+};
+
+/* Starts a fiber: eio_fork and its kin. @p size > 0: fn gets a copy of *arg. */
+int eio__fork(struct eio_switch *sw, eio_fn *fn, const void *arg, size_t size, unsigned flags);
+
+#endif

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The log hook, and the end of a program whose structure is broken.
+ */
+#ifndef EIO__LOG_H
+#define EIO__LOG_H
+
+#include <eio/log.h>
+
+/* Hands one line to the program's log hook, if it set one. */
+void eio__log(int level, const char *fmt, ...) EIO_PRINTF(2, 3);
+
+/* Writes one line to stderr and aborts: only for broken structure. */
+_Noreturn void eio__fatal(const char *fmt, ...) EIO_PRINTF(1, 2);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A struct eio_timer holds its heap node and, while it is armed, the domain in whose
+ * heap it is.
+ */
+#include "core/timer.h"
+#include "core/fiber.h"
+
+#include <time.h>
+
+struct timer {
+	void (*fn)(struct eio_timer *t);
+	struct eio__heap_node node;
+	struct eio__domain *domain; /* NULL: not armed */
+};
+
+_Static_assert(sizeof(struct timer) <= sizeof(struct eio_timer), "eio_timer is too small");
+
+static struct timer *timer_of(struct eio_timer *t)
+{
+	return (struct timer *) t;
+}
+
+int64_t eio__now(void)
+{
+	struct eio__domain *d = eio__domain_self();
+	struct timespec ts;
+
+	if (d)
+		return d->ops->now(d);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
+}
+
+void eio__timer_start(struct eio_timer *pub, int64_t deadline_ns)
+{
+	struct timer *t = timer_of(pub);
+
+	t->domain = NULL;
+	if (deadline_ns == EIO_NEVER)
+		return;
+	t->domain = eio__domain_self();
+	eio__heap_insert(&t->domain->timers, &t->node, deadline_ns);
+}
+
+void eio__timer_stop(struct eio_timer *pub)
+{
+	struct timer *t = timer_of(pub);
+
+	if (!t->domain)
+		return;
+	eio__heap_remove(&t->domain->timers, &t->node);
+	t->domain = NULL;
+}
+
+void eio__timers_expire(struct eio__domain *d, int64_t now)
+{
+	struct eio__heap_node *n;
+
+	while ((n = d->timers.root) && n->key <= now) {
+		struct timer *t = eio__container_of(n, struct timer, node);
+
+		eio__heap_remove(&d->timers, n);
+		t->domain = NULL;
+		t->fn((struct eio_timer *) t);
+	}
+}
+
+int64_t eio__timers_next(const struct eio__domain *d)
+{
+	return d->timers.root ? d->timers.root->key : EIO_NEVER;
+}
+
+struct sleeper {
+	struct eio_timer timer;
+	struct eio__fiber *fiber;
+	bool cancelled;
+};
+
+static void wake_sleeper(struct eio_timer *t)
+{
+	eio__wake(eio__container_of(t, struct sleeper, timer)->fiber);
+}
+
+static void cancel_sleeper(struct eio__fiber *f, void *arg)
+{
+	struct sleeper *s = arg;
+
+	s->cancelled = true;
+	eio__timer_stop(&s->timer);
+	eio__wake(f);
+}
+
+int eio__sleep_until(int64_t deadline_ns)
+{
+	struct eio__fiber *f = eio__self();
+	struct sleeper s;
+	int rc;
+
+	if (!f)
+		return -EPERM;
+	rc = eio__check(f);
+	if (rc < 0)
+		return rc;
+	s.timer.fn = wake_sleeper;
+	s.fiber = f;
+	s.cancelled = false;
+	eio__timer_start(&s.timer, deadline_ns);
+	eio__suspend(f, cancel_sleeper, &s);
+	return s.cancelled ? eio__canceled(f) : 0;
+}
