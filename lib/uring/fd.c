@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: ISC */
+#include "uring/fd.h"
+#include "core/error.h"
+#include "uring/sched.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* How many free slots a domain takes from the process, or gives back, at once. */
+enum { BATCH = 32 };
+
+struct eio__slot *eio__chunks[EIO__CHUNKS] __attribute__((visibility("hidden")));
+
+/* Slots that are no domain's. Reuse is first in, first out, so that a generation lasts. */
+static struct {
+	struct eio__lock lock;
+	struct eio__slot *first, **end;
+	uint32_t chunks;
+	bool ready;
+} table = {.end = &table.first};
+
+/* Free slots */
+
+static void append(struct eio__slot ***end, struct eio__slot *s)
+{
+	s->next = NULL;
+	**end = s;
+	*end = &s->next;
+}
+
+static struct eio__slot *shift(struct eio__slot **first, struct eio__slot ***end)
+{
+	struct eio__slot *s = *first;
+
+	if (s) {
+		*first = s->next;
+		if (!*first)
+			*end = first;
+	}
+	return s;
+}
+
+/* With the lock held: false when there is no memory or the table is full. */
+static bool grow(void)
+{
+	struct eio__slot *chunk;
+
+	if (table.chunks == EIO__CHUNKS)
+		return false;
+	chunk = calloc(EIO__CHUNK, sizeof(*chunk));
+	if (!chunk)
+		return false;
+	for (uint32_t i = 0; i < EIO__CHUNK; i++) {
+		chunk[i].index = table.chunks * EIO__CHUNK + i;
+		chunk[i].state = (uint64_t) 1 << 32 | EIO__SLOT_CLOSING;
+		eio__list_init(&chunk[i].accepts);
+		/* The first three are the standard descriptors'. */
+		if (chunk[i].index > STDERR_FILENO)
+			append(&table.end, &chunk[i]);
+	}
+	__atomic_store_n(&eio__chunks[table.chunks++], chunk, __ATOMIC_RELEASE);
+	return true;
+}
+
+static struct eio__slot *take_slot(void)
+{
+	struct eio__uring *u = eio__uring_self();
+	struct eio__slot *s = u ? shift(&u->slots, &u->slots_end) : NULL;
+
+	if (s) {
+		u->n_slots--;
+		return s;
+	}
+	eio__lock(&table.lock);
+	if (table.first || grow())
+		s = shift(&table.first, &table.end);
+	for (int i = 1; u && s && table.first && i < BATCH; i++) {
+		append(&u->slots_end, shift(&table.first, &table.end));
+		u->n_slots++;
+	}
+	eio__unlock(&table.lock);
+	return s;
+}
+
+static void give_back(struct eio__uring *u, unsigned n)
+{
+	eio__lock(&table.lock);
+	for (; n && u->n_slots; n--, u->n_slots--)
+		append(&table.end, shift(&u->slots, &u->slots_end));
+	eio__unlock(&table.lock);
+}
+
+void eio__slots_give_back(struct eio__uring *u)
+{
+	give_back(u, u->n_slots);
+}
+
+/* The slot's next life begins; without one left it stays closing for ever. */
+static void free_slot(struct eio__slot *s)
+{
+	struct eio__uring *u = eio__uring_self();
+	uint64_t generation = (s->state >> 32) + 1;
+
+	if (generation > UINT32_MAX)
+		return;
+	__atomic_store_n(&s->state, generation << 32 | EIO__SLOT_CLOSING, __ATOMIC_RELAXED);
+	if (u) {
+		append(&u->slots_end, s);
+		if (++u->n_slots > 4 * BATCH)
+			give_back(u, 2 * BATCH);
+		return;
+	}
+	eio__lock(&table.lock);
+	append(&table.end, s);
+	eio__unlock(&table.lock);
+}
+
+/* Release */
+
+/* In the owner's thread, for another one that released the slot. */
+static void detach_remotely(struct eio__inbox_node *n)
+{
+	struct eio__slot *s = eio__container_of(n, struct eio__slot, remote);
+
+	if (s->owner) {
+		eio_hook_remove(&s->hook);
+		s->owner = NULL;
+	}
+	free_slot(s);
+}
+
+static void detach_and_free(struct eio__slot *s)
+{
+	struct eio__domain *owner;
+
+	eio__lock(&s->lock);
+	owner = s->owner;
+	if (owner && owner != eio__domain_self()) {
+		/* With the lock held its switch, and so the domain, cannot end. */
+		eio__waker_pin(&owner->waker);
+		s->remote.fn = detach_remotely;
+		eio__waker_push(&owner->waker, &s->remote);
+		eio__unlock(&s->lock);
+		eio__waker_unpin(&owner->waker);
+		return;
+	}
+	s->owner = NULL;
+	eio__unlock(&s->lock);
+	if (owner)
+		eio_hook_remove(&s->hook);
+	free_slot(s);
+}
+
+static void wake_waiter(struct eio__slot_waiter *w)
+{
+	struct eio__fiber *f = w->fiber;
+	struct eio__waker *waker;
+
+	if (f == eio__self()) {
+		w->done = true; /* it has not even begun to wait */
+		return;
+	}
+	waker = &f->domain->waker;
+	w->done = true;
+	if (f->domain == eio__domain_self()) {
+		eio__wake(f);
+		return;
+	}
+	eio__waker_pin(waker);
+	eio__wake_remote(f);
+	eio__waker_unpin(waker);
+}
+
+/* Closes without waiting for it; does not suspend. */
+static void close_later(int unix_fd)
+{
+	struct eio__uring *u = eio__uring_self();
+	struct io_uring_sqe *sqe = u ? eio__sqe_ignored(u) : NULL;
+
+	if (!sqe) {
+		close(unix_fd);
+		return;
+	}
+	io_uring_prep_close(sqe, unix_fd);
+	sqe->user_data = EIO__UD_IGNORE;
+}
+
+/* By the last user of a slot that is closing. */
+void eio__slot_release(struct eio__slot *s)
+{
+	struct eio__slot_waiter *w = s->waiter;
+	int unix_fd = s->unix_fd;
+
+	s->waiter = NULL;
+	if (!w && s->flags & EIO_FD_CLOSE)
+		close_later(unix_fd);
+	detach_and_free(s);
+	if (w)
+		wake_waiter(w);
+}
+
+int eio__close_unix(int unix_fd)
+{
+	struct eio__uring *u = eio__uring_self();
+	struct io_uring_sqe *sqe;
+	struct eio__op op;
+
+	if (!u)
+		return close(unix_fd) < 0 ? -errno : 0;
+	sqe = eio__sqe(u, false);
+	io_uring_prep_close(sqe, unix_fd);
+	return eio__op_await(u, &op, sqe, NULL);
+}
+
+/* Sets the closing bit and, with @p users, adds the caller as one: the state before, or 0
+ * if the handle is not open. */
+static uint64_t begin_close(struct eio__slot *s, struct eio_fd fd, unsigned users)
+{
+	uint64_t state;
+
+	if (!s)
+		return 0;
+	state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
+	do {
+		if (!eio__slot_is_open(state, fd))
+			return 0;
+	} while (!eio__cas64(&s->state, &state, (state | EIO__SLOT_CLOSING) + users));
+	return state;
+}
+
+int eio_fd_close(struct eio_fd fd)
+{
+	struct eio__slot *s = eio__slot(fd);
+	uint64_t state = begin_close(s, fd, 0);
+	int unix_fd;
+
+	if (!state)
+		return -EBADF;
+	if (state & EIO__SLOT_USERS)
+		return 0; /* the last of them closes */
+	unix_fd = s->flags & EIO_FD_CLOSE ? s->unix_fd : -1;
+	detach_and_free(s);
+	return unix_fd < 0 ? 0 : eio__fail(eio__close_unix(unix_fd), "close", NULL);
+}
+
+int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *ret_owned)
+{
+	struct eio__fiber *f = eio__self();
+	struct eio__slot *s = eio__slot(fd);
+	struct eio__slot_waiter w = {.fiber = f};
+	uint64_t state = begin_close(s, fd, 1);
+	int unix_fd;
+
+	if (!state)
+		return -EBADF;
+	/* The use that begin_close added keeps the slot ours until it is given up. */
+	if (!f && state & EIO__SLOT_USERS) {
+		__atomic_and_fetch(&s->state, ~EIO__SLOT_CLOSING, __ATOMIC_SEQ_CST);
+		eio__fd_unuse(fd);
+		return -EPERM;
+	}
+	unix_fd = s->unix_fd;
+	*ret_owned = s->flags & EIO_FD_CLOSE;
+	s->waiter = &w;
+	if (cancel)
+		cancel(s);
+	eio__fd_unuse(fd); /* the last user releases, perhaps that was us */
+	while (!w.done)
+		eio__suspend(f, NULL, NULL);
+	return unix_fd;
+}
+
+/* Handles */
+
+/* At the end of the switch. A release by another thread may be under way. */
+static int close_with_switch(void *arg)
+{
+	struct eio__slot *s = arg;
+	struct eio_fd fd = {.slot = s->index};
+	int rc;
+
+	eio__lock(&s->lock);
+	/* While it has an owner the slot is not freed, so this is our handle's generation. */
+	fd.generation = (uint32_t) (__atomic_load_n(&s->state, __ATOMIC_RELAXED) >> 32);
+	s->owner = NULL;
+	eio__unlock(&s->lock);
+	rc = eio_fd_close(fd);
+	return rc == -EBADF ? 0 : rc;
+}
+
+int eio__switch_ok(const struct eio_switch *sw)
+{
+	return sw ? eio_switch_check(sw) : 0;
+}
+
+int eio_fd_of_unix(struct eio_switch *sw, int unix_fd, unsigned flags, struct eio_fd *ret)
+{
+	struct eio__slot *s = NULL;
+	int rc = unix_fd < 0 ? -EBADF : eio__switch_ok(sw);
+
+	if (rc == -ECANCELED)
+		rc = 0;
+	if (rc == 0) {
+		s = take_slot();
+		if (!s)
+			rc = -ENOMEM;
+	}
+	if (rc < 0) {
+		if (flags & EIO_FD_CLOSE && unix_fd >= 0)
+			close(unix_fd);
+		return eio__fail(rc, "fd", NULL);
+	}
+	s->unix_fd = unix_fd;
+	s->flags = flags;
+	s->owner = NULL;
+	s->waiter = NULL;
+	if (sw) {
+		s->owner = eio__domain_self();
+		eio_on_release(sw, &s->hook, close_with_switch, s);
+	}
+	ret->slot = s->index;
+	ret->generation = (uint32_t) (s->state >> 32);
+	/* Publishes the slot: a handle is passed on only after this. */
+	__atomic_store_n(&s->state, s->state & ~EIO__SLOT_CLOSING, __ATOMIC_RELEASE);
+	return 0;
+}
+
+bool eio_fd_is_open(struct eio_fd fd)
+{
+	return !eio__fd_is_closing(fd);
+}
+
+int eio_fd_to_unix(struct eio_fd fd, enum eio_fd_op op)
+{
+	bool owned;
+	int unix_fd;
+
+	if (op == EIO_FD_TAKE)
+		return eio__fd_detach(fd, NULL, &owned);
+	unix_fd = eio__fd_use(fd);
+	if (unix_fd >= 0)
+		eio__fd_unuse(fd);
+	return unix_fd;
+}
+
+int eio_fd_use(struct eio_fd fd)
+{
+	return eio__fd_use(fd);
+}
+
+void eio_fd_unuse(struct eio_fd fd)
+{
+	eio__fd_unuse(fd);
+}
+
+int eio_fd_is_seekable(struct eio_fd fd)
+{
+	struct eio__slot *s = eio__slot(fd);
+	int unix_fd = eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return unix_fd;
+	if (!(s->flags & (EIO_FD_SEEKABLE | EIO_FD_NOT_SEEKABLE)))
+		s->flags |= lseek(unix_fd, 0, SEEK_CUR) >= 0 ? EIO_FD_SEEKABLE
+							     : EIO_FD_NOT_SEEKABLE;
+	unix_fd = s->flags & EIO_FD_SEEKABLE ? 1 : 0;
+	eio__fd_unuse(fd);
+	return unix_fd;
+}
+
+int eio_fd_is_blocking(struct eio_fd fd)
+{
+	int flags, unix_fd = eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return unix_fd;
+	flags = fcntl(unix_fd, F_GETFL);
+	eio__fd_unuse(fd);
+	return flags < 0 ? -EBADF : !(flags & O_NONBLOCK);
+}
+
+/* A standard descriptor that was closed when the program started stays closed as a handle:
+ * its number may become anything. */
+int eio__fd_init(void)
+{
+	int rc = 0;
+
+	eio__lock(&table.lock);
+	if (!table.ready && table.chunks == 0 && !grow())
+		rc = -ENOMEM;
+	for (int i = 0; rc == 0 && !table.ready && i <= STDERR_FILENO; i++) {
+		struct eio__slot *s = &eio__chunks[0][i];
+
+		s->unix_fd = i;
+		if (fcntl(i, F_GETFD) >= 0)
+			s->state = (uint64_t) 1 << 32;
+	}
+	if (rc == 0)
+		table.ready = true;
+	eio__unlock(&table.lock);
+	return rc;
+}

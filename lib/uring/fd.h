@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The descriptor table from the inside (see <eio/fd.h>).
+ *
+ * A slot's state is one word: generation, closing bit, number of users.
+ *
+ *   open      closing 0          use adds a user, unuse takes one away
+ *   closing   closing 1, users   no new users; who takes the last one away releases
+ *   free      closing 1, users 0 of the next generation, on a free list
+ *
+ * close sets the bit; if there are no users the closer releases. So exactly one thread
+ * releases, and until then the number stays the slot's. Releasing closes the descriptor
+ * (or hands it over), takes the slot off its switch and raises the generation: handles
+ * of the old one fail for ever. Generation 0 is never valid; a slot that would come to
+ * it is never used again.
+ *
+ * What a slot is attached to is guarded by its lock: owner != NULL means that the hook is
+ * on a switch of that domain, which cannot end before. Another domain that releases the
+ * slot asks the owner to take the hook off and to free the slot then.
+ */
+#ifndef EIO__FD_H
+#define EIO__FD_H
+
+#include "base/inbox.h"
+#include "base/list.h"
+#include "base/lock.h"
+
+#include <eio/fd.h>
+#include <errno.h>
+
+struct eio__domain;
+struct eio__fiber;
+struct eio__uring;
+
+#define EIO__SLOT_CLOSING ((uint64_t) 1 << 31)
+#define EIO__SLOT_USERS   (EIO__SLOT_CLOSING - 1)
+
+enum {
+	EIO__CHUNK_BITS = 10,
+	EIO__CHUNK = 1 << EIO__CHUNK_BITS,
+	EIO__CHUNKS = 1 << 14, /* 16 Mi descriptors */
+};
+
+/* Waits for the release of a slot, and gets its number. */
+struct eio__slot_waiter {
+	struct eio__fiber *fiber;
+	bool done;
+};
+
+struct eio__slot {
+	uint64_t state;
+	int unix_fd;
+	unsigned flags;
+	struct eio__lock lock;
+	struct eio__domain *owner; /* NULL: on no switch */
+	struct eio_hook hook;
+	struct eio__slot_waiter *waiter;
+	struct eio__list accepts;      /* operations to cancel when a listener closes */
+	struct eio__inbox_node remote; /* to the owner, to take the hook off */
+	struct eio__slot *next;        /* while free */
+	uint32_t index;
+};
+
+extern struct eio__slot *eio__chunks[EIO__CHUNKS] __attribute__((visibility("hidden")));
+
+/* The slot of a handle, or NULL for a handle that never was. */
+static inline struct eio__slot *eio__slot(struct eio_fd fd)
+{
+	struct eio__slot *chunk;
+
+	if (fd.slot >> EIO__CHUNK_BITS >= EIO__CHUNKS)
+		return NULL;
+	/* Pairs with the release when the chunk was made. */
+	chunk = __atomic_load_n(&eio__chunks[fd.slot >> EIO__CHUNK_BITS], __ATOMIC_ACQUIRE);
+	return chunk ? &chunk[fd.slot & (EIO__CHUNK - 1)] : NULL;
+}
+
+static inline bool eio__slot_is_open(uint64_t state, struct eio_fd fd)
+{
+	return state >> 32 == fd.generation && !(state & EIO__SLOT_CLOSING);
+}
+
+/* eio_fd_use, inline. */
+static inline int eio__fd_use(struct eio_fd fd)
+{
+	struct eio__slot *s = eio__slot(fd);
+	uint64_t state;
+
+	if (__builtin_expect(!s, 0))
+		return -EBADF;
+	state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
+	do {
+		if (__builtin_expect(!eio__slot_is_open(state, fd), 0))
+			return -EBADF;
+	} while (!eio__cas64(&s->state, &state, state + 1));
+	return s->unix_fd;
+}
+
+void eio__slot_release(struct eio__slot *s);
+
+/* eio_fd_unuse, inline. */
+static inline void eio__fd_unuse(struct eio_fd fd)
+{
+	struct eio__slot *s = eio__slot(fd);
+	uint64_t state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
+
+	while (!eio__cas64(&s->state, &state, state - 1))
+		;
+	state--;
+	if (__builtin_expect((uint32_t) state == EIO__SLOT_CLOSING, 0))
+		eio__slot_release(s);
+}
+
+/* Is the handle's slot being closed, or closed? */
+static inline bool eio__fd_is_closing(struct eio_fd fd)
+{
+	struct eio__slot *s = eio__slot(fd);
+
+	return !s || !eio__slot_is_open(__atomic_load_n(&s->state, __ATOMIC_RELAXED), fd);
+}
+
+/* Readies the standard descriptors, once per process. 0 or -ENOMEM. */
+int eio__fd_init(void);
+
+/* A domain's free slots go back to the process. */
+void eio__slots_give_back(struct eio__uring *u);
+
+/* May descriptors be attached to this switch now? NULL: yes, to nothing. 0, -ECANCELED,
+ * -EINVAL, -EPERM. */
+int eio__switch_ok(const struct eio_switch *sw);
+
+/* Closes a descriptor by the ring where there is one, waiting for it. */
+int eio__close_unix(int unix_fd);
+
+/* Closes the handle, but not the descriptor, and waits until its users are done: its
+ * number, and whether it was the handle's to close. @p cancel (optional) is called with
+ * the slot once no new use can begin. Not cancellable. -EBADF, -EPERM. */
+int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *ret_owned);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The pool of fixed buffers: equal, page-aligned blocks of one mapping, made on the
+ * first request and registered with the kernel as one buffer, index 0. If the kernel
+ * refuses (RLIMIT_MEMLOCK), the same blocks serve as plain memory.
+ *
+ * A block is free, or a fiber's. One given back goes straight to the fiber that waits
+ * longest, so nobody overtakes and a cancelled waiter loses nothing.
+ */
+#ifndef EIO__FIXED_H
+#define EIO__FIXED_H
+
+#include "base/list.h"
+
+#include <eio/config.h>
+
+struct eio__ring;
+
+struct eio__fixed {
+	char *memory; /* NULL: not made yet */
+	size_t block_size;
+	unsigned n, n_free;
+	uint32_t *free; /* n_free indices, the last given back on top */
+	struct eio__list waiters;
+	bool registered;
+	bool wanted; /* registration */
+	bool failed; /* no memory: every request gives -ENOBUFS */
+};
+
+void eio__fixed_init(struct eio__fixed *p, const struct eio_config *config);
+void eio__fixed_fini(struct eio__fixed *p, struct eio__ring *ring);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Sockets. Calls that never wait (socket, bind, listen, shutdown) are made directly.
+ *
+ * close(2) does not end an accept in flight, which would keep the port and still take a
+ * connection. So a listener's slot knows its accepts, and closing the listener cancels
+ * them: its own domain's directly, those of others by asking their domains.
+ */
+#include "uring/call.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* An accept in flight; in the list of its slot under the slot's lock. */
+struct accept {
+	struct eio__call call;
+	struct eio__list link;
+	struct eio__inbox_node remote; /* another domain closes the listener */
+	bool asked;                    /* remote is on its way */
+};
+
+int eio_ll_socket(struct eio_switch *sw, int domain, int type, int protocol, struct eio_fd *ret)
+{
+	int rc = eio_check();
+
+	if (rc == 0)
+		rc = eio__switch_ok(sw);
+	if (rc == 0) {
+		rc = socket(domain, type | SOCK_CLOEXEC, protocol);
+		if (rc < 0)
+			rc = -errno;
+	}
+	if (rc < 0)
+		return eio__fail(rc, "socket", NULL);
+	return eio_fd_of_unix(sw, rc, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
+}
+
+static int fail_addr(int rc, const char *op, const struct eio_addr *addr)
+{
+	char text[EIO_ADDR_TEXT];
+
+	if (rc >= 0 || rc == -ECANCELED)
+		return rc;
+	return eio__fail(rc, op, eio_addr_format(addr, text, sizeof(text)));
+}
+
+int eio_ll_bind(struct eio_fd fd, const struct eio_addr *addr)
+{
+	int rc = eio_check(), unix_fd = rc < 0 ? rc : eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return fail_addr(unix_fd, "bind", addr);
+	if (bind(unix_fd, (const struct sockaddr *) addr->sa, addr->len) < 0)
+		rc = -errno;
+	eio__fd_unuse(fd);
+	return fail_addr(rc, "bind", addr);
+}
+
+int eio_ll_listen(struct eio_fd fd, int backlog)
+{
+	int rc = eio_check(), unix_fd = rc < 0 ? rc : eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return eio__fail(unix_fd, "listen", NULL);
+	if (listen(unix_fd, backlog) < 0)
+		rc = -errno;
+	eio__fd_unuse(fd);
+	return eio__fail(rc, "listen", NULL);
+}
+
+/* In the accept's own domain. */
+static void cancel_accept(struct accept *a)
+{
+	eio__op_ask_cancel(a->call.u, &a->call.op);
+}
+
+static void cancel_remote(struct eio__inbox_node *n)
+{
+	struct accept *a = eio__container_of(n, struct accept, remote);
+
+	a->asked = false;
+	if (!a->call.op.got)
+		cancel_accept(a);
+}
+
+/* By the closer: no new accept can begin on this slot. */
+static void cancel_accepts(struct eio__slot *s)
+{
+	struct eio__list *it;
+
+	eio__lock(&s->lock);
+	eio__list_foreach(it, &s->accepts) {
+		struct accept *a = eio__container_of(it, struct accept, link);
+		struct eio__waker *waker = &a->call.u->domain.waker;
+
+		if (a->call.u == eio__uring_self()) {
+			cancel_accept(a);
+			continue;
+		}
+		a->asked = true;
+		a->remote.fn = cancel_remote;
+		eio__waker_pin(waker);
+		eio__waker_push(waker, &a->remote);
+		eio__waker_unpin(waker);
+	}
+	eio__unlock(&s->lock);
+}
+
+/* Takes it off the list; a request on its way is waited for, it is in our inbox or about
+ * to be. */
+static void forget_accept(struct eio__slot *s, struct accept *a)
+{
+	eio__lock(&s->lock);
+	eio__list_remove(&a->link);
+	eio__unlock(&s->lock);
+	while (a->asked)
+		eio__inbox_drain(&a->call.u->domain.waker.inbox);
+}
+
+/* One accept; the number, or a negative code. True: again. */
+static bool accept_once(struct accept *a, struct eio_fd fd, struct sockaddr *sa, socklen_t *len)
+{
+	struct io_uring_sqe *sqe = eio__begin(&a->call, fd);
+	struct eio__slot *s = eio__slot(fd);
+
+	if (!sqe)
+		return false;
+	io_uring_prep_accept(sqe, a->call.unix_fd, sa, len, SOCK_CLOEXEC);
+	a->asked = false;
+	eio__lock(&s->lock);
+	eio__list_append(&s->accepts, &a->link);
+	eio__unlock(&s->lock);
+	a->call.res = eio__op_await(a->call.u, &a->call.op, sqe, eio__op_cancel);
+	forget_accept(s, a);
+	eio__fd_unuse(fd);
+	if (a->call.res >= 0)
+		return false;
+	if (!a->call.op.cancelled && eio__fd_is_closing(fd)) {
+		a->call.res = -EBADF;
+		return false;
+	}
+	return eio__retry(&a->call, POLLIN);
+}
+
+int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
+		  struct eio_addr *ret_peer)
+{
+	struct sockaddr *sa = ret_peer ? (struct sockaddr *) ret_peer->sa : NULL;
+	int rc = eio__switch_ok(sw);
+	struct accept a;
+	socklen_t len;
+
+	if (rc < 0)
+		return eio__fail(rc, "accept", NULL);
+	do
+		len = sizeof(ret_peer->sa);
+	while (accept_once(&a, fd, sa, sa ? &len : NULL));
+	if (a.call.res < 0)
+		return eio__fail(a.call.res, "accept", NULL);
+	if (ret_peer) {
+		ret_peer->len = len < sizeof(ret_peer->sa) ? len : sizeof(ret_peer->sa);
+		ret_peer->reserved = 0;
+	}
+	return eio_fd_of_unix(sw, a.call.res, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
+}
+
+int eio_ll_close_listener(struct eio_fd fd)
+{
+	bool owned;
+	int unix_fd = eio__fd_detach(fd, cancel_accepts, &owned);
+
+	if (unix_fd < 0)
+		return eio__fail(unix_fd, "close", NULL);
+	if (owned && close(unix_fd) < 0)
+		return eio__fail(-errno, "close", NULL);
+	return 0;
+}
+
+int eio_ll_connect(struct eio_fd fd, const struct eio_addr *addr)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		sqe = eio__begin(&c, fd);
+		if (sqe)
+			io_uring_prep_connect(sqe, c.unix_fd, (const struct sockaddr *) addr->sa,
+					      addr->len);
+	} while (eio__finish(&c, sqe, 0));
+	return fail_addr(c.res, "connect", addr);
+}
+
+int eio_ll_shutdown(struct eio_fd fd, int how)
+{
+	int rc = eio_check(), unix_fd = rc < 0 ? rc : eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return eio__fail(unix_fd, "shutdown", NULL);
+	if (shutdown(unix_fd, how) < 0)
+		rc = -errno;
+	eio__fd_unuse(fd);
+	return eio__fail(rc, "shutdown", NULL);
+}
+
+ssize_t eio_ll_send(struct eio_fd fd, const void *buf, size_t len, int flags)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		sqe = eio__begin(&c, fd);
+		if (sqe)
+			io_uring_prep_send(sqe, c.unix_fd, buf, eio__io_len(len),
+					   flags | MSG_NOSIGNAL);
+	} while (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLOUT));
+	return eio__fail(c.res, "send", NULL);
+}
+
+ssize_t eio_ll_recv(struct eio_fd fd, void *buf, size_t len, int flags)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		sqe = eio__begin(&c, fd);
+		if (sqe)
+			io_uring_prep_recv(sqe, c.unix_fd, buf, eio__io_len(len), flags);
+	} while (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLIN));
+	return eio__fail(c.res, "recv", NULL);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The ring's one seam: getting an entry, submitting and waiting, reaping. Everything
+ * above is the same whatever is behind it.
+ *
+ * Entries and completions live in the memory a struct io_uring describes, and are
+ * reached inline. What differs is enter, which makes queued entries visible to whoever
+ * executes them, waits, and makes completions visible: here the kernel; in tests
+ * something that also meddles.
+ *
+ * pending counts completions still to come, the final ones only. A ring is torn down
+ * when it is zero.
+ */
+#ifndef EIO__RING_H
+#define EIO__RING_H
+
+#include <eio/config.h>
+#include <errno.h>
+#include <liburing.h>
+
+/* Newer than liburing 2.3's header. */
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7) /* Linux 6.15 */
+#endif
+#define EIO__FEAT_NO_IOWAIT (1U << 17)
+#ifndef IORING_SQ_TASKRUN
+#define IORING_SQ_TASKRUN (1U << 2)
+#endif
+
+struct eio__ring {
+	struct io_uring uring;
+	unsigned pending;
+	unsigned enter_flags; /* in every enter */
+	bool sqpoll;
+	uint8_t ops[32]; /* a bit for each opcode the kernel has */
+	/*
+	 * Submits what is queued, waits until @p wait completions are there or
+	 * @p timeout_ns (EIO_NEVER: none) have passed, and lets the kernel post
+	 * completions. 0, or a negative errno: -EINTR, -ETIME, -EAGAIN, -EBUSY, -EBADR.
+	 */
+	int (*enter)(struct eio__ring *r, unsigned wait, int64_t timeout_ns);
+	void *meddler; /* the tests' */
+};
+
+/* 0, or a negative errno with a text in @p why that names cause and remedy. */
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *why, size_t size);
+void eio__ring_fini(struct eio__ring *r);
+
+/* Called at the end of every eio__ring_init; the tests' way in. */
+extern void (*eio__ring_hook)(struct eio__ring *r) __attribute__((visibility("hidden")));
+
+int eio__ring_kernel_enter(struct eio__ring *r, unsigned wait, int64_t timeout_ns);
+
+static inline bool eio__ring_has(const struct eio__ring *r, unsigned opcode)
+{
+	return opcode < 256 && r->ops[opcode / 8] >> opcode % 8 & 1;
+}
+
+/* Entries queued and not yet taken by the kernel. */
+static inline unsigned eio__ring_queued(const struct eio__ring *r)
+{
+	const struct io_uring_sq *sq = &r->uring.sq;
+
+	/* The acquire matters with SQPOLL: an entry may be reused once it is taken. */
+	return sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
+}
+
+/* The next entry, with undefined contents, or NULL when the queue is full. */
+static inline struct io_uring_sqe *eio__ring_sqe(struct eio__ring *r)
+{
+	struct io_uring_sq *sq = &r->uring.sq;
+
+	if (eio__ring_queued(r) >= *sq->kring_entries)
+		return NULL;
+	r->pending++;
+	return &sq->sqes[sq->sqe_tail++ & *sq->kring_mask];
+}
+
+#endif

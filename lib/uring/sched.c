@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: ISC */
+#include "uring/sched.h"
+#include "base/lock.h"
+#include "core/log.h"
+#include "core/timer.h"
+#include "uring/fd.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A fiber waiting for a free entry. */
+struct parked {
+	struct eio__list link;
+	struct eio__fiber *fiber;
+	bool cancelled;
+};
+
+static struct eio__uring *uring_of(struct eio__domain *d)
+{
+	return eio__container_of(d, struct eio__uring, domain);
+}
+
+static int64_t now(struct eio__domain *d)
+{
+	struct timespec ts;
+
+	(void) d;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
+}
+
+/* Completions */
+
+static void complete_op(struct eio__op *op, const struct io_uring_cqe *cqe)
+{
+#ifdef EIO_DEBUG
+	if (op->cookie != EIO__OP_COOKIE)
+		eio__fatal("a completion points at %p, where no operation waits", (void *) op);
+#endif
+	/* A zero-copy send reports its result first and the release of its buffer last. */
+	if (!op->got && !(cqe->flags & IORING_CQE_F_NOTIF)) {
+		op->got = true;
+		op->res = cqe->res;
+		op->flags = cqe->flags;
+	}
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		eio__wake(op->fiber);
+}
+
+static void complete_member(struct eio__member *m, const struct io_uring_cqe *cqe)
+{
+	if (!m->got && !(cqe->flags & IORING_CQE_F_NOTIF)) {
+		m->got = true;
+		m->res = cqe->res;
+	}
+	if (!(cqe->flags & IORING_CQE_F_MORE) && --m->group->left == 0)
+		eio__wake(m->group->fiber);
+}
+
+static inline void complete(struct eio__uring *u, const struct io_uring_cqe *cqe)
+{
+	void *record = (void *) (uintptr_t) (cqe->user_data & ~(uint64_t) EIO__UD_KINDS);
+
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		u->ring.pending--;
+	switch (cqe->user_data & EIO__UD_KINDS) {
+	case EIO__UD_OP:
+		complete_op(record, cqe);
+		break;
+	case EIO__UD_MEMBER:
+		complete_member(record, cqe);
+		break;
+	case EIO__UD_WAKE:
+		u->armed = false;
+		break;
+	default: /* EIO__UD_IGNORE */
+		break;
+	}
+}
+
+static void reap(struct eio__uring *u)
+{
+	struct io_uring_cq *cq = &u->ring.uring.cq;
+	unsigned head = *cq->khead, mask = *cq->kring_mask;
+	/* The completions are read after the tail that announced them … */
+	unsigned tail = __atomic_load_n(cq->ktail, __ATOMIC_ACQUIRE);
+
+	while (head != tail)
+		complete(u, &cq->cqes[head++ & mask]);
+	/* … and before the head that gives their places back. */
+	__atomic_store_n(cq->khead, head, __ATOMIC_RELEASE);
+}
+
+/* Submission */
+
+static bool has_room(const struct eio__uring *u)
+{
+	return eio__ring_queued(&u->ring) < *u->ring.uring.sq.kring_entries;
+}
+
+/*
+ * Enters once. What the kernel refuses for now stays queued: it goes with the next poll,
+ * after completions have been reaped.
+ */
+static void enter(struct eio__uring *u, unsigned wait, int64_t timeout_ns)
+{
+	int rc = u->ring.enter(&u->ring, wait, timeout_ns);
+
+	switch (rc) {
+	case 0:
+	case -EINTR:
+	case -ETIME:
+	case -EBUSY: /* completions must be reaped first */
+		break;
+	case -EAGAIN:
+	case -ENOMEM: /* out of memory for requests; nothing else tells when to try again */
+		if (wait)
+			usleep(1000);
+		break;
+	case -EBADR:
+		eio__fatal("the kernel dropped completions (EBADR)");
+	default:
+		eio__fatal("io_uring_enter: %s", strerror(-rc));
+	}
+}
+
+static void cancel_parked(struct eio__fiber *f, void *arg)
+{
+	struct parked *p = arg;
+
+	p->cancelled = true;
+	eio__list_remove(&p->link);
+	eio__wake(f);
+}
+
+struct io_uring_sqe *eio__sqe_wait(struct eio__uring *u, bool cancellable)
+{
+	struct parked p = {.fiber = u->domain.current};
+	struct eio__list *place = u->parked.prev; /* behind those who wait already */
+	struct io_uring_sqe *sqe = NULL;
+
+	if (eio__list_empty(&u->parked)) {
+		enter(u, 0, EIO_NEVER);
+		sqe = eio__ring_sqe(&u->ring);
+	}
+	while (!sqe) {
+		eio__list_insert(place, &p.link);
+		eio__suspend(p.fiber, cancellable ? cancel_parked : NULL, &p);
+		if (p.cancelled)
+			return NULL;
+		sqe = eio__ring_sqe(&u->ring);
+		place = &u->parked; /* it was taken: first in the line again */
+	}
+	return sqe;
+}
+
+int eio__sqe_room(struct eio__uring *u, unsigned n)
+{
+	unsigned entries = *u->ring.uring.sq.kring_entries;
+
+	while (entries - eio__ring_queued(&u->ring) < n) {
+		int rc;
+
+		enter(u, 0, EIO_NEVER);
+		if (entries - eio__ring_queued(&u->ring) >= n)
+			break;
+		rc = eio_yield();
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+struct io_uring_sqe *eio__sqe_ignored(struct eio__uring *u)
+{
+	struct io_uring_sqe *sqe = eio__ring_sqe(&u->ring);
+
+	if (!sqe) {
+		enter(u, 0, EIO_NEVER);
+		sqe = eio__ring_sqe(&u->ring);
+	}
+	if (sqe) {
+		io_uring_prep_nop(sqe);
+		sqe->user_data = EIO__UD_IGNORE;
+	}
+	return sqe;
+}
+
+/* One fiber for each free entry; those that find it taken park again. */
+static void wake_parked(struct eio__uring *u)
+{
+	unsigned room = *u->ring.uring.sq.kring_entries - eio__ring_queued(&u->ring);
+
+	for (; room && !eio__list_empty(&u->parked); room--) {
+		struct parked *p = eio__container_of(u->parked.next, struct parked, link);
+
+		eio__list_remove(&p->link);
+		eio__wake(p->fiber);
+	}
+}
+
+/* Cancelling */
+
+static bool try_cancel(struct eio__uring *u, const void *record, unsigned kind)
+{
+	struct io_uring_sqe *sqe = eio__sqe_ignored(u);
+
+	if (!sqe)
+		return false;
+	io_uring_prep_cancel64(sqe, (uintptr_t) record | kind, 0);
+	sqe->user_data = EIO__UD_IGNORE;
+	return true;
+}
+
+void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op)
+{
+	if (!eio__list_linked(&op->pending) && !try_cancel(u, op, EIO__UD_OP))
+		eio__list_append(&u->cancels, &op->pending);
+}
+
+void eio__op_cancel(struct eio__fiber *f, void *arg)
+{
+	struct eio__op *op = arg;
+
+	op->cancelled = true;
+	eio__op_ask_cancel(eio__uring_of(f), op);
+}
+
+static void retry_cancels(struct eio__uring *u)
+{
+	while (!eio__list_empty(&u->cancels) && has_room(u)) {
+		struct eio__op *op = eio__container_of(u->cancels.next, struct eio__op, pending);
+
+		eio__list_remove(&op->pending);
+		eio__op_ask_cancel(u, op);
+	}
+}
+
+/* Waiting */
+
+static void notify(struct eio__waker *w)
+{
+	struct eio__uring *u = uring_of(eio__container_of(w, struct eio__domain, waker));
+	uint64_t one = 1;
+
+	/* It fails only when the counter is full, and then a wake-up is on its way. */
+	if (write(u->wake_fd, &one, sizeof(one)) < 0)
+		return;
+}
+
+static void arm(struct eio__uring *u)
+{
+	struct io_uring_sqe *sqe = eio__ring_sqe(&u->ring);
+
+	if (!sqe)
+		return; /* the queue is full, so this poll does not sleep */
+	io_uring_prep_read(sqe, u->wake_fd, &u->wakes, sizeof(u->wakes), 0);
+	sqe->user_data = EIO__UD_WAKE;
+	u->armed = true;
+}
+
+/* Announces that the domain is about to sleep; false: it must not. Others push first and
+ * look at asleep second. */
+static bool may_sleep(struct eio__waker *w)
+{
+	if (eio__single_threaded()) {
+		/* Only signal handlers on this thread: program order will do. */
+		__atomic_store_n(&w->asleep, 1, __ATOMIC_RELAXED);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	} else {
+		__atomic_store_n(&w->asleep, 1, __ATOMIC_SEQ_CST);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	}
+	return eio__inbox_empty(&w->inbox);
+}
+
+/* Are there completions that the kernel posts only inside an enter? */
+static bool wants_enter(const struct eio__uring *u)
+{
+	return __atomic_load_n(u->ring.uring.sq.kflags, __ATOMIC_RELAXED) &
+	       (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+static void poll(struct eio__domain *d, bool wait)
+{
+	struct eio__uring *u = uring_of(d);
+	int64_t timeout = EIO_NEVER;
+
+	if (!eio__inbox_empty(&d->waker.inbox))
+		eio__inbox_drain(&d->waker.inbox);
+	if (d->timers.root) {
+		int64_t t = now(d);
+
+		eio__timers_expire(d, t);
+		if (d->timers.root)
+			timeout = eio__timers_next(d) - t;
+	}
+	if (unlikely(!eio__list_empty(&u->cancels)))
+		retry_cancels(u);
+	wait = wait && !d->head;
+	if (wait && !u->armed)
+		arm(u);
+	if (wait && u->armed && may_sleep(&d->waker))
+		enter(u, 1, timeout);
+	else if (wait || eio__ring_queued(&u->ring) || wants_enter(u))
+		enter(u, 0, EIO_NEVER);
+	__atomic_store_n(&d->waker.asleep, 0, __ATOMIC_RELAXED);
+	reap(u);
+	if (!eio__inbox_empty(&d->waker.inbox))
+		eio__inbox_drain(&d->waker.inbox);
+	if (unlikely(!eio__list_empty(&u->parked)))
+		wake_parked(u);
+}
+
+const struct eio__sched_ops eio__uring_ops = {
+	.name = "uring",
+	.now = now,
+	.poll = poll,
+};
+
+/* Beginning and end */
+
+int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char *why, size_t size)
+{
+	int rc;
+
+	memset(u, 0, sizeof(*u));
+	rc = eio__ring_init(&u->ring, config, why, size);
+	if (rc < 0)
+		return rc;
+	u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (u->wake_fd < 0) {
+		rc = -errno;
+		snprintf(why, size, "eventfd: %s", strerror(-rc));
+		goto no_eventfd;
+	}
+	rc = eio__domain_init(&u->domain, &eio__uring_ops, config->stack_size);
+	if (rc < 0) {
+		snprintf(why, size, "stack_size %zu: %s", config->stack_size, strerror(-rc));
+		goto no_domain;
+	}
+	u->domain.waker.notify = notify;
+	u->domain.signs = (struct eio__signs){
+		.flags = u->ring.uring.sq.kflags,
+		.mask = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW,
+		.produced = u->ring.uring.cq.ktail,
+		.consumed = u->ring.uring.cq.khead,
+	};
+	eio__list_init(&u->parked);
+	eio__list_init(&u->cancels);
+	eio__fixed_init(&u->fixed, config);
+	u->slots_end = &u->slots;
+	return 0;
+
+no_domain:
+	close(u->wake_fd);
+no_eventfd:
+	eio__ring_fini(&u->ring);
+	return rc;
+}
+
+/* The eventfd's read is the only operation nobody waits for that may take for ever; it
+ * is ended by what it waits for. */
+static void drain(struct eio__uring *u)
+{
+	if (u->armed)
+		notify(&u->domain.waker);
+	while (u->ring.pending) {
+		enter(u, 1, EIO_NEVER);
+		reap(u);
+	}
+}
+
+void eio__uring_fini(struct eio__uring *u)
+{
+	drain(u);
+	eio__domain_fini(&u->domain);
+	eio__slots_give_back(u);
+	eio__fixed_fini(&u->fixed, &u->ring);
+	eio__ring_fini(&u->ring);
+	close(u->wake_fd);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The scheduler of a domain that has a ring, and operations in flight.
+ *
+ * A completion points at who waits for it: user_data is the address of a record on the
+ * suspended fiber's stack, its low bits the kind of record. That is sound because the
+ * fiber stays suspended until the operation's final completion, cancelled or not; the
+ * kernel owns its buffers until then.
+ *
+ * A cancellation queues a request to the kernel and goes on waiting. A result >= 0 wins
+ * over it.
+ */
+#ifndef EIO__SCHED_H
+#define EIO__SCHED_H
+
+#include "core/fiber.h"
+#include "uring/fixed.h"
+#include "uring/ring.h"
+
+/* Kinds of records, in the low bits of user_data. */
+enum {
+	EIO__UD_OP = 0,     /* struct eio__op */
+	EIO__UD_IGNORE = 1, /* nobody waits */
+	EIO__UD_WAKE = 2,   /* the read of the wake-up descriptor */
+	EIO__UD_MEMBER = 3, /* struct eio__member */
+	EIO__UD_KINDS = 7,
+};
+
+struct eio__slot;
+
+struct eio__uring {
+	struct eio__domain domain;
+	struct eio__ring ring;
+	int wake_fd;              /* eventfd */
+	bool armed;               /* its read is in flight */
+	uint64_t wakes;           /* where that read goes */
+	struct eio__list parked;  /* fibers waiting for a free entry */
+	struct eio__list cancels; /* operations whose cancel request found none */
+	struct eio__fixed fixed;
+	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
+	unsigned n_slots;
+};
+
+/* One operation of a suspended fiber. */
+struct eio__op {
+	struct eio__fiber *fiber;
+	struct eio__list pending; /* in cancels */
+	int res;
+	unsigned flags; /* of the completion */
+	bool got;       /* res is there */
+	bool cancelled; /* by the fiber's context */
+#ifdef EIO_DEBUG
+	unsigned cookie;
+#endif
+};
+
+enum { EIO__OP_COOKIE = 0x0b5e55ed };
+
+/* One of several operations submitted together. */
+struct eio__group {
+	struct eio__fiber *fiber;
+	unsigned left;
+	bool cancelled;
+};
+
+struct eio__member {
+	struct eio__group *group;
+	int res;
+	bool got;
+};
+
+extern const struct eio__sched_ops eio__uring_ops;
+
+/* The calling thread's, NULL if it has none or another kind of scheduler. */
+static inline struct eio__uring *eio__uring_self(void)
+{
+	struct eio__domain *d = eio__domain_self();
+
+	return likely(d && d->ops == &eio__uring_ops) ? (struct eio__uring *) d : NULL;
+}
+
+static inline struct eio__uring *eio__uring_of(struct eio__fiber *f)
+{
+	return (struct eio__uring *) f->domain;
+}
+
+/* A domain with a ring on the calling thread. 0, or a negative errno and a text. */
+int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char *why, size_t size);
+
+/* Every fiber has ended: waits for the last completions. */
+void eio__uring_fini(struct eio__uring *u);
+
+/* Makes room in a full queue, suspending if need be. NULL: cancelled (only if asked for). */
+struct io_uring_sqe *eio__sqe_wait(struct eio__uring *u, bool cancellable);
+
+/* The next entry, to be filled in completely before anything else happens. */
+static inline struct io_uring_sqe *eio__sqe(struct eio__uring *u, bool cancellable)
+{
+	struct io_uring_sqe *sqe = eio__ring_sqe(&u->ring);
+
+	return likely(sqe) ? sqe : eio__sqe_wait(u, cancellable);
+}
+
+/* At least @p n free entries, so that they go in with one submission; n <= queue size. */
+int eio__sqe_room(struct eio__uring *u, unsigned n);
+
+/* An entry nobody waits for, or NULL; does not suspend. */
+struct io_uring_sqe *eio__sqe_ignored(struct eio__uring *u);
+
+/* Asks the kernel to cancel an operation in flight; does not suspend. */
+void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op);
+
+/* The cancel function of a fiber that waits for an operation. */
+void eio__op_cancel(struct eio__fiber *f, void *op);
+
+/* Suspends until the entry's final completion; the result as the kernel gave it. */
+static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct io_uring_sqe *sqe,
+				eio__cancel_fn *cancel)
+{
+	struct eio__fiber *f = u->domain.current;
+
+	sqe->user_data = (uintptr_t) op | EIO__UD_OP;
+	op->fiber = f;
+	op->got = false;
+	op->cancelled = false;
+#ifdef EIO_DEBUG
+	op->cookie = EIO__OP_COOKIE;
+#endif
+	eio__list_clear(&op->pending);
+	eio__suspend(f, cancel, op);
+	if (unlikely(eio__list_linked(&op->pending)))
+		eio__list_remove(&op->pending);
+#ifdef EIO_DEBUG
+	op->cookie = 0;
+#endif
+	return op->res;
+}
+
+#endif
