@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * eio: blocking-style I/O in fibers on io_uring. Everything but direct access to the
+ * ring, which is <eio/low_level.h>.
+ */
+#ifndef EIO_H
+#define EIO_H
+
+#include <eio/addr.h>
+#include <eio/api.h>
+#include <eio/cancel.h>
+#include <eio/config.h>
+#include <eio/error.h>
+#include <eio/event.h>
+#include <eio/fd.h>
+#include <eio/fiber.h>
+#include <eio/flow.h>
+#include <eio/fs.h>
+#include <eio/log.h>
+#include <eio/net.h>
+#include <eio/promise.h>
+#include <eio/run.h>
+#include <eio/switch.h>
+#include <eio/time.h>
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Flows: things bytes come out of or go into.
+ *
+ * A flow is two words, an operations table and what it works on, copied freely and
+ * never freed. Programs write their own by filling in a table. At most one reader
+ * and one writer at a time per flow.
+ */
+#ifndef EIO_FLOW_H
+#define EIO_FLOW_H
+
+#include <eio/api.h>
+#include <eio/fd.h>
+
+struct iovec;
+
+EIO_BEGIN_DECLS
+
+struct eio_flow_ops;
+
+/** A flow capability. A zeroed one gives -EBADF. */
+struct eio_flow {
+	const struct eio_flow_ops *ops;
+	union {
+		struct eio_fd fd;
+		void *ptr; /**< must outlive every copy of the value */
+	} u;
+};
+
+/** Which direction eio_flow_shutdown ends. */
+enum eio_shutdown {
+	EIO_SHUT_RECEIVE,
+	EIO_SHUT_SEND,
+	EIO_SHUT_ALL,
+};
+
+/**
+ * What a provider implements. The wrappers below have checked for cancellation and
+ * for length 0 before they call. A NULL read or write_some gives -EOPNOTSUPP, a NULL
+ * shutdown or close 0, a NULL fd -ENOTSUP, a NULL copy_from the generic loop.
+ */
+struct eio_flow_ops {
+	const char *name;
+	/** Some bytes (> 0), 0 at the end, or a negative code. */
+	ssize_t (*read)(struct eio_flow f, void *buf, size_t len);
+	/** Writes at least one byte of the vector; how many, or a negative code. */
+	ssize_t (*write_some)(struct eio_flow f, const struct iovec *iov, int n);
+	/**
+	 * Move up to @p max bytes from @p src by a shorter way than through memory.
+	 * 0 at the end of src or at max; -EOPNOTSUPP: the generic loop goes on from
+	 * where @p moved says. @p moved is added to, also on failure.
+	 */
+	int (*copy_from)(struct eio_flow dst, struct eio_flow src, uint64_t max, uint64_t *moved);
+	int (*shutdown)(struct eio_flow f, enum eio_shutdown how);
+	int (*close)(struct eio_flow f);
+	int (*fd)(struct eio_flow f, struct eio_fd *ret);
+	void *reserved[4]; /**< zero */
+};
+
+/**
+ * Read some bytes.
+ *
+ * Waits until at least one byte is there.
+ *
+ * @param buf  Destination, borrowed for the call.
+ * @param len  Its size in bytes; 0 returns 0 at once.
+ * @return Bytes read (> 0), 0 at the end of the stream, or:
+ *   -ECANCELED   the context was cancelled; nothing was consumed
+ *   -EBADF       the flow is closed
+ *   -EOPNOTSUPP  the flow cannot be read
+ *   -ECONNRESET, -EIO, …  as read(2) and recv(2) fail
+ * @cancel Yes; waits for the kernel to let go of @p buf first. Bytes that arrived
+ *   are returned although a cancellation came.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD ssize_t eio_flow_read(struct eio_flow f, void *buf, size_t len);
+
+/**
+ * Read exactly @p len bytes.
+ *
+ * @return 0, EIO_EOF if the stream ended early, or as eio_flow_read. On failure
+ *   eio_last_error()->done tells how many bytes were stored.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_flow_read_exact(struct eio_flow f, void *buf, size_t len);
+
+/**
+ * Write all of @p buf.
+ *
+ * @return 0, or a negative code; then eio_last_error()->done tells how many bytes
+ *   had been taken:
+ *   -ECANCELED  the context was cancelled
+ *   -EPIPE      the reader is gone (never a SIGPIPE)
+ *   -EBADF, -EOPNOTSUPP, -ECONNRESET, -ENOSPC, …
+ * @cancel Yes, between the pieces and inside one.
+ * @since 0.1
+ */
+EIO_API int eio_flow_write(struct eio_flow f, const void *buf, size_t len);
+
+/** eio_flow_write for a vector of any length; neither @p iov nor the data is changed. @since 0.1 */
+EIO_API int eio_flow_writev(struct eio_flow f, const struct iovec *iov, int n);
+
+/** Write at least one byte: how many were taken, or as eio_flow_write. @since 0.1 */
+EIO_API EIO_NODISCARD ssize_t eio_flow_write_some(struct eio_flow f, const struct iovec *iov,
+						  int n);
+
+/**
+ * Copy until the end of @p src, the fastest way the two ends allow.
+ *
+ * @param ret_bytes  Optional: bytes copied, set on failure too.
+ * @return 0 at the end of @p src, or the first failure of either side.
+ * @cancel Yes; whole pieces only, nothing read is lost unless writing it failed.
+ * @since 0.1
+ */
+EIO_API int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *ret_bytes);
+
+/** Copy at most @p max bytes. @since 0.1 */
+EIO_API int eio_flow_copy_max(struct eio_flow src, struct eio_flow dst, uint64_t max,
+			      uint64_t *ret_bytes);
+
+/** Write a string without its terminator. @since 0.1 */
+EIO_API int eio_flow_copy_string(struct eio_flow dst, const char *text);
+
+/**
+ * End one direction or both.
+ *
+ * After EIO_SHUT_SEND the peer reads the end of the stream.
+ *
+ * @return 0 (also where the flow has no such notion), -EBADF, -ENOTCONN.
+ * @cancel Checked first; the call itself does not wait for the peer.
+ * @since 0.1
+ */
+EIO_API int eio_flow_shutdown(struct eio_flow f, enum eio_shutdown how);
+
+/** Close the flow: 0, or -EBADF if it was closed before. Never -ECANCELED. @since 0.1 */
+EIO_API int eio_flow_close(struct eio_flow f);
+
+/** The tracked descriptor below the flow: 0, -ENOTSUP if there is none. @since 0.1 */
+EIO_API int eio_flow_fd(struct eio_flow f, struct eio_fd *ret);
+
+/**
+ * A flow over a tracked descriptor; sockets are recognised.
+ *
+ * Closing the flow closes the handle.
+ *
+ * @since 0.1
+ */
+EIO_API struct eio_flow eio_flow_of_fd(struct eio_fd fd);
+
+/** Reads a block of memory; in its owner's storage. */
+struct eio_string_source {
+	const char *data;
+	size_t len; /**< bytes left */
+};
+
+/** A flow that reads @p len bytes at @p data, borrowed while it is used. @since 0.1 */
+EIO_API struct eio_flow eio_string_source_init(struct eio_string_source *s, const void *data,
+					       size_t len);
+
+/** Gathers what is written; in its owner's storage. */
+struct eio_buffer_sink {
+	char *data; /**< NUL-terminated once something was written; NULL before */
+	size_t len;
+	size_t size;
+	size_t max;
+};
+
+/**
+ * A flow that gathers what is written to it, in memory it allocates.
+ *
+ * Writing gives -ENOMEM when memory runs out, EIO_ELIMIT beyond @p max bytes.
+ *
+ * @param max  0 = no limit.
+ * @since 0.1
+ */
+EIO_API struct eio_flow eio_buffer_sink_init(struct eio_buffer_sink *s, size_t max);
+
+/** Free what the sink gathered. @since 0.1 */
+EIO_API void eio_buffer_sink_fini(struct eio_buffer_sink *s);
+
+/** Reading it is at the end at once; writing to it succeeds and keeps nothing. @since 0.1 */
+EIO_API struct eio_flow eio_null(void);
+
+/**
+ * Make a pipe whose two ends are closed at the end of @p sw.
+ *
+ * @return 0, -EMFILE, -ENFILE, -ENOMEM, -EINVAL, -EPERM, -ECANCELED.
+ * @since 0.1
+ */
+EIO_API int eio_pipe(struct eio_switch *sw, struct eio_flow *ret_r, struct eio_flow *ret_w);
+
+EIO_END_DECLS
+
+#endif

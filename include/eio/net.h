@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Listeners, connections and servers.
+ */
+#ifndef EIO_NET_H
+#define EIO_NET_H
+
+#include <eio/addr.h>
+#include <eio/api.h>
+#include <eio/flow.h>
+#include <eio/promise.h>
+
+EIO_BEGIN_DECLS
+
+/* Capabilities */
+
+struct eio_net_ops;
+struct eio_listener_ops;
+
+/** Access to the network. */
+struct eio_net {
+	const struct eio_net_ops *ops;
+	void *ptr;
+};
+
+/** A listening socket. */
+struct eio_listener {
+	const struct eio_listener_ops *ops;
+	union {
+		struct eio_fd fd;
+		void *ptr;
+	} u;
+};
+
+/** NULL or zeroed: all defaults. */
+struct eio_listen_opts {
+	int backlog;     /**< 0 = 4096 (the kernel caps it at net.core.somaxconn) */
+	bool reuse_addr; /**< SO_REUSEADDR; for a Unix path: replace a socket nobody listens on */
+	bool reuse_port; /**< SO_REUSEPORT */
+	void *reserved[4];
+};
+
+/** NULL or zeroed: all defaults. */
+struct eio_connect_opts {
+	const struct eio_addr *bind_to; /**< local address, NULL = any */
+	int64_t timeout_ns;             /**< for the whole call; 0 = none, then -ETIMEDOUT */
+	bool no_nodelay;                /**< leave TCP_NODELAY off */
+	void *reserved[4];
+};
+
+/** What a network provider implements. */
+struct eio_net_ops {
+	const char *name;
+	int (*listen)(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+		      const struct eio_listen_opts *opts, struct eio_listener *ret);
+	int (*connect)(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+		       const struct eio_connect_opts *opts, struct eio_flow *ret);
+	void *reserved[4]; /**< zero */
+};
+
+/** What a provider of listeners implements. */
+struct eio_listener_ops {
+	const char *name;
+	int (*accept)(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
+		      struct eio_addr *ret_peer);
+	int (*addr)(struct eio_listener l, struct eio_addr *ret);
+	int (*close)(struct eio_listener l);
+	void *reserved[4]; /**< zero */
+};
+
+/**
+ * Listen for connections.
+ *
+ * @param sw    The listener is closed at its end; a Unix path is removed with it.
+ * @param opts  NULL = defaults.
+ * @return 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENFILE, -ENOMEM,
+ *   -EAFNOSUPPORT, -ECANCELED, -EINVAL, -EPERM.
+ * @since 0.1
+ */
+EIO_API int eio_net_listen(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+			   const struct eio_listen_opts *opts, struct eio_listener *ret);
+
+/** The address it listens on, with the port the kernel chose. @since 0.1 */
+EIO_API int eio_listener_addr(struct eio_listener l, struct eio_addr *ret);
+
+/**
+ * Stop listening.
+ *
+ * Accepts in flight return -EBADF. When the call returns the port is free.
+ *
+ * @return 0, or -EBADF if it was closed before.
+ * @cancel No.
+ * @since 0.1
+ */
+EIO_API int eio_listener_close(struct eio_listener l);
+
+/** A listener over a tracked descriptor that listens already (socket activation). @since 0.1 */
+EIO_API struct eio_listener eio_listener_of_fd(struct eio_fd fd);
+
+/** The tracked descriptor of a listener: 0, -ENOTSUP if there is none. @since 0.1 */
+EIO_API int eio_listener_fd(struct eio_listener l, struct eio_fd *ret);
+
+/**
+ * Take the next connection.
+ *
+ * @param sw        The connection is closed at its end; NULL: the caller closes it.
+ * @param ret_peer  Optional: the peer's address.
+ * @return 0, or -ECANCELED (no connection was taken), -EBADF when the listener is
+ *   closed, -EMFILE, -ENFILE, -ENOMEM, -ECONNABORTED.
+ * @since 0.1
+ */
+EIO_API int eio_net_accept(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
+			   struct eio_addr *ret_peer);
+
+/** Serves one connection. The library closes @p conn when it returned, on every path. */
+typedef int eio_conn_fn(struct eio_flow conn, const struct eio_addr *peer, void *arg);
+
+/**
+ * Told of a connection that failed, in the fiber that served it, so that
+ * eio_error_format works. @p arg is the handler's.
+ */
+typedef void eio_conn_error_fn(const struct eio_addr *peer, int err, void *arg);
+
+/**
+ * Take the next connection and serve it in a fiber of its own.
+ *
+ * @param handler   Called in the new fiber.
+ * @param on_error  Told of a failing handler; NULL: the log hook is. Cancellation
+ *   is not reported.
+ * @return 0 when a connection was taken, else as eio_net_accept and eio_fork; a
+ *   connection that cannot be served is closed.
+ * @since 0.1
+ */
+EIO_API int eio_net_accept_fork(struct eio_listener l, struct eio_switch *sw, eio_conn_fn *handler,
+				void *arg, eio_conn_error_fn *on_error);
+
+/** NULL or zeroed: all defaults. */
+struct eio_server_opts {
+	size_t max_connections;      /**< served at once; 0 = no limit */
+	struct eio_promise *stop;    /**< resolve it for a graceful stop */
+	int64_t drain_ns;            /**< after a stop; then the rest is cancelled; 0 = no limit */
+	eio_conn_error_fn *on_error; /**< NULL: the log hook */
+	void *reserved[4];
+};
+
+/**
+ * Serve connections until stopped or cancelled.
+ *
+ * Several accepts are in flight while connections arrive. When descriptors or memory
+ * run out it waits a little and goes on. A failing handler is reported and stops
+ * only its own connection.
+ *
+ * @param l  Stays open when the call returns.
+ * @return 0 after a stop, when the open connections were served (or, after drain_ns,
+ *   cancelled); -ECANCELED; -EBADF if the listener was closed.
+ * @cancel Yes: closes every connection first.
+ * @since 0.1
+ */
+EIO_API int eio_net_run_server(struct eio_listener l, eio_conn_fn *handler, void *arg,
+			       const struct eio_server_opts *opts);
+
+/**
+ * Connect to an address.
+ *
+ * TCP_NODELAY is set unless the options say otherwise.
+ *
+ * @param sw    The connection is closed at its end; NULL: the caller closes it.
+ * @param opts  NULL = defaults.
+ * @return 0, or -ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH, -ETIMEDOUT, -ENOENT (Unix),
+ *   -EMFILE, -ENFILE, -ENOMEM, -ECANCELED, -EINVAL, -EPERM.
+ * @since 0.1
+ */
+EIO_API int eio_net_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+			    const struct eio_connect_opts *opts, struct eio_flow *ret);
+
+/** The address of the near or the far end of a connection. @since 0.1 */
+EIO_API int eio_net_local_addr(struct eio_flow conn, struct eio_addr *ret);
+EIO_API int eio_net_peer_addr(struct eio_flow conn, struct eio_addr *ret);
+
+EIO_END_DECLS
+
+#endif

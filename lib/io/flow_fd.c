@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Flows over descriptors.
+ *
+ * The value is a table and a tracked descriptor, nothing else: making one allocates
+ * nothing, and a stale one gives -EBADF. There is a table for files, pipes and
+ * terminals, one for named pipes opened for reading, and one for sockets.
+ *
+ * Copying goes through memory in most cases, because that is what was measured to be
+ * fastest. A splice runs in a kernel worker: to a socket, by way of a pipe, it was no
+ * faster, and a slow peer would hold a worker. It pays only into a pipe larger than the
+ * default. A buffered write to a file also goes to a worker, so those pieces are large.
+ * Registered buffers made no difference to either.
+ */
+#include "core/error.h"
+#include "io/flow.h"
+
+#include <eio/fiber.h>
+#include <eio/low_level.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+enum {
+	FILE_PIECE = 256 * 1024,
+	PIPE_WORTH = 256 * 1024, /* the size from which splice is faster */
+	SPLICE_PIECE = 1024 * 1024,
+};
+
+/* Every kind */
+
+static int close_fd(struct eio_flow f)
+{
+	return eio_fd_close(f.u.fd);
+}
+
+static int get_fd(struct eio_flow f, struct eio_fd *ret)
+{
+	*ret = f.u.fd;
+	return 0;
+}
+
+/* Files, pipes and terminals */
+
+static ssize_t file_read(struct eio_flow f, void *buf, size_t len)
+{
+	return eio_ll_read(f.u.fd, buf, len, EIO_CURRENT);
+}
+
+static ssize_t file_write_some(struct eio_flow f, const struct iovec *iov, int n)
+{
+	return eio_ll_writev_single(f.u.fd, iov, n, EIO_CURRENT);
+}
+
+static int file_shutdown(struct eio_flow f, enum eio_shutdown how)
+{
+	(void) how;
+	return eio_fd_is_open(f.u.fd) ? 0 : eio__fail(-EBADF, "shutdown", NULL);
+}
+
+/* The descriptor's kind, and the size if it is a pipe. */
+static int look(struct eio_fd handle, mode_t *ret_mode, int *ret_pipe_size)
+{
+	struct stat st;
+	int fd = eio_fd_use(handle), rc;
+
+	if (fd < 0)
+		return eio__fail(fd, "copy", NULL);
+	rc = fstat(fd, &st) < 0 ? eio__fail(-errno, "fstat", NULL) : 0;
+	*ret_mode = st.st_mode & S_IFMT;
+	*ret_pipe_size = rc == 0 && S_ISFIFO(st.st_mode) ? fcntl(fd, F_GETPIPE_SZ) : 0;
+	eio_fd_unuse(handle);
+	return rc;
+}
+
+/* Waits for room before it splices, so that no kernel worker waits for the reader. No
+ * bytes are under way when the kernel refuses. */
+static int splice_to_pipe(struct eio_fd dst, struct eio_fd src, uint64_t max, uint64_t *moved)
+{
+	while (max > 0) {
+		int rc = eio_ll_await_writable(dst);
+		ssize_t n;
+
+		if (rc < 0)
+			return rc;
+		n = eio_ll_splice(src, dst, max < SPLICE_PIECE ? (size_t) max : SPLICE_PIECE);
+		if (n <= 0)
+			return n == -EINVAL ? -EOPNOTSUPP : (int) n;
+		*moved += (uint64_t) n;
+		max -= (uint64_t) n;
+	}
+	return 0;
+}
+
+static const struct eio_flow_ops file_ops;
+
+static int file_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t max, uint64_t *moved)
+{
+	mode_t from, to;
+	int pipe_size, unused;
+	int rc = look(dst.u.fd, &to, &pipe_size);
+
+	if (rc < 0)
+		return rc;
+	if (S_ISREG(to))
+		return eio__flow_copy_loop(dst, src, max, FILE_PIECE, moved);
+	if (pipe_size < PIPE_WORTH || src.ops != &file_ops)
+		return -EOPNOTSUPP;
+	rc = look(src.u.fd, &from, &unused);
+	if (rc < 0)
+		return rc;
+	return S_ISREG(from) ? splice_to_pipe(dst.u.fd, src.u.fd, max, moved) : -EOPNOTSUPP;
+}
+
+static const struct eio_flow_ops file_ops = {
+	.name = "file",
+	.read = file_read,
+	.write_some = file_write_some,
+	.copy_from = file_copy_from,
+	.shutdown = file_shutdown,
+	.close = close_fd,
+	.fd = get_fd,
+};
+
+struct eio_flow eio__flow_file(struct eio_fd fd)
+{
+	return (struct eio_flow){.ops = &file_ops, .u.fd = fd};
+}
+
+/* Named pipes */
+
+/* A read gives 0 whenever there is no writer. If one has been there poll says so by
+ * POLLHUP, and it is the end; else the first one is still to come. */
+static ssize_t fifo_read(struct eio_flow f, void *buf, size_t len)
+{
+	for (;;) {
+		ssize_t n = eio_ll_read(f.u.fd, buf, len, EIO_CURRENT);
+		int events;
+
+		if (n != 0)
+			return n;
+		events = eio_ll_poll(f.u.fd, POLLIN);
+		if (events < 0 || !(events & POLLIN))
+			return events < 0 ? events : 0;
+	}
+}
+
+static const struct eio_flow_ops fifo_ops = {
+	.name = "fifo",
+	.read = fifo_read,
+	.shutdown = file_shutdown,
+	.close = close_fd,
+	.fd = get_fd,
+};
+
+struct eio_flow eio__flow_fifo(struct eio_fd fd)
+{
+	return (struct eio_flow){.ops = &fifo_ops, .u.fd = fd};
+}
+
+/* Sockets */
+
+static ssize_t socket_read(struct eio_flow f, void *buf, size_t len)
+{
+	return eio_ll_recv(f.u.fd, buf, len, 0);
+}
+
+static int send_once(struct eio_fd handle, const struct msghdr *msg)
+{
+	struct io_uring_sqe *sqe = eio_ll_sqe();
+	int fd, rc;
+
+	if (!sqe)
+		return -EPERM;
+	fd = eio_fd_use(handle);
+	if (fd < 0)
+		return fd;
+	io_uring_prep_sendmsg(sqe, fd, msg, MSG_NOSIGNAL);
+	rc = eio_ll_await(sqe);
+	eio_fd_unuse(handle);
+	/* The kernel's own -ECANCELED is not ours. */
+	return rc == -ECANCELED && !eio_is_cancelled() ? -EIO : rc;
+}
+
+/* Kept apart for its frame: most sends are of one entry. */
+static __attribute__((noinline)) int send_vector(struct eio_fd handle, const struct iovec *iov,
+						 int n)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *) iov, .msg_iovlen = (unsigned) n};
+	int rc;
+
+	/* Older kernels do not wait for an O_NONBLOCK socket themselves. */
+	while ((rc = send_once(handle, &msg)) == -EAGAIN) {
+		rc = eio_ll_await_writable(handle);
+		if (rc < 0)
+			return rc;
+	}
+	return rc < 0 ? eio__fail(rc, "sendmsg", NULL) : rc;
+}
+
+static ssize_t socket_write_some(struct eio_flow f, const struct iovec *iov, int n)
+{
+	if (n == 1)
+		return eio_ll_send(f.u.fd, iov->iov_base, iov->iov_len, 0);
+	return send_vector(f.u.fd, iov, n);
+}
+
+static int socket_shutdown(struct eio_flow f, enum eio_shutdown how)
+{
+	switch (how) {
+	case EIO_SHUT_RECEIVE:
+		return eio_ll_shutdown(f.u.fd, SHUT_RD);
+	case EIO_SHUT_SEND:
+		return eio_ll_shutdown(f.u.fd, SHUT_WR);
+	case EIO_SHUT_ALL:
+		return eio_ll_shutdown(f.u.fd, SHUT_RDWR);
+	}
+	return eio__fail(-EINVAL, "shutdown", NULL);
+}
+
+static const struct eio_flow_ops socket_ops = {
+	.name = "socket",
+	.read = socket_read,
+	.write_some = socket_write_some,
+	.shutdown = socket_shutdown,
+	.close = close_fd,
+	.fd = get_fd,
+};
+
+struct eio_flow eio__flow_socket(struct eio_fd fd)
+{
+	return (struct eio_flow){.ops = &socket_ops, .u.fd = fd};
+}
+
+/* Making them */
+
+struct eio_flow eio_flow_of_fd(struct eio_fd handle)
+{
+	int fd = eio_fd_use(handle), type;
+	socklen_t len = sizeof(type);
+	bool is_socket;
+
+	/* A closed handle makes a flow like any other, which gives -EBADF. */
+	if (fd < 0)
+		return eio__flow_file(handle);
+	is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+	eio_fd_unuse(handle);
+	return is_socket ? eio__flow_socket(handle) : eio__flow_file(handle);
+}
+
+int eio_pipe(struct eio_switch *sw, struct eio_flow *ret_r, struct eio_flow *ret_w)
+{
+	struct eio_fd r, w;
+	int rc = eio_ll_pipe(sw, &r, &w);
+
+	if (rc < 0)
+		return rc;
+	*ret_r = eio__flow_file(r);
+	*ret_w = eio__flow_file(w);
+	return 0;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Directories as capabilities, and the calls on open files.
+ *
+ * A directory of the kernel is a handle: a tracked descriptor, or one of the two that
+ * stand for the working directory, confined (EIO_CWD) and not (EIO_FS). The low level
+ * resolves beneath all but the last one, so there is one table for all three.
+ */
+#include "core/error.h"
+#include "io/env.h"
+#include "io/flow.h"
+#include "io/fs.h"
+
+#include <eio/fiber.h>
+#include <eio/low_level.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+/* What is known of files */
+
+enum eio_file_kind eio__kind_of_mode(unsigned mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFREG:
+		return EIO_KIND_REGULAR;
+	case S_IFDIR:
+		return EIO_KIND_DIRECTORY;
+	case S_IFLNK:
+		return EIO_KIND_SYMLINK;
+	case S_IFIFO:
+		return EIO_KIND_FIFO;
+	case S_IFCHR:
+		return EIO_KIND_CHAR_DEVICE;
+	case S_IFBLK:
+		return EIO_KIND_BLOCK_DEVICE;
+	case S_IFSOCK:
+		return EIO_KIND_SOCKET;
+	}
+	return EIO_KIND_UNKNOWN;
+}
+
+static int64_t time_ns(struct statx_timestamp t)
+{
+	return EIO_SEC(t.tv_sec) + t.tv_nsec;
+}
+
+static void convert(const struct statx *stx, struct eio_stat *ret)
+{
+	*ret = (struct eio_stat){
+		.kind = eio__kind_of_mode(stx->stx_mode),
+		.mode = stx->stx_mode & 07777,
+		.uid = stx->stx_uid,
+		.gid = stx->stx_gid,
+		.nlink = stx->stx_nlink,
+		.blksize = stx->stx_blksize,
+		.dev = makedev(stx->stx_dev_major, stx->stx_dev_minor),
+		.ino = stx->stx_ino,
+		.size = stx->stx_size,
+		.blocks = stx->stx_blocks,
+		.atime_ns = time_ns(stx->stx_atime),
+		.mtime_ns = time_ns(stx->stx_mtime),
+		.ctime_ns = time_ns(stx->stx_ctime),
+		.btime_ns = stx->stx_mask & STATX_BTIME ? time_ns(stx->stx_btime) : 0,
+	};
+}
+
+/* The kernel's directories */
+
+/* The kind of a file that was opened with O_NONBLOCK, which is turned off again: it is
+ * good for opening only. Neither call waits for a disk. */
+static int settle(struct eio_fd handle, mode_t *ret_mode)
+{
+	struct stat st;
+	int fd = eio_fd_use(handle), rc;
+
+	if (fd < 0)
+		return eio__fail(fd, "fstat", NULL);
+	rc = fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, 0) < 0 ? -errno : 0;
+	eio_fd_unuse(handle);
+	*ret_mode = st.st_mode;
+	return eio__fail(rc, "fstat", NULL);
+}
+
+/* O_NONBLOCK, because a FIFO would wait for a writer here. */
+static int open_in(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_flow *ret)
+{
+	struct eio_fd fd;
+	mode_t mode;
+	int rc = eio_ll_openat(sw, d.u.fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd);
+
+	if (rc < 0)
+		return rc;
+	rc = settle(fd, &mode);
+	if (rc < 0) {
+		eio_fd_close(fd);
+		return rc;
+	}
+	*ret = S_ISFIFO(mode) ? eio__flow_fifo(fd) : eio__flow_file(fd);
+	return 0;
+}
+
+/* Opening a FIFO for both directions does not wait either. */
+static int open_out(struct eio_dir d, struct eio_switch *sw, const char *path,
+		    const struct eio_create *opts, struct eio_flow *ret)
+{
+	static const int flags_of[] = {
+		[EIO_CREATE_DEFAULT] = O_CREAT,
+		[EIO_CREATE_NEVER] = 0,
+		[EIO_CREATE_IF_MISSING] = O_CREAT,
+		[EIO_CREATE_OR_TRUNCATE] = O_CREAT | O_TRUNC,
+		[EIO_CREATE_EXCLUSIVE] = O_CREAT | O_EXCL,
+	};
+	struct eio_fd fd;
+	mode_t mode;
+	int flags, rc;
+
+	if ((unsigned) opts->how >= sizeof(flags_of) / sizeof(*flags_of) || opts->mode & ~07777u)
+		return eio__fail(-EINVAL, "open", path);
+	flags = O_RDWR | O_NOCTTY | flags_of[opts->how] | (opts->append ? O_APPEND : 0);
+	mode = flags & O_CREAT ? (opts->mode ? opts->mode : 0666) : 0;
+	rc = eio_ll_openat(sw, d.u.fd, path, flags, mode, &fd);
+	if (rc < 0)
+		return rc;
+	*ret = eio__flow_file(fd);
+	return 0;
+}
+
+/* O_PATH: the right to what is below needs no right to list it. */
+static int open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_dir *ret)
+{
+	struct eio_fd fd;
+	int rc = eio_ll_openat(sw, d.u.fd, path, O_PATH | O_DIRECTORY, 0, &fd);
+
+	if (rc < 0)
+		return rc;
+	*ret = eio_dir_of_fd(fd);
+	return 0;
+}
+
+/* To the low level an empty path is the directory itself; here it is no path. */
+static int stat_path(struct eio_dir d, const char *path, bool follow, struct eio_stat *ret)
+{
+	struct statx stx;
+	int rc;
+
+	if (!*path)
+		return eio__fail(-ENOENT, "statx", path);
+	rc = eio_ll_statx(d.u.fd, path, follow, STATX_BASIC_STATS | STATX_BTIME, &stx);
+	if (rc < 0)
+		return rc;
+	convert(&stx, ret);
+	return 0;
+}
+
+static const struct eio_dir_ops dir_ops = {
+	.name = "directory",
+	.open_in = open_in,
+	.open_out = open_out,
+	.open_dir = open_dir,
+	.stat = stat_path,
+	.iter_begin = eio__listing_begin,
+	.iter_next = eio__listing_next,
+	.iter_end = eio__listing_end,
+};
+
+struct eio_dir eio_dir_of_fd(struct eio_fd fd)
+{
+	return (struct eio_dir){.ops = &dir_ops, .u.fd = fd};
+}
+
+struct eio_dir eio__dir_cwd(void)
+{
+	return eio_dir_of_fd(EIO_CWD);
+}
+
+struct eio_dir eio__dir_fs(void)
+{
+	return eio_dir_of_fd(EIO_FS);
+}
+
+/* The two that stand for the working directory are in no slot. */
+int eio_dir_fd(struct eio_dir d, struct eio_fd *ret)
+{
+	if (!d.ops)
+		return eio__fail(-EBADF, "descriptor", NULL);
+	if (d.ops != &dir_ops || d.u.fd.slot == EIO_CWD.slot)
+		return -ENOTSUP;
+	*ret = d.u.fd;
+	return 0;
+}
+
+int eio_dir_close(struct eio_dir d)
+{
+	struct eio_fd fd;
+
+	return eio_dir_fd(d, &fd) < 0 ? eio__fail(-EBADF, "close", NULL) : eio_fd_close(fd);
+}
+
+/* The calls on directories */
+
+static int enter(struct eio_dir d, const char *path, const char *op)
+{
+	int rc = eio_check();
+
+	if (rc < 0)
+		return rc;
+	if (!d.ops)
+		return eio__fail(-EBADF, op, path);
+	return path ? 0 : eio__fail(-EINVAL, op, NULL);
+}
+
+int eio_fs_open_in(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_flow *ret)
+{
+	int rc = enter(d, path, "open");
+
+	if (rc < 0)
+		return rc;
+	if (!d.ops->open_in)
+		return eio__fail(-EOPNOTSUPP, "open", path);
+	return d.ops->open_in(d, sw, path, ret);
+}
+
+int eio_fs_open_out(struct eio_dir d, struct eio_switch *sw, const char *path,
+		    const struct eio_create *opts, struct eio_flow *ret)
+{
+	static const struct eio_create none;
+	int rc = enter(d, path, "open");
+
+	if (rc < 0)
+		return rc;
+	if (!d.ops->open_out)
+		return eio__fail(-EOPNOTSUPP, "open", path);
+	return d.ops->open_out(d, sw, path, opts ? opts : &none, ret);
+}
+
+int eio_fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_dir *ret)
+{
+	int rc = enter(d, path, "open");
+
+	if (rc < 0)
+		return rc;
+	if (!d.ops->open_dir)
+		return eio__fail(-EOPNOTSUPP, "open", path);
+	return d.ops->open_dir(d, sw, path, ret);
+}
+
+int eio_fs_stat(struct eio_dir d, const char *path, bool follow, struct eio_stat *ret)
+{
+	int rc = enter(d, path, "stat");
+
+	if (rc < 0)
+		return rc;
+	if (!d.ops->stat)
+		return eio__fail(-EOPNOTSUPP, "stat", path);
+	return d.ops->stat(d, path, follow, ret);
+}
+
+/* The calls on open files */
+
+/* The descriptor of an open file for an operation at an offset: EIO_CURRENT, or any
+ * other negative one, is none. */
+static int enter_file(struct eio_flow f, const char *op, int64_t off, struct eio_fd *ret)
+{
+	int rc = eio_check();
+
+	if (rc == 0)
+		rc = eio_flow_fd(f, ret);
+	if (rc == 0 && off < 0)
+		rc = -EINVAL;
+	return eio__fail(rc, op, NULL);
+}
+
+int eio_file_stat(struct eio_flow f, struct eio_stat *ret)
+{
+	struct statx stx;
+	struct eio_fd fd;
+	int rc = enter_file(f, "fstat", 0, &fd);
+
+	if (rc == 0)
+		rc = eio_ll_fstat(fd, &stx);
+	if (rc < 0)
+		return rc;
+	convert(&stx, ret);
+	return 0;
+}
+
+ssize_t eio_file_pread(struct eio_flow f, void *buf, size_t len, int64_t off)
+{
+	struct eio_fd fd;
+	int rc = enter_file(f, "pread", off, &fd);
+
+	if (rc < 0 || len == 0)
+		return rc;
+	return eio_ll_read(fd, buf, len < EIO__COUNT_MAX ? len : EIO__COUNT_MAX, off);
+}
+
+int eio_file_pwrite_all(struct eio_flow f, const void *buf, size_t len, int64_t off)
+{
+	struct eio_fd fd;
+	int rc = enter_file(f, "pwrite", off, &fd);
+
+	if (rc < 0)
+		return eio__fail_done(rc, "pwrite", 0);
+	return len ? eio_ll_write_all(fd, buf, len, off) : 0;
+}
+
+int eio_file_sync(struct eio_flow f)
+{
+	struct eio_fd fd;
+	int rc = enter_file(f, "fsync", 0, &fd);
+
+	return rc < 0 ? rc : eio_ll_fsync(fd);
+}

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Listening, accepting and connecting: the calls, and the provider that does it with
+ * sockets over the ring.
+ *
+ * What has to do with a socket's file or with the end of a listener is in listening.c.
+ * Accepted sockets inherit TCP_NODELAY from the listener, so one call is enough for all
+ * of them; a listener that came from outside is left as it is, and its connections are
+ * set one by one.
+ */
+#include "core/error.h"
+#include "io/env.h"
+#include "io/flow.h"
+#include "io/listening.h"
+
+#include <eio/fiber.h>
+#include <eio/low_level.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+/* Records an address as what failed; out of the way of the frames that matter. */
+static __attribute__((cold, noinline)) int fail_at(int err, const char *op,
+						   const struct eio_addr *addr)
+{
+	char text[EIO_ADDR_TEXT];
+
+	return eio__fail(err, op, eio_addr_format(addr, text, sizeof(text)));
+}
+
+/* Sockets */
+
+static int turn_on(struct eio_fd handle, int level, int option)
+{
+	int fd = eio_fd_use(handle), one = 1, rc;
+
+	if (fd < 0)
+		return fd;
+	rc = setsockopt(fd, level, option, &one, sizeof(one)) < 0 ? -errno : 0;
+	eio_fd_unuse(handle);
+	return rc;
+}
+
+static bool is_tcp(const struct eio_addr *addr)
+{
+	int family = eio_addr_sockaddr(addr, NULL)->sa_family;
+
+	return family == AF_INET || family == AF_INET6;
+}
+
+static int name_of(struct eio_fd handle, bool peer, struct eio_addr *ret)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr *sa = (struct sockaddr *) &ss;
+	socklen_t len = sizeof(ss);
+	int fd = eio_fd_use(handle), rc;
+
+	if (fd < 0)
+		return eio__fail(fd, peer ? "getpeername" : "getsockname", NULL);
+	rc = peer ? getpeername(fd, sa, &len) : getsockname(fd, sa, &len);
+	rc = rc < 0 ? -errno : eio_addr_from_sockaddr(ret, sa, len);
+	eio_fd_unuse(handle);
+	return rc < 0 ? eio__fail(rc, peer ? "getpeername" : "getsockname", NULL) : 0;
+}
+
+/* Makes a stream socket for the address's family. */
+static int open_socket(struct eio_switch *sw, const struct eio_addr *addr, struct eio_fd *ret)
+{
+	return eio_ll_socket(sw, eio_addr_sockaddr(addr, NULL)->sa_family, SOCK_STREAM, 0, ret);
+}
+
+/* Listeners */
+
+static int accept_from(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
+		       struct eio_addr *ret_peer)
+{
+	struct eio_fd fd;
+	int rc = eio_ll_accept(sw, l.u.fd, &fd, ret_peer);
+
+	if (rc < 0)
+		return rc;
+	*ret = eio__flow_socket(fd);
+	return 0;
+}
+
+/* The option fails on what is not TCP, and that is as good. */
+static int accept_and_set(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
+			  struct eio_addr *ret_peer)
+{
+	int rc = accept_from(l, sw, ret, ret_peer);
+
+	if (rc == 0)
+		(void) turn_on(ret->u.fd, IPPROTO_TCP, TCP_NODELAY);
+	return rc;
+}
+
+static int addr_of(struct eio_listener l, struct eio_addr *ret)
+{
+	return name_of(l.u.fd, false, ret);
+}
+
+static int close_listener(struct eio_listener l)
+{
+	return eio__listening_end(l.u.fd);
+}
+
+static const struct eio_listener_ops listener_ops = {
+	.name = "socket",
+	.accept = accept_from,
+	.addr = addr_of,
+	.close = close_listener,
+};
+
+static const struct eio_listener_ops foreign_ops = {
+	.name = "imported socket",
+	.accept = accept_and_set,
+	.addr = addr_of,
+	.close = close_listener,
+};
+
+static int set_listen_options(struct eio_fd fd, const struct eio_addr *addr,
+			      const struct eio_listen_opts *opts)
+{
+	int rc = 0;
+
+	if (opts->reuse_addr && is_tcp(addr))
+		rc = turn_on(fd, SOL_SOCKET, SO_REUSEADDR);
+	if (rc == 0 && opts->reuse_port)
+		rc = turn_on(fd, SOL_SOCKET, SO_REUSEPORT);
+	if (rc == 0 && is_tcp(addr))
+		rc = turn_on(fd, IPPROTO_TCP, TCP_NODELAY);
+	return rc < 0 ? fail_at(rc, "setsockopt", addr) : 0;
+}
+
+static int bind_to(struct eio_fd fd, const struct eio_addr *addr, bool replace)
+{
+	int rc = eio_ll_bind(fd, addr);
+
+	if (rc == -EADDRINUSE && replace && eio__remove_stale_socket(addr))
+		rc = eio_ll_bind(fd, addr);
+	return rc < 0 ? fail_at(rc, "bind", addr) : 0;
+}
+
+static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+			const struct eio_listen_opts *opts, struct eio_listener *ret)
+{
+	struct eio_fd fd;
+	int rc;
+
+	(void) net;
+	if (opts->backlog < 0)
+		return fail_at(-EINVAL, "listen", addr);
+	rc = open_socket(sw, addr, &fd);
+	if (rc < 0)
+		return fail_at(rc, "socket", addr);
+	rc = set_listen_options(fd, addr, opts);
+	if (rc == 0)
+		rc = bind_to(fd, addr, opts->reuse_addr);
+	if (rc < 0) {
+		eio_fd_close(fd);
+		return rc;
+	}
+	rc = eio__listening_begin(sw, fd, addr);
+	if (rc < 0)
+		return rc;
+	rc = eio_ll_listen(fd, opts->backlog ? opts->backlog : 4096);
+	if (rc < 0) {
+		eio__listening_end(fd);
+		return fail_at(rc, "listen", addr);
+	}
+	*ret = (struct eio_listener){.ops = &listener_ops, .u.fd = fd};
+	return 0;
+}
+
+/* Connecting */
+
+static int connect_socket(struct eio_fd fd, const struct eio_addr *addr,
+			  const struct eio_connect_opts *opts)
+{
+	int rc;
+
+	if (!opts->no_nodelay && is_tcp(addr))
+		(void) turn_on(fd, IPPROTO_TCP, TCP_NODELAY);
+	if (opts->bind_to) {
+		rc = bind_to(fd, opts->bind_to, false);
+		if (rc < 0)
+			return rc;
+	}
+	rc = eio_ll_connect(fd, addr);
+	return rc < 0 ? fail_at(rc, "connect", addr) : 0;
+}
+
+static int uring_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+			 const struct eio_connect_opts *opts, struct eio_flow *ret)
+{
+	struct eio_fd fd;
+	int rc = open_socket(sw, addr, &fd);
+
+	(void) net;
+	if (rc < 0)
+		return fail_at(rc, "socket", addr);
+	rc = connect_socket(fd, addr, opts);
+	if (rc < 0) {
+		eio_fd_close(fd);
+		return rc;
+	}
+	*ret = eio__flow_socket(fd);
+	return 0;
+}
+
+static const struct eio_net_ops uring_ops = {
+	.name = "uring",
+	.listen = uring_listen,
+	.connect = uring_connect,
+};
+
+struct eio_net eio__net_uring(void)
+{
+	return (struct eio_net){.ops = &uring_ops};
+}
+
+/* The calls */
+
+/* Whether the call may go on: @p ops is the value's, @p fn what it offers for it. */
+static int enter(const void *ops, const char *op)
+{
+	int rc = eio_check();
+
+	if (rc < 0)
+		return rc;
+	return ops ? 0 : eio__fail(-EBADF, op, NULL);
+}
+
+int eio_net_listen(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+		   const struct eio_listen_opts *opts, struct eio_listener *ret)
+{
+	static const struct eio_listen_opts none;
+	int rc = enter(net.ops, "listen");
+
+	if (rc < 0)
+		return rc;
+	if (!net.ops->listen)
+		return fail_at(-EOPNOTSUPP, "listen", addr);
+	return net.ops->listen(net, sw, addr, opts ? opts : &none, ret);
+}
+
+/* Kept apart for the frame of the limit. */
+static __attribute__((noinline)) int connect_within(struct eio_net net, struct eio_switch *sw,
+						    const struct eio_addr *addr,
+						    const struct eio_connect_opts *opts,
+						    struct eio_flow *ret)
+{
+	struct eio_timeout limit;
+	int rc;
+
+	eio_timeout_begin(&limit, eio__clock_mono(), opts->timeout_ns);
+	rc = eio_timeout_end(&limit, net.ops->connect(net, sw, addr, opts, ret));
+	return rc == -ETIMEDOUT ? fail_at(rc, "connect", addr) : rc;
+}
+
+int eio_net_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+		    const struct eio_connect_opts *opts, struct eio_flow *ret)
+{
+	static const struct eio_connect_opts none;
+	int rc = enter(net.ops, "connect");
+
+	if (!opts)
+		opts = &none;
+	if (rc < 0)
+		return rc;
+	if (!net.ops->connect)
+		return fail_at(-EOPNOTSUPP, "connect", addr);
+	if (opts->timeout_ns < 0)
+		return fail_at(-EINVAL, "connect", addr);
+	if (opts->timeout_ns > 0)
+		return connect_within(net, sw, addr, opts, ret);
+	return net.ops->connect(net, sw, addr, opts, ret);
+}
+
+int eio_net_accept(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
+		   struct eio_addr *ret_peer)
+{
+	int rc = enter(l.ops, "accept");
+
+	if (rc < 0)
+		return rc;
+	if (!l.ops->accept)
+		return eio__fail(-EOPNOTSUPP, "accept", l.ops->name);
+	return l.ops->accept(l, sw, ret, ret_peer);
+}
+
+int eio_listener_addr(struct eio_listener l, struct eio_addr *ret)
+{
+	if (!l.ops)
+		return eio__fail(-EBADF, "getsockname", NULL);
+	return l.ops->addr ? l.ops->addr(l, ret) : -ENOTSUP;
+}
+
+int eio_listener_close(struct eio_listener l)
+{
+	if (!l.ops)
+		return eio__fail(-EBADF, "close", NULL);
+	return l.ops->close ? l.ops->close(l) : 0;
+}
+
+struct eio_listener eio_listener_of_fd(struct eio_fd fd)
+{
+	return (struct eio_listener){.ops = &foreign_ops, .u.fd = fd};
+}
+
+int eio_listener_fd(struct eio_listener l, struct eio_fd *ret)
+{
+	if (!l.ops)
+		return eio__fail(-EBADF, "descriptor", NULL);
+	if (l.ops != &listener_ops && l.ops != &foreign_ops)
+		return -ENOTSUP;
+	*ret = l.u.fd;
+	return 0;
+}
+
+static int conn_addr(struct eio_flow conn, bool peer, struct eio_addr *ret)
+{
+	struct eio_fd fd;
+	int rc = eio_flow_fd(conn, &fd);
+
+	return rc < 0 ? rc : name_of(fd, peer, ret);
+}
+
+int eio_net_local_addr(struct eio_flow conn, struct eio_addr *ret)
+{
+	return conn_addr(conn, false, ret);
+}
+
+int eio_net_peer_addr(struct eio_flow conn, struct eio_addr *ret)
+{
+	return conn_addr(conn, true, ret);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Joining the layers: a ring and a scheduler below, capabilities above, the caller's
+ * thread as the main fiber in between. What is changed in the process is changed back.
+ */
+#include "core/error.h"
+#include "core/overflow.h"
+#include "io/env.h"
+#include "uring/fd.h"
+#include "uring/sched.h"
+
+#include <eio/run.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ALL_FLAGS ((unsigned) (EIO_RUN_KEEP_SIGPIPE | EIO_RUN_NO_SEGV | EIO_RUN_NO_FIXED))
+
+/* SIGPIPE is ignored while anybody runs: a ring write to a closed pipe would raise it. */
+static struct {
+	pthread_mutex_t mutex;
+	unsigned runs;
+	struct sigaction previous;
+} sigpipe = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void ignore_sigpipe(void)
+{
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+	pthread_mutex_lock(&sigpipe.mutex);
+	if (sigpipe.runs++ == 0)
+		sigaction(SIGPIPE, &ignore, &sigpipe.previous);
+	pthread_mutex_unlock(&sigpipe.mutex);
+}
+
+static void restore_sigpipe(void)
+{
+	struct sigaction now;
+
+	pthread_mutex_lock(&sigpipe.mutex);
+	if (--sigpipe.runs == 0 && sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+		sigaction(SIGPIPE, &sigpipe.previous, NULL);
+	pthread_mutex_unlock(&sigpipe.mutex);
+}
+
+static const char *bad_value(const struct eio_config *c)
+{
+	if (c->backend != EIO_BACKEND_AUTO && c->backend != EIO_BACKEND_URING)
+		return "backend";
+	if (c->flags & ~ALL_FLAGS)
+		return "flags";
+	if (c->block_size > (size_t) 1 << 30)
+		return "block_size";
+	if (c->stack_size > (size_t) 1 << 30)
+		return "stack_size";
+	for (size_t i = 0; i < sizeof(c->reserved) / sizeof(c->reserved[0]); i++) {
+		if (c->reserved[i])
+			return "reserved";
+	}
+	return NULL;
+}
+
+/* A failure before there is a fiber to keep it. */
+static int refuse(int err, const char *subject)
+{
+	struct eio_error e = {.code = err, .op = "eio_run"};
+
+	snprintf(e.subject, sizeof(e.subject), "(%s)", subject);
+	eio__error_keep(&e);
+	return err;
+}
+
+static int run_main(int (*main)(struct eio_env *env, void *arg), void *arg)
+{
+	struct eio_env env = {
+		.in = eio_flow_of_fd(EIO_STDIN),
+		.out = eio_flow_of_fd(EIO_STDOUT),
+		.err = eio_flow_of_fd(EIO_STDERR),
+		.net = eio__net_uring(),
+		.clock = eio__clock_wall(),
+		.mono_clock = eio__clock_mono(),
+		.fs = eio__dir_fs(),
+		.cwd = eio__dir_cwd(),
+		.secure_random = eio__flow_random(),
+		.backend_id = "uring",
+	};
+
+	return main(&env, arg);
+}
+
+int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, void *arg), void *arg)
+{
+	static const struct eio_config defaults;
+	const struct eio_config *c = config ? config : &defaults;
+	struct eio__altstack altstack;
+	struct eio__uring *u;
+	char why[224] = "";
+	int rc;
+
+	if (eio__domain_self())
+		return eio__fail(-EBUSY, "eio_run", "this thread runs one already");
+	if (bad_value(c))
+		return refuse(-EINVAL, bad_value(c));
+	u = malloc(sizeof(*u));
+	if (!u || eio__fd_init() < 0) {
+		free(u);
+		return refuse(-ENOMEM, "out of memory");
+	}
+	rc = eio__uring_init(u, c, why, sizeof(why));
+	if (rc < 0) {
+		free(u);
+		refuse(rc, why);
+		return c->fallback ? c->fallback(why, c->fallback_arg) : rc;
+	}
+	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
+		ignore_sigpipe();
+	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
+		eio__overflow_begin(&altstack);
+
+	rc = run_main(main, arg);
+
+	eio__uring_fini(u);
+	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
+		eio__overflow_end(&altstack);
+	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
+		restore_sigpipe();
+	free(u);
+	return rc;
+}
