@@ -22,6 +22,9 @@
 #include <liburing.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h> /* C libraries that do not know struct statx */
+#endif
 
 EIO_BEGIN_DECLS
 

@@ -108,7 +108,9 @@ static int run_race(struct race *race, size_t n)
 	eio_cancel_end(&race->scope);
 	if (race->error)
 		eio__error_attach(eio__self(), race->error);
-	return race->finished ? 0 : rc;
+	if (race->finished)
+		return 0;
+	return rc < 0 ? rc : -ECANCELED; /* the racers hide a cancellation from their switch */
 }
 
 int eio_any(const struct eio_task *tasks, size_t n, size_t *ret_winner)

@@ -173,13 +173,6 @@ int eio_error_set(int err, const char *op, const char *subject)
 	return err;
 }
 
-int eio__fail(int err, const char *op, const char *subject)
-{
-	if (err < 0 && err != -ECANCELED)
-		eio_error_set(err, op, subject);
-	return err;
-}
-
 int eio__fail_done(int err, const char *op, uint64_t done)
 {
 	struct eio_error *e = record();

@@ -10,13 +10,19 @@
 #define EIO__ERROR_H
 
 #include <eio/error.h>
+#include <errno.h>
 
 struct eio__domain;
 struct eio__fiber;
 
 /* Records operation and subject (may be NULL); returns err. Nothing for err >= 0, nor
  * for -ECANCELED, which says all there is to say. */
-int eio__fail(int err, const char *op, const char *subject);
+static inline int eio__fail(int err, const char *op, const char *subject)
+{
+	if (__builtin_expect(err < 0 && err != -ECANCELED, 0))
+		eio_error_set(err, op, subject);
+	return err;
+}
 
 /* Records the bytes done, keeping a subject already recorded for err; returns err. */
 int eio__fail_done(int err, const char *op, uint64_t done);

@@ -23,43 +23,51 @@ static inline bool quiet(const struct eio__domain *d)
 	       eio__inbox_empty(&d->waker.inbox);
 }
 
-static __attribute__((noinline)) void poll_between(struct eio__domain *d)
+/* The next look comes when what the poll made runnable has run, within bounds. */
+static void poll(struct eio__domain *d, bool wait)
 {
-	d->left = EIO__SWITCHES_PER_LOOK;
-	d->ops->poll(d, false);
-	d->round_end = d->tail;
+	unsigned n = d->ops->poll(d, wait);
+
+	d->left = n < EIO__SWITCHES_PER_LOOK   ? EIO__SWITCHES_PER_LOOK
+		  : n < EIO__SWITCHES_PER_POLL ? n
+					       : EIO__SWITCHES_PER_POLL;
+	d->since_poll = d->left;
 }
 
-/* Nothing is runnable: polls until something is. */
+static __attribute__((noinline)) void look(struct eio__domain *d)
+{
+	unsigned rest = EIO__SWITCHES_PER_POLL - d->since_poll;
+
+	if (rest == 0 || !quiet(d)) {
+		poll(d, false);
+		return;
+	}
+	d->left = rest < EIO__SWITCHES_PER_LOOK ? rest : EIO__SWITCHES_PER_LOOK;
+	d->since_poll += d->left;
+}
+
 static __attribute__((noinline)) void wait_for_one(struct eio__domain *d)
 {
 	if (eio__stacks_want_trim(&d->stacks))
 		eio__stacks_trim(&d->stacks);
 	do
-		d->ops->poll(d, true);
+		poll(d, true);
 	while (!d->head);
-	d->left = EIO__SWITCHES_PER_LOOK;
-	d->round_end = d->tail;
 }
 
 /*
- * Takes the next fiber to run, waiting for one if need be. Once per round of the queue,
- * when its last fiber comes up, only loads tell whether to poll; after 64 switches it
+ * Takes the next fiber to run, waiting for one if need be. Every few switches a look,
+ * which is only loads, tells whether a poll would find something; after 64 switches it
  * polls in any case, for unsubmitted entries and the clock.
  */
 static inline struct eio__fiber *next_fiber(struct eio__domain *d)
 {
 	struct eio__fiber *f;
 
-	if (unlikely(!d->head)) {
+	if (unlikely(!d->head))
 		wait_for_one(d);
-	} else if (unlikely(--d->left == 0)) {
-		poll_between(d);
-	} else if (d->head == d->round_end) {
-		if (unlikely(!quiet(d)))
-			poll_between(d);
-		d->round_end = d->tail;
-	}
+	else if (unlikely(--d->left == 0))
+		look(d);
 	f = d->head;
 	d->head = f->next;
 	return f;
@@ -102,7 +110,8 @@ int eio_yield(void)
 	f = d->current;
 	if (unlikely(f->ctx->err))
 		return eio__canceled(f);
-	eio__wake(f);
+	f->canceled = 0;
+	eio__queue(d, f);
 	next = next_fiber(d);
 	if (next != f)
 		transfer(d, next, NULL);
@@ -207,7 +216,8 @@ static void warn_short_lived(const struct eio_switch *sw, const void *arg)
 }
 #endif
 
-int eio__fork(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, unsigned flags)
+static inline __attribute__((always_inline)) int
+fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, unsigned flags)
 {
 	struct eio__switch *sw = eio__switch_of(pub);
 	struct eio__domain *d = eio__domain_self();
@@ -263,12 +273,17 @@ int eio__fork(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, 
 	return 0;
 }
 
+int eio__fork(struct eio_switch *sw, eio_fn *fn, const void *arg, size_t size, unsigned flags)
+{
+	return fork_fiber(sw, fn, arg, size, flags);
+}
+
 int eio_fork(struct eio_switch *sw, eio_fn *fn, void *arg)
 {
 #ifdef EIO_DEBUG
 	warn_short_lived(sw, arg);
 #endif
-	return eio__fork(sw, fn, arg, 0, 0);
+	return fork_fiber(sw, fn, arg, 0, 0);
 }
 
 int eio_fork_copy(struct eio_switch *sw, eio_fn *fn, const void *arg, size_t size)
@@ -356,7 +371,7 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 	if (rc < 0)
 		return rc;
 	d->ops = ops;
-	d->left = EIO__SWITCHES_PER_LOOK;
+	d->left = d->since_poll = EIO__SWITCHES_PER_LOOK;
 	d->next_id = 1;
 	d->current = &d->main;
 	d->main.domain = d;

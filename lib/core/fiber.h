@@ -39,29 +39,32 @@ struct eio__switch;
 typedef void eio__cancel_fn(struct eio__fiber *f, void *arg);
 
 enum {
-	EIO__SWITCHES_PER_LOOK = 64, /* unsubmitted entries and the clock wait no longer */
+	EIO__SWITCHES_PER_LOOK = 16,
+	EIO__SWITCHES_PER_POLL = 64, /* unsubmitted entries and the clock wait no longer */
 	EIO__SCRATCH = 64,           /* the scheduler's, one ring entry */
 	EIO__CANCELED_IN_A_ROW = 100000,
 };
 
 struct eio__fiber {
+	/* What every switch touches: one cache line. */
 	void *sp; /* while not running */
 	struct eio__fiber *next;
 	struct eio__ctx *ctx; /* the current one */
 	struct eio__domain *domain;
 	eio__cancel_fn *cancel;
 	void *cancel_arg;
-	struct eio__list in_ctx;
 	struct eio__switch *sw; /* the one it counts in; NULL: main */
-	eio_fn *fn;             /* NULL: the record is free (or main's) */
+	unsigned canceled;      /* -ECANCELED in a row without suspending */
+	bool daemon;
+
+	struct eio__list in_ctx;
+	eio_fn *fn; /* NULL: the record is free (or main's) */
 	void *arg;
 	struct eio_error *error; /* NULL: nothing failed yet */
 	uint64_t id;
 	const char *name;
 	char *base; /* lowest usable byte of the stack; NULL: main */
 	struct eio__inbox_node remote;
-	unsigned canceled; /* -ECANCELED in a row without suspending */
-	bool daemon;
 	struct eio__san san;
 	uint64_t scratch[EIO__SCRATCH / 8];
 };
@@ -70,8 +73,9 @@ struct eio__fiber {
 struct eio__sched_ops {
 	const char *name;
 	int64_t (*now)(struct eio__domain *d);
-	/* Submits, reaps, wakes. wait: returns once something is runnable. */
-	void (*poll)(struct eio__domain *d, bool wait);
+	/* Submits, reaps, wakes. wait: returns once something is runnable. How many
+	 * completions there were. */
+	unsigned (*poll)(struct eio__domain *d, bool wait);
 };
 
 /* Words that tell without a call whether a poll would find something: a flag is set, or
@@ -84,8 +88,8 @@ struct eio__signs {
 struct eio__domain {
 	struct eio__fiber *current;
 	struct eio__fiber *head, *tail; /* the run queue */
-	struct eio__fiber *round_end;   /* the last fiber of this round */
-	unsigned left;                  /* switches until the next poll */
+	unsigned left;                  /* switches until the next look */
+	unsigned since_poll;            /* switches from the last poll to that look */
 	struct eio__signs signs;        /* set by the scheduler, else always quiet */
 	const struct eio__sched_ops *ops;
 	struct eio__stacks stacks;
@@ -123,18 +127,22 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 /* Every fiber has ended. Waits for foreign wakers on their way out. */
 void eio__domain_fini(struct eio__domain *d);
 
-/* Puts a fiber that is suspended, or about to be, to the end of the run queue. */
-static inline void eio__wake(struct eio__fiber *f)
+/* Puts a fiber to the end of the run queue. */
+static inline void eio__queue(struct eio__domain *d, struct eio__fiber *f)
 {
-	struct eio__domain *d = f->domain;
-
-	f->cancel = NULL;
 	f->next = NULL;
-	if (d->head)
+	if (likely(d->head))
 		d->tail->next = f;
 	else
 		d->head = f;
 	d->tail = f;
+}
+
+/* Makes a fiber runnable that is suspended, or about to be. */
+static inline void eio__wake(struct eio__fiber *f)
+{
+	f->cancel = NULL;
+	eio__queue(f->domain, f);
 }
 
 /* The same from any thread. The domain is pinned, or the fiber is known not to end. */

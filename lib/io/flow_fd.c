@@ -104,8 +104,11 @@ static int file_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t max
 
 	if (rc < 0)
 		return rc;
-	if (S_ISREG(to))
-		return eio__flow_copy_loop(dst, src, max, FILE_PIECE, moved);
+	if (S_ISREG(to) && src.ops->read) {
+		rc = eio__flow_copy_loop(dst, src, max, FILE_PIECE, moved);
+		/* Not for another loop to go on: a piece may have been read. */
+		return rc == -EOPNOTSUPP ? -EIO : rc;
+	}
 	if (pipe_size < PIPE_WORTH || src.ops != &file_ops)
 		return -EOPNOTSUPP;
 	rc = look(src.u.fd, &from, &unused);

@@ -259,24 +259,34 @@ int eio_fs_stat(struct eio_dir d, const char *path, bool follow, struct eio_stat
 
 /* The calls on open files */
 
-/* The descriptor of an open file for an operation at an offset: EIO_CURRENT, or any
- * other negative one, is none. */
-static int enter_file(struct eio_flow f, const char *op, int64_t off, struct eio_fd *ret)
+static int enter_file(struct eio_flow f, const char *op, struct eio_fd *ret)
 {
 	int rc = eio_check();
 
 	if (rc == 0)
 		rc = eio_flow_fd(f, ret);
-	if (rc == 0 && off < 0)
-		rc = -EINVAL;
 	return eio__fail(rc, op, NULL);
+}
+
+/* At an offset: EIO_CURRENT is none here. On what has no position the ring would read
+ * and write as if there were none given. */
+static int enter_at(struct eio_flow f, const char *op, int64_t off, struct eio_fd *ret)
+{
+	int rc = enter_file(f, op, ret);
+
+	if (rc < 0)
+		return rc;
+	if (off < 0)
+		return eio__fail(-EINVAL, op, NULL);
+	rc = eio_fd_is_seekable(*ret);
+	return rc > 0 ? 0 : eio__fail(rc < 0 ? rc : -ESPIPE, op, NULL);
 }
 
 int eio_file_stat(struct eio_flow f, struct eio_stat *ret)
 {
 	struct statx stx;
 	struct eio_fd fd;
-	int rc = enter_file(f, "fstat", 0, &fd);
+	int rc = enter_file(f, "fstat", &fd);
 
 	if (rc == 0)
 		rc = eio_ll_fstat(fd, &stx);
@@ -289,7 +299,7 @@ int eio_file_stat(struct eio_flow f, struct eio_stat *ret)
 ssize_t eio_file_pread(struct eio_flow f, void *buf, size_t len, int64_t off)
 {
 	struct eio_fd fd;
-	int rc = enter_file(f, "pread", off, &fd);
+	int rc = enter_at(f, "pread", off, &fd);
 
 	if (rc < 0 || len == 0)
 		return rc;
@@ -299,7 +309,7 @@ ssize_t eio_file_pread(struct eio_flow f, void *buf, size_t len, int64_t off)
 int eio_file_pwrite_all(struct eio_flow f, const void *buf, size_t len, int64_t off)
 {
 	struct eio_fd fd;
-	int rc = enter_file(f, "pwrite", off, &fd);
+	int rc = enter_at(f, "pwrite", off, &fd);
 
 	if (rc < 0)
 		return eio__fail_done(rc, "pwrite", 0);
@@ -309,7 +319,7 @@ int eio_file_pwrite_all(struct eio_flow f, const void *buf, size_t len, int64_t 
 int eio_file_sync(struct eio_flow f)
 {
 	struct eio_fd fd;
-	int rc = enter_file(f, "fsync", 0, &fd);
+	int rc = enter_file(f, "fsync", &fd);
 
 	return rc < 0 ? rc : eio_ll_fsync(fd);
 }

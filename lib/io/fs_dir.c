@@ -82,7 +82,8 @@ static int refill(struct listing *l)
 	return eio__fail(rc, "getdents64", NULL);
 }
 
-/* Not every file system tells the kind: then the file is asked. Zero: the file is gone. */
+/* Not every file system tells the kind: then the file is asked. 0: it is gone, or nothing
+ * that has a kind. */
 static int kind_of(struct listing *l, const struct entry *e, enum eio_file_kind *ret)
 {
 	struct statx stx;
@@ -184,7 +185,7 @@ static int add_name(struct names *all, const char *name)
 	size_t len = strlen(name) + 1;
 
 	if (all->size - all->len < len) {
-		size_t size = 2 * all->size + 4096;
+		size_t size = 2 * all->size + len + 4096;
 		char *text = realloc(all->text, size);
 
 		if (!text)

@@ -82,7 +82,8 @@ static bool remove_file(const struct socket_file *f)
 	       st.st_dev == f->dev && st.st_ino == f->ino && unlink(f->path) == 0;
 }
 
-/* A Unix socket answers at once, and says -EAGAIN when its queue is full. */
+/* Asks with another type of socket: it is refused if nobody is there, and told so if
+ * somebody is, who does not notice, and need not listen yet. */
 bool eio__remove_stale_socket(const struct eio_addr *addr)
 {
 	struct socket_file file;
@@ -93,7 +94,7 @@ bool eio__remove_stale_socket(const struct eio_addr *addr)
 
 	if (!find_file(addr, &file))
 		return false;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	sa = eio_addr_sockaddr(addr, &len);

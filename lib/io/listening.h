@@ -17,7 +17,7 @@ int eio__listening_begin(struct eio_switch *sw, struct eio_fd fd, const struct e
  * Any thread, and for descriptors that listening_begin has not seen too. */
 int eio__listening_end(struct eio_fd fd);
 
-/* Removes the file of a Unix address if it is a socket that nobody listens on. */
+/* Removes the file of a Unix address if it is a socket that nobody has open. */
 bool eio__remove_stale_socket(const struct eio_addr *addr);
 
 #endif

@@ -3,7 +3,7 @@
  * Listening, accepting and connecting: the calls, and the provider that does it with
  * sockets over the ring.
  *
- * What has to do with a socket's file or with the end of a listener is in listening.c.
+ * The file of a Unix socket and the end of a listener are listening.c's business.
  * Accepted sockets inherit TCP_NODELAY from the listener, so one call is enough for all
  * of them; a listener that came from outside is left as it is, and its connections are
  * set one by one.
@@ -133,13 +133,14 @@ static int set_listen_options(struct eio_fd fd, const struct eio_addr *addr,
 	return rc < 0 ? fail_at(rc, "setsockopt", addr) : 0;
 }
 
-static int bind_to(struct eio_fd fd, const struct eio_addr *addr, bool replace)
+/* The low level names the address when it fails. */
+static int bind_listener(struct eio_fd fd, const struct eio_addr *addr, bool replace)
 {
 	int rc = eio_ll_bind(fd, addr);
 
 	if (rc == -EADDRINUSE && replace && eio__remove_stale_socket(addr))
 		rc = eio_ll_bind(fd, addr);
-	return rc < 0 ? fail_at(rc, "bind", addr) : 0;
+	return rc;
 }
 
 static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
@@ -156,7 +157,7 @@ static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct 
 		return fail_at(rc, "socket", addr);
 	rc = set_listen_options(fd, addr, opts);
 	if (rc == 0)
-		rc = bind_to(fd, addr, opts->reuse_addr);
+		rc = bind_listener(fd, addr, opts->reuse_addr);
 	if (rc < 0) {
 		eio_fd_close(fd);
 		return rc;
@@ -178,17 +179,13 @@ static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct 
 static int connect_socket(struct eio_fd fd, const struct eio_addr *addr,
 			  const struct eio_connect_opts *opts)
 {
-	int rc;
+	int rc = 0;
 
 	if (!opts->no_nodelay && is_tcp(addr))
 		(void) turn_on(fd, IPPROTO_TCP, TCP_NODELAY);
-	if (opts->bind_to) {
-		rc = bind_to(fd, opts->bind_to, false);
-		if (rc < 0)
-			return rc;
-	}
-	rc = eio_ll_connect(fd, addr);
-	return rc < 0 ? fail_at(rc, "connect", addr) : 0;
+	if (opts->bind_to)
+		rc = eio_ll_bind(fd, opts->bind_to);
+	return rc < 0 ? rc : eio_ll_connect(fd, addr);
 }
 
 static int uring_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
@@ -222,7 +219,7 @@ struct eio_net eio__net_uring(void)
 
 /* The calls */
 
-/* Whether the call may go on: @p ops is the value's, @p fn what it offers for it. */
+/* @p ops is the table of the value that the call is about. */
 static int enter(const void *ops, const char *op)
 {
 	int rc = eio_check();

@@ -106,9 +106,9 @@ struct acceptor {
 };
 
 struct server {
+	struct eio_switch sw; /* first: what is forked on it is not deeper than it */
 	struct eio_listener listener;
 	struct service service;
-	struct eio_switch sw;
 	struct acceptor *acceptors[IN_FLIGHT];
 	size_t accepting; /* how many of them */
 	size_t fibers, max;

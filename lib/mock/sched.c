@@ -31,19 +31,20 @@ static void deadlock(struct mock *m)
 		eio__fatal("deadlock: nothing is runnable, and what waits cannot be cancelled");
 }
 
-static void poll(struct eio__domain *d, bool wait)
+static unsigned poll(struct eio__domain *d, bool wait)
 {
 	struct mock *m = mock_of(d);
 
 	eio__inbox_drain(&d->waker.inbox);
 	eio__timers_expire(d, m->clock);
 	if (d->head || !wait)
-		return;
+		return 0;
 	if (eio__timers_next(d) != EIO_NEVER)
 		m->clock = eio__timers_next(d);
 	else
 		deadlock(m);
 	eio__timers_expire(d, m->clock);
+	return 0;
 }
 
 static const struct eio__sched_ops ops = {

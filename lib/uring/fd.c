@@ -152,24 +152,22 @@ static void detach_and_free(struct eio__slot *s)
 	free_slot(s);
 }
 
+/* The waiter suspends exactly once, unless it was the last user itself. */
 static void wake_waiter(struct eio__slot_waiter *w)
 {
 	struct eio__fiber *f = w->fiber;
 	struct eio__waker *waker;
 
 	if (f == eio__self()) {
-		w->done = true; /* it has not even begun to wait */
-		return;
-	}
-	waker = &f->domain->waker;
-	w->done = true;
-	if (f->domain == eio__domain_self()) {
+		w->released = true;
+	} else if (f->domain == eio__domain_self()) {
 		eio__wake(f);
-		return;
+	} else {
+		waker = &f->domain->waker;
+		eio__waker_pin(waker);
+		eio__wake_remote(f);
+		eio__waker_unpin(waker);
 	}
-	eio__waker_pin(waker);
-	eio__wake_remote(f);
-	eio__waker_unpin(waker);
 }
 
 /* Closes without waiting for it; does not suspend. */
@@ -266,7 +264,7 @@ int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *
 	if (cancel)
 		cancel(s);
 	eio__fd_unuse(fd); /* the last user releases, perhaps that was us */
-	while (!w.done)
+	if (!w.released)
 		eio__suspend(f, NULL, NULL);
 	return unix_fd;
 }

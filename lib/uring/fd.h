@@ -41,10 +41,10 @@ enum {
 	EIO__CHUNKS = 1 << 14, /* 16 Mi descriptors */
 };
 
-/* Waits for the release of a slot, and gets its number. */
+/* Waits for the release of a slot. */
 struct eio__slot_waiter {
 	struct eio__fiber *fiber;
-	bool done;
+	bool released; /* by itself: nobody will wake it */
 };
 
 struct eio__slot {

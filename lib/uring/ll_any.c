@@ -103,7 +103,7 @@ int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, int *ret_results)
 	u = eio__enter_call(&rc);
 	if (!u)
 		return rc;
-	if (n < 1 || n > GROUP_MAX || n > *u->ring.uring.sq.kring_entries)
+	if (n < 1 || n > GROUP_MAX || n > u->ring.uring.sq.ring_entries)
 		return eio__fail(-EINVAL, "await_n", NULL);
 	for (unsigned i = 0; i < n; i++) {
 		if (refused(&sqes[i], 0) < 0)

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* From <linux/openat2.h>, which older kernel headers lack. */
@@ -19,6 +20,8 @@ struct open_how_arg {
 };
 #define BENEATH_FLAGS ((uint64_t) 0x08 | 0x02) /* RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS */
 #define CACHED_FLAG   ((uint64_t) 0x20)        /* RESOLVE_CACHED: EAGAIN is an answer */
+
+enum { OPEN_TRIES = 1000 };
 
 static bool is_place(struct eio_fd dir, struct eio_fd place)
 {
@@ -45,7 +48,7 @@ static uint64_t confinement(struct eio_fd dir)
 }
 
 /* The descriptor's number, the caller's. Renames next to it make the kernel give up with
- * EAGAIN; each further try checks for cancellation. */
+ * EAGAIN, as does a lease on the file: only the former is over soon. */
 static int open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how_arg how = {
@@ -53,9 +56,9 @@ static int open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode
 		.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode & 07777 : 0,
 		.resolve = resolve,
 	};
+	int tries = resolve & CACHED_FLAG ? 1 : OPEN_TRIES, at;
 	struct io_uring_sqe *sqe;
 	struct eio__call c;
-	int at;
 
 	do {
 		do {
@@ -63,7 +66,7 @@ static int open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode
 			if (sqe)
 				io_uring_prep_openat2(sqe, at, path, (struct open_how *) &how);
 		} while (eio__finish(&c, sqe, 0));
-	} while (c.res == -EAGAIN && !(resolve & CACHED_FLAG));
+	} while (c.res == -EAGAIN && --tries);
 	return c.res;
 }
 
@@ -85,10 +88,13 @@ int eio_ll_openat(struct eio_switch *sw, struct eio_fd dir, const char *path, in
 	return eio_ll_openat2(sw, dir, path, flags, mode, confinement(dir), ret);
 }
 
-/* An open descriptor is asked directly: by the ring it would take a worker thread. */
+/* An open descriptor is asked directly: by the ring it would take a worker thread. Older
+ * C libraries have no function for it. */
 static int ask(int unix_fd, unsigned mask, struct statx *ret)
 {
-	return statx(unix_fd, "", AT_EMPTY_PATH, mask, ret) < 0 ? -errno : 0;
+	long rc = syscall(SYS_statx, unix_fd, "", AT_EMPTY_PATH, mask, ret);
+
+	return rc < 0 ? -errno : 0;
 }
 
 static int ask_handle(struct eio_fd fd, unsigned mask, struct statx *ret)

@@ -148,7 +148,7 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *w
 	if (r->uring.features & EIO__FEAT_NO_IOWAIT)
 		r->enter_flags |= IORING_ENTER_NO_IOWAIT;
 	/* Entries are used in order, so the indirection stays as it is. */
-	for (unsigned i = 0; r->uring.sq.array && i < *r->uring.sq.kring_entries; i++)
+	for (unsigned i = 0; r->uring.sq.array && i < r->uring.sq.ring_entries; i++)
 		r->uring.sq.array[i] = i;
 	r->enter = eio__ring_kernel_enter;
 	if (eio__ring_hook)

@@ -8,8 +8,8 @@
  * executes them, waits, and makes completions visible: here the kernel; in tests
  * something that also meddles.
  *
- * pending counts completions still to come, the final ones only. A ring is torn down
- * when it is zero.
+ * Every entry ever queued has one final completion. A ring is torn down when none is
+ * pending.
  */
 #ifndef EIO__RING_H
 #define EIO__RING_H
@@ -29,7 +29,7 @@
 
 struct eio__ring {
 	struct io_uring uring;
-	unsigned pending;
+	unsigned finals;      /* final completions reaped, modulo 2^32 like the tails */
 	unsigned enter_flags; /* in every enter */
 	bool sqpoll;
 	uint8_t ops[32]; /* a bit for each opcode the kernel has */
@@ -65,15 +65,20 @@ static inline unsigned eio__ring_queued(const struct eio__ring *r)
 	return sq->sqe_tail - __atomic_load_n(sq->khead, __ATOMIC_ACQUIRE);
 }
 
+/* Entries queued or taken whose final completion has not been reaped. */
+static inline unsigned eio__ring_pending(const struct eio__ring *r)
+{
+	return r->uring.sq.sqe_tail - r->finals;
+}
+
 /* The next entry, with undefined contents, or NULL when the queue is full. */
 static inline struct io_uring_sqe *eio__ring_sqe(struct eio__ring *r)
 {
 	struct io_uring_sq *sq = &r->uring.sq;
 
-	if (eio__ring_queued(r) >= *sq->kring_entries)
+	if (eio__ring_queued(r) >= sq->ring_entries)
 		return NULL;
-	r->pending++;
-	return &sq->sqes[sq->sqe_tail++ & *sq->kring_mask];
+	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
 }
 
 #endif

@@ -34,13 +34,19 @@ static int64_t now(struct eio__domain *d)
 
 /* Completions */
 
-static void complete_op(struct eio__op *op, const struct io_uring_cqe *cqe)
+static void check_cookie(const struct eio__op *op)
 {
 #ifdef EIO_DEBUG
 	if (op->cookie != EIO__OP_COOKIE)
 		eio__fatal("a completion points at %p, where no operation waits", (void *) op);
 #endif
-	/* A zero-copy send reports its result first and the release of its buffer last. */
+	(void) op;
+}
+
+/* A zero-copy send reports its result first and the release of its buffer last. */
+static void complete_op(struct eio__op *op, const struct io_uring_cqe *cqe)
+{
+	check_cookie(op);
 	if (!op->got && !(cqe->flags & IORING_CQE_F_NOTIF)) {
 		op->got = true;
 		op->res = cqe->res;
@@ -60,12 +66,12 @@ static void complete_member(struct eio__member *m, const struct io_uring_cqe *cq
 		eio__wake(m->group->fiber);
 }
 
-static inline void complete(struct eio__uring *u, const struct io_uring_cqe *cqe)
+static __attribute__((noinline)) void complete(struct eio__uring *u, const struct io_uring_cqe *cqe)
 {
 	void *record = (void *) (uintptr_t) (cqe->user_data & ~(uint64_t) EIO__UD_KINDS);
 
-	if (!(cqe->flags & IORING_CQE_F_MORE))
-		u->ring.pending--;
+	if (cqe->flags & IORING_CQE_F_MORE)
+		u->ring.finals--; /* reap counts it as one */
 	switch (cqe->user_data & EIO__UD_KINDS) {
 	case EIO__UD_OP:
 		complete_op(record, cqe);
@@ -81,24 +87,46 @@ static inline void complete(struct eio__uring *u, const struct io_uring_cqe *cqe
 	}
 }
 
-static void reap(struct eio__uring *u)
+/* The only completion of an operation some fiber waits for: nearly all are. */
+static inline bool is_plain(const struct io_uring_cqe *cqe)
+{
+	return !(cqe->user_data & EIO__UD_KINDS) &&
+	       !(cqe->flags & (IORING_CQE_F_MORE | IORING_CQE_F_NOTIF));
+}
+
+/* How many there were. */
+static unsigned reap(struct eio__uring *u)
 {
 	struct io_uring_cq *cq = &u->ring.uring.cq;
-	unsigned head = *cq->khead, mask = *cq->kring_mask;
+	unsigned first = *cq->khead, head = first, mask = cq->ring_mask;
 	/* The completions are read after the tail that announced them … */
 	unsigned tail = __atomic_load_n(cq->ktail, __ATOMIC_ACQUIRE);
 
-	while (head != tail)
-		complete(u, &cq->cqes[head++ & mask]);
+	for (; head != tail; head++) {
+		const struct io_uring_cqe *cqe = &cq->cqes[head & mask];
+		struct eio__op *op = (struct eio__op *) (uintptr_t) cqe->user_data;
+
+		if (unlikely(!is_plain(cqe) || op->got)) {
+			complete(u, cqe);
+			continue;
+		}
+		check_cookie(op);
+		op->res = cqe->res;
+		op->flags = cqe->flags;
+		op->fiber->cancel = NULL;
+		eio__queue(&u->domain, op->fiber);
+	}
+	u->ring.finals += head - first;
 	/* … and before the head that gives their places back. */
 	__atomic_store_n(cq->khead, head, __ATOMIC_RELEASE);
+	return head - first;
 }
 
 /* Submission */
 
 static bool has_room(const struct eio__uring *u)
 {
-	return eio__ring_queued(&u->ring) < *u->ring.uring.sq.kring_entries;
+	return eio__ring_queued(&u->ring) < u->ring.uring.sq.ring_entries;
 }
 
 /*
@@ -159,7 +187,7 @@ struct io_uring_sqe *eio__sqe_wait(struct eio__uring *u, bool cancellable)
 
 int eio__sqe_room(struct eio__uring *u, unsigned n)
 {
-	unsigned entries = *u->ring.uring.sq.kring_entries;
+	unsigned entries = u->ring.uring.sq.ring_entries;
 
 	while (entries - eio__ring_queued(&u->ring) < n) {
 		int rc;
@@ -192,7 +220,7 @@ struct io_uring_sqe *eio__sqe_ignored(struct eio__uring *u)
 /* One fiber for each free entry; those that find it taken park again. */
 static void wake_parked(struct eio__uring *u)
 {
-	unsigned room = *u->ring.uring.sq.kring_entries - eio__ring_queued(&u->ring);
+	unsigned room = u->ring.uring.sq.ring_entries - eio__ring_queued(&u->ring);
 
 	for (; room && !eio__list_empty(&u->parked); room--) {
 		struct parked *p = eio__container_of(u->parked.next, struct parked, link);
@@ -284,10 +312,11 @@ static bool wants_enter(const struct eio__uring *u)
 	       (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
-static void poll(struct eio__domain *d, bool wait)
+static unsigned poll(struct eio__domain *d, bool wait)
 {
 	struct eio__uring *u = uring_of(d);
 	int64_t timeout = EIO_NEVER;
+	unsigned n;
 
 	if (!eio__inbox_empty(&d->waker.inbox))
 		eio__inbox_drain(&d->waker.inbox);
@@ -308,11 +337,12 @@ static void poll(struct eio__domain *d, bool wait)
 	else if (wait || eio__ring_queued(&u->ring) || wants_enter(u))
 		enter(u, 0, EIO_NEVER);
 	__atomic_store_n(&d->waker.asleep, 0, __ATOMIC_RELAXED);
-	reap(u);
+	n = reap(u);
 	if (!eio__inbox_empty(&d->waker.inbox))
 		eio__inbox_drain(&d->waker.inbox);
 	if (unlikely(!eio__list_empty(&u->parked)))
 		wake_parked(u);
+	return n;
 }
 
 const struct eio__sched_ops eio__uring_ops = {
@@ -368,7 +398,7 @@ static void drain(struct eio__uring *u)
 {
 	if (u->armed)
 		notify(&u->domain.waker);
-	while (u->ring.pending) {
+	while (eio__ring_pending(&u->ring)) {
 		enter(u, 1, EIO_NEVER);
 		reap(u);
 	}

@@ -126,7 +126,7 @@ static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct
 #ifdef EIO_DEBUG
 	op->cookie = EIO__OP_COOKIE;
 #endif
-	eio__list_clear(&op->pending);
+	op->pending.next = NULL;
 	eio__suspend(f, cancel, op);
 	if (unlikely(eio__list_linked(&op->pending)))
 		eio__list_remove(&op->pending);
