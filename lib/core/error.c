@@ -68,10 +68,11 @@ static const char *system_text(int code)
 
 int eio_eai(int err)
 {
-	int code = -8192 - err;
+	int code;
 
-	if (err > -8192 || code > 1024)
+	if (err > -8192 || err < -8192 - 1024)
 		return 0;
+	code = -8192 - err;
 #if EAI_NONAME < 0
 	code = -code;
 #endif

@@ -95,6 +95,7 @@ void eio__suspend(struct eio__fiber *f, eio__cancel_fn *cancel, void *arg)
 	f->cancel = cancel;
 	f->cancel_arg = arg;
 	f->canceled = 0;
+	f->direct = 0;
 	next = next_fiber(d);
 	if (next != f)
 		transfer(d, next, NULL);
@@ -257,6 +258,7 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	f->name = NULL;
 	f->id = ++d->next_id;
 	f->canceled = 0;
+	f->direct = 0;
 	f->daemon = flags & EIO__FORK_DAEMON;
 	eio__list_insert(&sw->ctx.fibers, &f->in_ctx);
 	sw->fibers++;
@@ -385,10 +387,15 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 	return 0;
 }
 
-void eio__domain_fini(struct eio__domain *d)
+void eio__domain_check_end(const struct eio__domain *d)
 {
 	if (d->main.ctx != &d->root)
 		eio__fatal("main returned inside a %s it had not ended", d->main.ctx->kind);
+}
+
+void eio__domain_fini(struct eio__domain *d)
+{
+	eio__domain_check_end(d);
 	for (unsigned spins = 1; __atomic_load_n(&d->waker.pins, __ATOMIC_ACQUIRE); spins++) {
 		if (spins % 128)
 			eio__cpu_relax();

@@ -43,6 +43,8 @@ enum {
 	EIO__SWITCHES_PER_POLL = 64, /* unsubmitted entries and the clock wait no longer */
 	EIO__SCRATCH = 64,           /* the scheduler's, one ring entry */
 	EIO__CANCELED_IN_A_ROW = 100000,
+	EIO__DIRECT_IN_A_ROW = 8,
+	EIO__MANY_FIBERS = 512, /* their frames do not fit into the near caches */
 };
 
 struct eio__fiber {
@@ -54,8 +56,9 @@ struct eio__fiber {
 	eio__cancel_fn *cancel;
 	void *cancel_arg;
 	struct eio__switch *sw; /* the one it counts in; NULL: main */
-	unsigned canceled;      /* -ECANCELED in a row without suspending */
+	uint16_t direct;        /* calls made directly since it last suspended */
 	bool daemon;
+	unsigned canceled; /* -ECANCELED in a row without suspending */
 
 	struct eio__list in_ctx;
 	eio_fn *fn; /* NULL: the record is free (or main's) */
@@ -124,6 +127,9 @@ static inline struct eio__fiber *eio__self(void)
  * waker.notify. 0, or -EBUSY, -EINVAL. */
 int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, size_t stack_size);
 
+/* Main returned: aborts if it is inside a scope, whose fibers might wait for ever. */
+void eio__domain_check_end(const struct eio__domain *d);
+
 /* Every fiber has ended. Waits for foreign wakers on their way out. */
 void eio__domain_fini(struct eio__domain *d);
 
@@ -171,6 +177,26 @@ enum {
 	EIO__FORK_DAEMON = 1,
 	EIO__FORK_CANCELLED = 2, /* also on a cancelled switch */
 };
+
+static inline bool eio__has_many_fibers(const struct eio__domain *d)
+{
+	return d->fibers >= EIO__MANY_FIBERS;
+}
+
+/*
+ * Should the running fiber make a call that cannot wait directly, instead of by the ring?
+ * When there are many it is out of the caches by the time it continues, which costs more
+ * than a system call. Only a few times before it suspends again, so that it starves
+ * nobody.
+ */
+static inline bool eio__go_direct(void)
+{
+	struct eio__domain *d = eio__domain_self();
+
+	if (!d || likely(!eio__has_many_fibers(d)))
+		return false;
+	return d->current->direct < EIO__DIRECT_IN_A_ROW && ++d->current->direct;
+}
 
 /* Starts a fiber: eio_fork and its kin. @p size > 0: fn gets a copy of *arg. */
 int eio__fork(struct eio_switch *sw, eio_fn *fn, const void *arg, size_t size, unsigned flags);

@@ -34,7 +34,7 @@ static char *put_number(char *to, const char *end, uint64_t n)
 
 static void explain(const struct eio__fiber *f)
 {
-	char line[256], *end = line + sizeof(line) - 1, *p = line;
+	char line[256] = "", *end = line + sizeof(line) - 1, *p = line;
 
 	p = put(p, end, "eio: stack overflow in fiber ");
 	p = put_number(p, end, f->id);

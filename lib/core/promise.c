@@ -8,7 +8,8 @@
  * before that, and the promise stays alive for it. A woken waiter finds the result in
  * its own record: by the time it runs the promise may be gone.
  *
- * The resolver's last touch of the promise is the unlock that follows publishing.
+ * The resolver's last touch of the promise is the unlock that follows publishing. Who
+ * finds it resolved without having waited takes the lock once before going on.
  */
 #include "base/lock.h"
 #include "core/error.h"
@@ -94,8 +95,12 @@ static void cancel(struct eio__fiber *f, void *arg)
 	eio__wake(f);
 }
 
-static int result(const struct promise *p, void **ret_value)
+/* The result of a resolved promise, which the caller may free next: not before the one
+ * who resolved it has let go of the lock. */
+static int result(struct promise *p, void **ret_value)
 {
+	eio__lock(&p->lock);
+	eio__unlock(&p->lock);
 	if (ret_value)
 		*ret_value = p->value;
 	return p->rc;
@@ -153,7 +158,7 @@ static void claim_all(struct promise *p)
 	struct waiter *w = p->first;
 
 	while (w) {
-		if (w->state == WOKEN || claim(w, WOKEN)) {
+		if (__atomic_load_n(&w->state, __ATOMIC_RELAXED) == WOKEN || claim(w, WOKEN)) {
 			w = w->next;
 			continue;
 		}
@@ -215,12 +220,12 @@ int eio_promise_resolve(struct eio_promise *pub, int rc, void *value)
 bool eio_promise_peek(struct eio_promise *pub, int *ret_rc, void **ret_value)
 {
 	struct promise *p = promise_of(pub);
+	int rc;
 
 	if (!is_resolved(p))
 		return false;
+	rc = result(p, ret_value);
 	if (ret_rc)
-		*ret_rc = p->rc;
-	if (ret_value)
-		*ret_value = p->value;
+		*ret_rc = rc;
 	return true;
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -30,9 +31,11 @@ struct eio__slab {
 	size_t count;    /* stacks there is room for */
 	size_t prepared; /* of these, with guards */
 	size_t used;     /* of these, handed out at least once */
+	long protected;  /* guards made by mprotect */
 };
 
-/* How guards are made; goes down on the kernel's refusal, once for the process. */
+/* How guards are made; goes down on the kernel's refusal, once for the process. Any
+ * thread may see to it. */
 enum guards { GUARDS_BATCH, GUARDS_SINGLE, GUARDS_MPROTECT };
 
 int eio__stack_guards __attribute__((visibility("hidden"))) = GUARDS_BATCH;
@@ -84,7 +87,7 @@ static bool advise_all(struct iovec *ranges, size_t n, int advice)
  * Each guard made by mprotect costs two mappings. An eighth of vm.max_map_count is left
  * to the program. Shared by all domains, hence atomic; given back with the slab.
  */
-static long guards_left = -1;
+static long guards_left = LONG_MIN; /* not known yet */
 
 static long guard_budget(void)
 {
@@ -101,7 +104,7 @@ static long guard_budget(void)
 
 static bool take_guard(void)
 {
-	long unknown = -1;
+	long unknown = LONG_MIN;
 
 	if (__atomic_load_n(&guards_left, __ATOMIC_RELAXED) == unknown)
 		__atomic_compare_exchange_n(&guards_left, &unknown, guard_budget(), false,
@@ -112,25 +115,51 @@ static bool take_guard(void)
 	return false;
 }
 
-/* 0 or -ENOMEM. Installing a guard twice is harmless, so a partial batch is redone. */
-static int install_guards(struct iovec *guards, size_t n, const char **ret_why)
+static void give_guards(long n)
 {
-	if (eio__stack_guards == GUARDS_BATCH && !advise_all(guards, n, MADV_GUARD_INSTALL))
-		eio__stack_guards = GUARDS_SINGLE;
-	if (eio__stack_guards == GUARDS_BATCH)
-		return 0;
-	for (size_t i = 0; i < n; i++) {
-		if (eio__stack_guards == GUARDS_SINGLE &&
-		    madvise(guards[i].iov_base, guards[i].iov_len, MADV_GUARD_INSTALL) == 0)
-			continue;
-		eio__stack_guards = GUARDS_MPROTECT;
-		if (!take_guard() ||
-		    mprotect(guards[i].iov_base, guards[i].iov_len, PROT_NONE) < 0) {
-			*ret_why = "stack guards: vm.max_map_count is nearly reached";
-			return -ENOMEM;
-		}
+	__atomic_add_fetch(&guards_left, n, __ATOMIC_RELAXED);
+}
+
+static int kind_of_guards(void)
+{
+	return __atomic_load_n(&eio__stack_guards, __ATOMIC_RELAXED);
+}
+
+static void go_down_to(int kind)
+{
+	__atomic_store_n(&eio__stack_guards, kind, __ATOMIC_RELAXED);
+}
+
+/* 0 or -ENOMEM. Installing a guard twice is harmless, so a partial batch is redone. */
+static int install_guards(struct eio__slab *slab, struct iovec *guards, size_t n,
+			  const char **ret_why)
+{
+	long taken = 0;
+
+	if (kind_of_guards() == GUARDS_BATCH) {
+		if (advise_all(guards, n, MADV_GUARD_INSTALL))
+			return 0;
+		go_down_to(GUARDS_SINGLE);
 	}
+	for (size_t i = 0; i < n; i++) {
+		if (kind_of_guards() == GUARDS_SINGLE) {
+			if (madvise(guards[i].iov_base, guards[i].iov_len, MADV_GUARD_INSTALL) == 0)
+				continue;
+			go_down_to(GUARDS_MPROTECT);
+		}
+		if (!take_guard())
+			goto refused;
+		taken++;
+		if (mprotect(guards[i].iov_base, guards[i].iov_len, PROT_NONE) < 0)
+			goto refused;
+	}
+	slab->protected += taken;
 	return 0;
+
+refused:
+	give_guards(taken);
+	*ret_why = "stack guards: vm.max_map_count is nearly reached";
+	return -ENOMEM;
 }
 
 /* Readies the next batch of the newest slab. */
@@ -145,7 +174,7 @@ static int prepare(struct eio__stacks *s, const char **ret_why)
 		ranges[n].iov_base = stack_of(s, slab, slab->prepared + n);
 		ranges[n].iov_len = s->stride - s->usable;
 	}
-	rc = install_guards(ranges, n, ret_why);
+	rc = install_guards(slab, ranges, n, ret_why);
 	if (rc < 0)
 		return rc;
 	if (slab->older || slab->prepared) {
@@ -212,8 +241,7 @@ void eio__stacks_fini(struct eio__stacks *s)
 
 			eio__san_gone(&record_of(s, base, i)->san);
 		}
-		if (eio__stack_guards == GUARDS_MPROTECT)
-			__atomic_add_fetch(&guards_left, (long) slab->prepared, __ATOMIC_RELAXED);
+		give_guards(slab->protected);
 		s->slabs = slab->older;
 		munmap(slab->memory, slab->count * s->stride);
 		free(slab);

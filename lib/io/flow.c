@@ -107,18 +107,17 @@ static ssize_t write_rest(struct eio_flow f, const struct rest *r)
 	return write_step(f, window, n);
 }
 
-static int write_all(struct eio_flow f, const struct iovec *iov, int n, uint64_t *done)
+/* All that is left; what was written is added to *done. */
+static int write_all(struct eio_flow f, struct rest *r, uint64_t *done)
 {
-	struct rest r = {iov, n, 0};
-
-	for (advance(&r, 0); r.n > 0;) {
+	for (advance(r, 0); r->n > 0;) {
 		int rc = eio_check();
-		ssize_t written = rc < 0 ? rc : write_rest(f, &r);
+		ssize_t written = rc < 0 ? rc : write_rest(f, r);
 
 		if (written < 0)
 			return (int) written;
 		*done += (size_t) written;
-		advance(&r, (size_t) written);
+		advance(r, (size_t) written);
 	}
 	return 0;
 }
@@ -136,21 +135,38 @@ ssize_t eio_flow_write_some(struct eio_flow f, const struct iovec *iov, int n)
 	return r.n > 0 ? write_step(f, r.iov, r.n) : 0;
 }
 
-int eio_flow_writev(struct eio_flow f, const struct iovec *iov, int n)
+/* Kept apart for its frame, which a fiber that waits in its first step need not have. */
+static __attribute__((noinline)) int write_on(struct eio_flow f, const struct iovec *iov, int n,
+					      ssize_t first)
 {
-	uint64_t done = 0;
-	int rc = enter(f, "write");
+	uint64_t done = first > 0 ? (uint64_t) first : 0;
+	struct rest r = {iov, n, 0};
+	int rc = first < 0 ? (int) first : 0;
 
+	advance(&r, (size_t) done);
 	if (rc == 0)
-		rc = n < 0 ? -EINVAL : write_all(f, iov, n, &done);
+		rc = write_all(f, &r, &done);
 	return rc < 0 ? eio__fail_done(rc, "write", done) : 0;
 }
 
+int eio_flow_writev(struct eio_flow f, const struct iovec *iov, int n)
+{
+	int rc = enter(f, "write");
+
+	if (rc == 0 && n < 0)
+		rc = eio__fail(-EINVAL, "write", NULL);
+	return write_on(f, iov, n, rc);
+}
+
+/* Nearly always one step is all. */
 int eio_flow_write(struct eio_flow f, const void *buf, size_t len)
 {
 	struct iovec iov = {(void *) buf, len};
+	ssize_t n = enter(f, "write");
 
-	return eio_flow_writev(f, &iov, 1);
+	if (n == 0 && len > 0)
+		n = write_step(f, &iov, 1);
+	return n == (ssize_t) len ? 0 : write_on(f, &iov, 1, n);
 }
 
 int eio_flow_copy_string(struct eio_flow dst, const char *text)
@@ -165,7 +181,8 @@ static int write_string(struct eio_flow dst, struct eio_string_source *s, uint64
 			uint64_t *moved)
 {
 	struct iovec iov = {(void *) s->data, s->len < max ? s->len : (size_t) max};
-	int rc = write_all(dst, &iov, 1, moved);
+	struct rest r = {&iov, 1, 0};
+	int rc = write_all(dst, &r, moved);
 
 	s->data += *moved;
 	s->len -= (size_t) *moved;
@@ -184,13 +201,14 @@ int eio__flow_copy_loop(struct eio_flow dst, struct eio_flow src, uint64_t max, 
 	while (max > 0) {
 		ssize_t n = eio_flow_read(src, buf, size < max ? size : (size_t) max);
 		struct iovec iov = {buf, (size_t) n};
+		struct rest r = {&iov, 1, 0};
 		uint64_t done = 0;
 
 		if (n <= 0) {
 			rc = (int) n;
 			break;
 		}
-		rc = write_all(dst, &iov, 1, &done);
+		rc = write_all(dst, &r, &done);
 		*moved += done;
 		max -= done;
 		if (rc < 0)

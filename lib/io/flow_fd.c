@@ -13,6 +13,7 @@
  * Registered buffers made no difference to either.
  */
 #include "core/error.h"
+#include "core/fiber.h"
 #include "io/flow.h"
 
 #include <eio/fiber.h>
@@ -192,22 +193,43 @@ static __attribute__((noinline)) int send_vector(struct eio_fd handle, const str
 						 int n)
 {
 	struct msghdr msg = {.msg_iov = (struct iovec *) iov, .msg_iovlen = (unsigned) n};
-	int rc;
+	int rc, ready = 0;
 
 	/* Older kernels do not wait for an O_NONBLOCK socket themselves. */
-	while ((rc = send_once(handle, &msg)) == -EAGAIN) {
-		rc = eio_ll_await_writable(handle);
-		if (rc < 0)
-			return rc;
-	}
-	return rc < 0 ? eio__fail(rc, "sendmsg", NULL) : rc;
+	do {
+		rc = send_once(handle, &msg);
+		if (rc == -EAGAIN)
+			ready = eio_ll_await_writable(handle);
+	} while ((rc == -EAGAIN || rc == -EINTR) && ready == 0);
+	return ready < 0 ? ready : eio__fail(rc, "sendmsg", NULL);
+}
+
+/* What the socket takes at once. */
+static ssize_t send_now(struct eio_fd handle, const struct iovec *iov)
+{
+	int fd = eio_fd_use(handle);
+	ssize_t n;
+
+	if (fd < 0)
+		return eio__fail(fd, "send", NULL);
+	n = send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0)
+		n = -errno;
+	eio_fd_unuse(handle);
+	return n;
 }
 
 static ssize_t socket_write_some(struct eio_flow f, const struct iovec *iov, int n)
 {
-	if (n == 1)
-		return eio_ll_send(f.u.fd, iov->iov_base, iov->iov_len, 0);
-	return send_vector(f.u.fd, iov, n);
+	ssize_t sent = -EAGAIN;
+
+	if (n != 1)
+		return send_vector(f.u.fd, iov, n);
+	if (eio__go_direct())
+		sent = send_now(f.u.fd, iov);
+	if (sent != -EAGAIN)
+		return sent < 0 ? eio__fail((int) sent, "send", NULL) : sent;
+	return eio_ll_send(f.u.fd, iov->iov_base, iov->iov_len, 0);
 }
 
 static int socket_shutdown(struct eio_flow f, enum eio_shutdown how)

@@ -211,31 +211,35 @@ int eio__close_unix(int unix_fd)
 	return eio__op_await(u, &op, sqe, NULL);
 }
 
-/* Sets the closing bit and, with @p users, adds the caller as one: the state before, or 0
- * if the handle is not open. */
-static uint64_t begin_close(struct eio__slot *s, struct eio_fd fd, unsigned users)
+/* Sets the closing bit and, with @p users, adds the caller as one: 0, -EBADF if the handle
+ * is not open, or -EPERM if there are users already and the caller wants to be @p alone. */
+static int begin_close(struct eio__slot *s, struct eio_fd fd, unsigned users, bool alone,
+		       uint64_t *ret_before)
 {
 	uint64_t state;
 
 	if (!s)
-		return 0;
+		return -EBADF;
 	state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 	do {
 		if (!eio__slot_is_open(state, fd))
-			return 0;
+			return -EBADF;
+		if (alone && state & EIO__SLOT_USERS)
+			return -EPERM;
 	} while (!eio__cas64(&s->state, &state, (state | EIO__SLOT_CLOSING) + users));
-	return state;
+	*ret_before = state;
+	return 0;
 }
 
 int eio_fd_close(struct eio_fd fd)
 {
 	struct eio__slot *s = eio__slot(fd);
-	uint64_t state = begin_close(s, fd, 0);
-	int unix_fd;
+	uint64_t before;
+	int rc = begin_close(s, fd, 0, false, &before), unix_fd;
 
-	if (!state)
-		return -EBADF;
-	if (state & EIO__SLOT_USERS)
+	if (rc < 0)
+		return rc;
+	if (before & EIO__SLOT_USERS)
 		return 0; /* the last of them closes */
 	unix_fd = s->flags & EIO_FD_CLOSE ? s->unix_fd : -1;
 	detach_and_free(s);
@@ -247,17 +251,12 @@ int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *
 	struct eio__fiber *f = eio__self();
 	struct eio__slot *s = eio__slot(fd);
 	struct eio__slot_waiter w = {.fiber = f};
-	uint64_t state = begin_close(s, fd, 1);
-	int unix_fd;
+	uint64_t before;
+	int rc = begin_close(s, fd, 1, !f, &before), unix_fd;
 
-	if (!state)
-		return -EBADF;
+	if (rc < 0)
+		return rc;
 	/* The use that begin_close added keeps the slot ours until it is given up. */
-	if (!f && state & EIO__SLOT_USERS) {
-		__atomic_and_fetch(&s->state, ~EIO__SLOT_CLOSING, __ATOMIC_SEQ_CST);
-		eio__fd_unuse(fd);
-		return -EPERM;
-	}
 	unix_fd = s->unix_fd;
 	*ret_owned = s->flags & EIO_FD_CLOSE;
 	s->waiter = &w;

@@ -98,10 +98,9 @@ static inline int eio__fd_use(struct eio_fd fd)
 
 void eio__slot_release(struct eio__slot *s);
 
-/* eio_fd_unuse, inline. */
-static inline void eio__fd_unuse(struct eio_fd fd)
+/* eio_fd_unuse, for a slot that was pinned. */
+static inline void eio__slot_unuse(struct eio__slot *s)
 {
-	struct eio__slot *s = eio__slot(fd);
 	uint64_t state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 
 	while (!eio__cas64(&s->state, &state, state - 1))
@@ -109,6 +108,11 @@ static inline void eio__fd_unuse(struct eio_fd fd)
 	state--;
 	if (__builtin_expect((uint32_t) state == EIO__SLOT_CLOSING, 0))
 		eio__slot_release(s);
+}
+
+static inline void eio__fd_unuse(struct eio_fd fd)
+{
+	eio__slot_unuse(eio__slot(fd));
 }
 
 /* Is the handle's slot being closed, or closed? */

@@ -12,20 +12,32 @@ enum { GROUP_MAX = 64 };
 
 _Static_assert(sizeof(struct io_uring_sqe) == EIO__SCRATCH, "the staging entry has another size");
 
-bool eio__retry(struct eio__call *c, short events)
+/* -EINTR, or a code that the kernel means for itself but lets out of its workers. */
+static bool is_interruption(int res)
 {
-	if (c->res == -ECANCELED || (c->res == -EINTR && c->op.cancelled)) {
-		/* Not asked for by us: by the kernel, which is a failure like another. */
-		c->res = c->op.cancelled ? eio__canceled(c->op.fiber) : -EIO;
-		return false;
+	enum { ERESTARTSYS_ = 512, ERESTART_RESTARTBLOCK_ = 516 };
+
+	return res == -EINTR || (res <= -ERESTARTSYS_ && res >= -ERESTART_RESTARTBLOCK_);
+}
+
+int eio__answer(const struct eio__op *op, struct eio__slot *slot, short events)
+{
+	struct eio_fd fd;
+	int rc;
+
+	if (is_interruption(op->res) || op->res == -ECANCELED) {
+		if (op->cancelled)
+			return eio__canceled(op->fiber);
+		/* Cancelled, but not by us: a failure like another. */
+		return op->res == -ECANCELED ? -EIO : EIO__AGAIN;
 	}
-	if (c->res == -EINTR)
-		return true;
-	if (c->res != -EAGAIN || !events)
-		return false;
+	if (op->res != -EAGAIN || !events)
+		return op->res;
 	/* A descriptor with O_NONBLOCK, on kernels that heed it. */
-	c->res = eio_ll_poll(c->fd, (unsigned) events);
-	return c->res >= 0;
+	fd.slot = slot->index;
+	fd.generation = (uint32_t) (__atomic_load_n(&slot->state, __ATOMIC_RELAXED) >> 32);
+	rc = eio_ll_poll(fd, (unsigned) events);
+	return rc < 0 ? rc : EIO__AGAIN;
 }
 
 struct io_uring_sqe *eio_ll_sqe(void)
@@ -59,6 +71,8 @@ int eio_ll_await_cqe(struct io_uring_sqe *sqe, struct io_uring_cqe *ret)
 		return eio__canceled(u->domain.current);
 	*entry = *sqe;
 	rc = eio__op_await(u, &op, entry, eio__op_cancel);
+	if (is_interruption(rc))
+		rc = -EINTR;
 	if (op.cancelled && (rc == -ECANCELED || rc == -EINTR))
 		rc = eio__canceled(op.fiber);
 	*ret = (struct io_uring_cqe){.res = rc, .flags = op.flags};
@@ -72,31 +86,19 @@ int eio_ll_await(struct io_uring_sqe *sqe)
 	return eio_ll_await_cqe(sqe, &cqe);
 }
 
-/* A group's cancel function: asks for each of its operations. */
-struct group_call {
-	struct eio__group group;
-	struct eio__member members[GROUP_MAX];
-	unsigned n;
-};
-
+/* Asks for each of its operations. */
 static void cancel_group(struct eio__fiber *f, void *arg)
 {
-	struct group_call *g = arg;
+	struct eio__group *g = arg;
 
-	g->group.cancelled = true;
-	for (unsigned i = 0; i < g->n; i++) {
-		struct io_uring_sqe *sqe = eio__sqe_ignored(eio__uring_of(f));
-
-		if (!sqe)
-			return;
-		io_uring_prep_cancel64(sqe, (uintptr_t) &g->members[i] | EIO__UD_MEMBER, 0);
-		sqe->user_data = EIO__UD_IGNORE;
-	}
+	g->cancelled = true;
+	eio__group_ask_cancel(eio__uring_of(f), g);
 }
 
 int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, int *ret_results)
 {
-	struct group_call g;
+	struct eio__member members[GROUP_MAX];
+	struct eio__group g = {.members = members, .n = n, .left = n};
 	struct eio__uring *u;
 	int rc;
 
@@ -112,19 +114,20 @@ int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, int *ret_results)
 	rc = eio__sqe_room(u, n);
 	if (rc < 0)
 		return rc;
-	g.n = n;
-	g.group = (struct eio__group){.fiber = u->domain.current, .left = n};
+	g.fiber = u->domain.current;
 	for (unsigned i = 0; i < n; i++) {
 		struct io_uring_sqe *entry = eio__ring_sqe(&u->ring);
 
-		g.members[i] = (struct eio__member){.group = &g.group};
+		members[i] = (struct eio__member){.group = &g};
 		*entry = sqes[i];
-		entry->user_data = (uintptr_t) &g.members[i] | EIO__UD_MEMBER;
+		entry->user_data = (uintptr_t) &members[i] | EIO__UD_MEMBER;
 	}
-	eio__suspend(g.group.fiber, cancel_group, &g);
+	eio__suspend(g.fiber, cancel_group, &g);
+	if (eio__list_linked(&g.pending))
+		eio__list_remove(&g.pending);
 	for (unsigned i = 0; i < n; i++)
-		ret_results[i] = g.members[i].res;
-	return g.group.cancelled ? eio__canceled(g.group.fiber) : 0;
+		ret_results[i] = is_interruption(members[i].res) ? -EINTR : members[i].res;
+	return g.cancelled ? eio__canceled(g.fiber) : 0;
 }
 
 struct io_uring *eio_ll_ring(void)

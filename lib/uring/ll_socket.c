@@ -16,9 +16,11 @@
 /* An accept in flight; in the list of its slot under the slot's lock. */
 struct accept {
 	struct eio__call call;
+	struct eio__op op;
 	struct eio__list link;
 	struct eio__inbox_node remote; /* another domain closes the listener */
 	bool asked;                    /* remote is on its way */
+	bool polls;                    /* for a connection, after -EAGAIN */
 };
 
 int eio_ll_socket(struct eio_switch *sw, int domain, int type, int protocol, struct eio_fd *ret)
@@ -73,7 +75,7 @@ int eio_ll_listen(struct eio_fd fd, int backlog)
 /* In the accept's own domain. */
 static void cancel_accept(struct accept *a)
 {
-	eio__op_ask_cancel(a->call.u, &a->call.op);
+	eio__op_ask_cancel(a->call.u, &a->op);
 }
 
 static void cancel_remote(struct eio__inbox_node *n)
@@ -81,7 +83,7 @@ static void cancel_remote(struct eio__inbox_node *n)
 	struct accept *a = eio__container_of(n, struct accept, remote);
 
 	a->asked = false;
-	if (!a->call.op.got)
+	if (!a->op.got)
 		cancel_accept(a);
 }
 
@@ -119,29 +121,51 @@ static void forget_accept(struct eio__slot *s, struct accept *a)
 		eio__inbox_drain(&a->call.u->domain.waker.inbox);
 }
 
-/* One accept; the number, or a negative code. True: again. */
+static bool again(struct accept *a)
+{
+	a->call.res = eio__answer(&a->op, NULL, 0);
+	return a->call.res == EIO__AGAIN;
+}
+
+/* One accept, or a poll where the kernel heeds O_NONBLOCK, which must be cancelled by the
+ * closer too; the number, or a negative code. True: again. */
 static bool accept_once(struct accept *a, struct eio_fd fd, struct sockaddr *sa, socklen_t *len)
 {
 	struct io_uring_sqe *sqe = eio__begin(&a->call, fd);
 	struct eio__slot *s = eio__slot(fd);
+	bool late;
 
 	if (!sqe)
 		return false;
-	io_uring_prep_accept(sqe, a->call.unix_fd, sa, len, SOCK_CLOEXEC);
 	a->asked = false;
 	eio__lock(&s->lock);
 	eio__list_append(&s->accepts, &a->link);
+	/* The closer may have looked at the list while we waited for the entry, or after
+	 * we pinned the handle: nobody would cancel us. */
+	late = eio__fd_is_closing(fd);
 	eio__unlock(&s->lock);
-	a->call.res = eio__op_await(a->call.u, &a->call.op, sqe, eio__op_cancel);
+	if (late)
+		io_uring_prep_nop(sqe);
+	else if (a->polls)
+		io_uring_prep_poll_add(sqe, a->call.unix_fd, POLLIN);
+	else
+		io_uring_prep_accept(sqe, a->call.unix_fd, sa, len, SOCK_CLOEXEC);
+	a->call.res = eio__op_await(a->call.u, &a->op, sqe, eio__op_cancel);
+	a->op.got = true;
 	forget_accept(s, a);
 	eio__fd_unuse(fd);
-	if (a->call.res >= 0)
-		return false;
-	if (!a->call.op.cancelled && eio__fd_is_closing(fd)) {
+	if (late || (a->call.res < 0 && !a->op.cancelled && eio__fd_is_closing(fd))) {
 		a->call.res = -EBADF;
 		return false;
 	}
-	return eio__retry(&a->call, POLLIN);
+	if (a->polls && a->call.res >= 0) {
+		a->polls = false;
+		return true;
+	}
+	if (a->call.res >= 0)
+		return false;
+	a->polls = a->call.res == -EAGAIN;
+	return a->polls || again(a);
 }
 
 int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
@@ -149,7 +173,7 @@ int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
 {
 	struct sockaddr *sa = ret_peer ? (struct sockaddr *) ret_peer->sa : NULL;
 	int rc = eio__switch_ok(sw);
-	struct accept a;
+	struct accept a = {.polls = false};
 	socklen_t len;
 
 	if (rc < 0)
@@ -204,29 +228,40 @@ int eio_ll_shutdown(struct eio_fd fd, int how)
 	return eio__fail(rc, "shutdown", NULL);
 }
 
+/* The second try of a call is made by calling it again, from a function that the compiler
+ * keeps apart: a loop would make it keep in the waiting fiber's frame what it saves. */
+static __attribute__((cold, noinline)) ssize_t send_again(struct eio_fd fd, const void *buf,
+							  size_t len, int flags)
+{
+	return eio_ll_send(fd, buf, len, flags);
+}
+
 ssize_t eio_ll_send(struct eio_fd fd, const void *buf, size_t len, int flags)
 {
-	struct io_uring_sqe *sqe;
 	struct eio__call c;
+	struct io_uring_sqe *sqe = eio__begin(&c, fd);
 
-	do {
-		sqe = eio__begin(&c, fd);
-		if (sqe)
-			io_uring_prep_send(sqe, c.unix_fd, buf, eio__io_len(len),
-					   flags | MSG_NOSIGNAL);
-	} while (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLOUT));
+	if (sqe)
+		io_uring_prep_send(sqe, c.unix_fd, buf, eio__io_len(len), flags | MSG_NOSIGNAL);
+	if (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLOUT))
+		return send_again(fd, buf, len, flags);
 	return eio__fail(c.res, "send", NULL);
+}
+
+static __attribute__((cold, noinline)) ssize_t recv_again(struct eio_fd fd, void *buf, size_t len,
+							  int flags)
+{
+	return eio_ll_recv(fd, buf, len, flags);
 }
 
 ssize_t eio_ll_recv(struct eio_fd fd, void *buf, size_t len, int flags)
 {
-	struct io_uring_sqe *sqe;
 	struct eio__call c;
+	struct io_uring_sqe *sqe = eio__begin(&c, fd);
 
-	do {
-		sqe = eio__begin(&c, fd);
-		if (sqe)
-			io_uring_prep_recv(sqe, c.unix_fd, buf, eio__io_len(len), flags);
-	} while (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLIN));
+	if (sqe)
+		io_uring_prep_recv(sqe, c.unix_fd, buf, eio__io_len(len), flags);
+	if (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLIN))
+		return recv_again(fd, buf, len, flags);
 	return eio__fail(c.res, "recv", NULL);
 }

@@ -78,7 +78,7 @@ static void explain(int err, char *why, size_t size)
 			"newer is needed");
 	else if (err == -ENOMEM)
 		snprintf(why, size,
-			 "no memory for the ring: kernels before 5.12 charge it to RLIMIT_MEMLOCK "
+			 "no memory for the ring: some kernels charge it to RLIMIT_MEMLOCK "
 			 "(now "
 			 "%llu bytes, raise it with ulimit -l), or make queue_depth smaller",
 			 (unsigned long long) lock.rlim_cur);

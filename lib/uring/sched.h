@@ -31,11 +31,15 @@ struct eio__slot;
 struct eio__uring {
 	struct eio__domain domain;
 	struct eio__ring ring;
-	int wake_fd;              /* eventfd */
-	bool armed;               /* its read is in flight */
-	uint64_t wakes;           /* where that read goes */
-	struct eio__list parked;  /* fibers waiting for a free entry */
-	struct eio__list cancels; /* operations whose cancel request found none */
+	int wake_fd;                    /* eventfd */
+	bool armed;                     /* its read is in flight */
+	uint64_t wakes;                 /* where that read goes */
+	struct eio__list parked;        /* fibers waiting for a free entry */
+	struct eio__list cancels;       /* operations whose cancel request found none */
+	struct eio__list group_cancels; /* groups, likewise */
+	struct eio__list asked;         /* operations the kernel was asked to cancel */
+	struct eio__list group_asked;   /* groups, likewise */
+	unsigned polls_since_asked;
 	struct eio__fixed fixed;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;
@@ -44,7 +48,7 @@ struct eio__uring {
 /* One operation of a suspended fiber. */
 struct eio__op {
 	struct eio__fiber *fiber;
-	struct eio__list pending; /* in cancels */
+	struct eio__list pending; /* in cancels or asked */
 	int res;
 	unsigned flags; /* of the completion */
 	bool got;       /* res is there */
@@ -56,10 +60,13 @@ struct eio__op {
 
 enum { EIO__OP_COOKIE = 0x0b5e55ed };
 
-/* One of several operations submitted together. */
+/* Several operations submitted together. */
 struct eio__group {
 	struct eio__fiber *fiber;
-	unsigned left;
+	struct eio__member *members;
+	unsigned n, left;
+	unsigned asked;           /* members the kernel was asked to cancel */
+	struct eio__list pending; /* in group_cancels or group_asked */
 	bool cancelled;
 };
 
@@ -109,6 +116,8 @@ struct io_uring_sqe *eio__sqe_ignored(struct eio__uring *u);
 
 /* Asks the kernel to cancel an operation in flight; does not suspend. */
 void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op);
+
+void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g);
 
 /* The cancel function of a fiber that waits for an operation. */
 void eio__op_cancel(struct eio__fiber *f, void *op);
