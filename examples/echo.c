@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A TCP echo server: one fiber per connection that reads, writes and reads again.
+ *
+ * Most connections of a server wait. A waiting one costs its fiber's page and no more,
+ * since it waits with a small buffer on that page. A connection whose message fills that
+ * gets a large one, until its messages have been small for a while.
+ */
+#include <eio/eio.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum {
+	SMALL = 256,
+	LARGE = 65536,
+	SHRINK_AFTER = 16, /* messages in a row that the small buffer could have taken */
+};
+
+struct server {
+	struct eio_env *env;
+	struct eio_addr addr;
+	struct eio_promise stop;
+};
+
+static struct eio_event stop_asked;
+
+static void on_signal(int signal)
+{
+	(void) signal;
+	eio_event_set(&stop_asked);
+}
+
+/* The first signal stops the server gracefully; SA_RESETHAND lets a second one kill it. */
+static void handle_signals(void (*handler)(int))
+{
+	struct sigaction action = {
+		.sa_handler = handler,
+		.sa_flags = SA_RESTART | SA_ONSTACK | SA_RESETHAND,
+	};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+/* A daemon: it does not keep the server alive, and is cancelled when the server ends. */
+static int stop_on_signal(void *arg)
+{
+	struct server *server = arg;
+	int rc = eio_event_await(&stop_asked);
+
+	if (rc == 0)
+		eio_promise_resolve(&server->stop, 0, NULL);
+	return rc;
+}
+
+static int echo(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	char small[SMALL];
+	char *large = NULL; /* NULL: the small buffer is in use */
+	unsigned fitting = 0;
+	int rc;
+
+	(void) peer;
+	(void) arg;
+	for (;;) {
+		char *buf = large ? large : small;
+		ssize_t n = eio_flow_read(conn, buf, large ? LARGE : SMALL);
+
+		rc = n > 0 ? eio_flow_write(conn, buf, (size_t) n) : (int) n;
+		if (n <= 0 || rc < 0)
+			break;
+
+		if (!large && n == SMALL) {
+			large = malloc(LARGE); /* without memory the small one will do */
+			fitting = 0;
+		} else if (large) {
+			fitting = n > SMALL ? 0 : fitting + 1;
+			if (fitting == SHRINK_AFTER) {
+				free(large);
+				large = NULL;
+			}
+		}
+	}
+	free(large);
+
+	/* A client that is gone is none of our failures. */
+	return rc == -ECONNRESET || rc == -EPIPE ? 0 : rc;
+}
+
+static void report(const struct eio_addr *peer, int err, void *arg)
+{
+	char from[EIO_ADDR_TEXT];
+	char why[256];
+
+	(void) arg;
+	eio_error_format(err, why, sizeof(why));
+	fprintf(stderr, "echo: %s: %s\n", eio_addr_format(peer, from, sizeof(from)), why);
+}
+
+static int serve(struct eio_switch *sw, void *arg)
+{
+	struct server *server = arg;
+	struct eio_server_opts opts = {
+		.stop = &server->stop,
+		.drain_ns = EIO_SEC(1),
+		.on_error = report,
+	};
+	struct eio_listen_opts listen_opts = {.reuse_addr = true};
+	struct eio_listener listener;
+	struct eio_addr addr;
+	int rc;
+
+	rc = eio_net_listen(server->env->net, sw, &server->addr, &listen_opts, &listener);
+	if (rc < 0)
+		return rc;
+	rc = eio_listener_addr(listener, &addr);
+	if (rc < 0)
+		return rc;
+	rc = eio_fork_daemon(sw, stop_on_signal, server);
+	if (rc < 0)
+		return rc;
+
+	printf("port=%u\n", eio_addr_port(&addr));
+	if (fflush(stdout) != 0)
+		return eio_error_set(-errno, "write", "standard output");
+	return eio_net_run_server(listener, echo, server, &opts);
+}
+
+static int run(struct eio_env *env, void *arg)
+{
+	struct server *server = arg;
+	int rc = eio_event_init(&stop_asked);
+
+	if (rc < 0)
+		return rc;
+	server->env = env;
+	handle_signals(on_signal);
+	rc = eio_switch_run(serve, server);
+	handle_signals(SIG_IGN);
+	eio_event_fini(&stop_asked);
+	return rc;
+}
+
+/* Thousands of connections need more descriptors than the usual soft limit. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int parse_addr(struct eio_addr *ret, const char *text)
+{
+	char local[64];
+
+	if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+		return eio_addr_parse(ret, text);
+	snprintf(local, sizeof(local), "127.0.0.1:%s", text);
+	return eio_addr_parse(ret, local);
+}
+
+static void usage(FILE *to)
+{
+	fputs("Usage: echo [ADDRESS|PORT]\n"
+	      "\n"
+	      "Sends back what it receives, on every connection, until SIGINT or SIGTERM.\n"
+	      "Prints port=N once it listens.\n"
+	      "\n"
+	      "  ADDRESS  127.0.0.1:7000, [::1]:7000 or unix:/path\n"
+	      "  PORT     on 127.0.0.1; 0, the default, takes a free one\n",
+	      to);
+}
+
+int main(int argc, char **argv)
+{
+	struct server server = {.stop = EIO_PROMISE_INIT};
+	const char *where = argc > 1 ? argv[1] : "0";
+	char why[256];
+	int rc;
+
+	if (argc == 2 && strcmp(where, "--help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (argc > 2 || where[0] == '-') {
+		usage(stderr);
+		return 2;
+	}
+	rc = parse_addr(&server.addr, where);
+	if (rc < 0) {
+		fprintf(stderr, "echo: %s: %s\n", where, eio_strerror(rc));
+		return 2;
+	}
+
+	raise_file_limit();
+	rc = eio_run(NULL, run, &server);
+	if (rc < 0) {
+		eio_error_format(rc, why, sizeof(why));
+		fprintf(stderr, "echo: %s\n", why);
+		return 1;
+	}
+	return 0;
+}
