@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: ISC */
+#include "support.h"
+#include "base/heap.h"
+
+/* The model: an array sorted by key and, among equal ones, by the time of insertion. */
+
+enum { NODES = 400 };
+
+static struct eio__heap_node nodes[NODES];
+static struct eio__heap_node *sorted[NODES];
+static size_t used;
+static unsigned seed;
+
+static unsigned pick(unsigned below)
+{
+	seed = seed * 1103515245 + 12345;
+	return (seed >> 16) % below;
+}
+
+static void model_insert(struct eio__heap_node *n)
+{
+	size_t at = used;
+
+	while (at > 0 && sorted[at - 1]->key > n->key)
+		at--;
+	memmove(&sorted[at + 1], &sorted[at], (used - at) * sizeof(sorted[0]));
+	sorted[at] = n;
+	used++;
+}
+
+static void model_remove(size_t at)
+{
+	used--;
+	memmove(&sorted[at], &sorted[at + 1], (used - at) * sizeof(sorted[0]));
+}
+
+static size_t model_place(const struct eio__heap_node *n)
+{
+	size_t at = 0;
+
+	while (at < used && sorted[at] != n)
+		at++;
+	return at;
+}
+
+/* Links and order of the whole heap; how many nodes it has. */
+static size_t check_below(const struct eio__heap_node *parent)
+{
+	const struct eio__heap_node *prev = parent;
+	size_t n = 1;
+
+	for (struct eio__heap_node *c = parent->child; c; prev = c, c = c->next) {
+		if (c->prev != prev || !eio__heap_less(parent, c))
+			ck_abort_msg("a broken link, or a child before its parent");
+		n += check_below(c);
+	}
+	return n;
+}
+
+static void check_heap(const struct eio__heap *h)
+{
+	if (!h->root) {
+		ck_assert_uint_eq(used, 0);
+		return;
+	}
+	ck_assert_ptr_eq(h->root, sorted[0]);
+	ck_assert_ptr_null(h->root->next);
+	ck_assert_ptr_null(h->root->prev);
+	ck_assert_uint_eq(check_below(h->root), used);
+}
+
+static void step(struct eio__heap *h, unsigned keys)
+{
+	struct eio__heap_node *n = &nodes[pick(NODES)];
+	size_t at = model_place(n);
+
+	if (at < used) {
+		eio__heap_remove(h, n);
+		model_remove(at);
+	} else if (used > 0 && pick(4) == 0) {
+		n = h->root;
+		eio__heap_remove(h, n);
+		model_remove(model_place(n));
+	} else {
+		eio__heap_insert(h, n, (int64_t) pick(keys) - keys / 2);
+		model_insert(n);
+	}
+}
+
+static void run_random(unsigned start, unsigned keys)
+{
+	struct eio__heap h = {0};
+
+	seed = start;
+	used = 0;
+	for (int i = 0; i < 2000; i++) {
+		step(&h, keys);
+		if (i % 8 == 0)
+			check_heap(&h);
+	}
+	while (used) {
+		if (h.root != sorted[0])
+			ck_abort_msg("%zu nodes left: not the least", used);
+		eio__heap_remove(&h, h.root);
+		model_remove(0);
+	}
+	check_heap(&h);
+}
+
+START_TEST(random_operations_agree_with_a_sorted_array)
+{
+	for (unsigned start = 1; start <= 10; start++)
+		run_random(start, 1000000);
+}
+END_TEST
+
+START_TEST(equal_keys_come_out_in_the_order_they_went_in)
+{
+	for (unsigned start = 1; start <= 10; start++) {
+		run_random(start, 1);
+		run_random(start, 5);
+	}
+}
+END_TEST
+
+START_TEST(extreme_keys_are_in_order)
+{
+	static const int64_t keys[] = {0, INT64_MAX, INT64_MIN, -1, INT64_MAX - 1, 1};
+	static const int64_t order[] = {INT64_MIN, -1, 0, 1, INT64_MAX - 1, INT64_MAX};
+	struct eio__heap h = {0};
+
+	for (int i = 0; i < 6; i++)
+		eio__heap_insert(&h, &nodes[i], keys[i]);
+	for (int i = 0; i < 6; i++) {
+		ck_assert_int_eq(h.root->key, order[i]);
+		eio__heap_remove(&h, h.root);
+	}
+	ck_assert_ptr_null(h.root);
+}
+END_TEST
+
+static void expect_ascending(struct eio__heap *h, int n)
+{
+	for (int i = 0; i < n; i++) {
+		if (h->root->key != i)
+			ck_abort_msg("%d: %lld", i, (long long) h->root->key);
+		eio__heap_remove(h, h->root);
+	}
+	ck_assert_ptr_null(h->root);
+}
+
+/* The shapes that make lists of children as long as they get. */
+START_TEST(many_nodes_in_rising_and_falling_order)
+{
+	enum { N = SANITIZED ? 20000 : 300000 };
+	struct eio__heap_node *many = calloc(N, sizeof(*many));
+	struct eio__heap h = {0};
+
+	for (int i = 0; i < N; i++)
+		eio__heap_insert(&h, &many[i], i);
+	expect_ascending(&h, N);
+	for (int i = N - 1; i >= 0; i--)
+		eio__heap_insert(&h, &many[i], i);
+	expect_ascending(&h, N);
+	free(many);
+}
+END_TEST
+
+SUITE_MAIN("heap", false, random_operations_agree_with_a_sorted_array,
+	   equal_keys_come_out_in_the_order_they_went_in, extreme_keys_are_in_order,
+	   many_nodes_in_rising_and_falling_order)

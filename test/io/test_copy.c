@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Copying between flows of every kind: what comes out is what went in, and the count is
+ * right, also when it ends badly.
+ */
+#include "faults.h"
+#include "io/script.h"
+
+#include <eio/low_level.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The two ends of a copy */
+
+enum kind { STRING, OWN, REGULAR, PIPE, BIG_PIPE, SOCKET, TCP, BUFFER, NOTHING };
+
+static const char *const kind_names[] = {
+	"string", "own", "file", "pipe", "big pipe", "socket", "TCP", "buffer", "null",
+};
+
+static const enum kind sources[] = {STRING, OWN, REGULAR, PIPE, BIG_PIPE, SOCKET, TCP};
+static const enum kind sinks[] = {OWN, REGULAR, PIPE, BIG_PIPE, SOCKET, TCP, BUFFER, NOTHING};
+
+enum { MOST = 700001 };
+
+static char pattern[MOST];
+
+/* A source with len bytes of the pattern; what cannot hold them is filled by a fiber. */
+struct source {
+	struct eio_flow f;
+	struct eio_string_source string;
+	struct script script;
+	struct eio_flow other; /* the far end */
+	size_t len;
+};
+
+/* A sink; what cannot hold much is emptied by a fiber. */
+struct sink {
+	enum kind kind;
+	struct eio_flow f;
+	struct eio_buffer_sink buffer;
+	struct script script;
+	struct eio_flow other;
+	size_t done;
+	bool good;
+	struct eio_promise end;
+};
+
+static void connect_ends(struct eio_switch *sw, enum kind kind, struct eio_flow *from,
+			 struct eio_flow *to)
+{
+	if (kind == TCP)
+		flow_tcp(sw, from, to);
+	else if (kind == SOCKET)
+		flow_pair(sw, from, to);
+	else
+		flow_pipe(sw, from, to);
+	if (kind == BIG_PIPE)
+		ck_assert_int_eq(fcntl(flow_number(*to), F_SETPIPE_SZ, 1 << 20), 1 << 20);
+}
+
+static int feed(void *arg)
+{
+	struct source *s = arg;
+	int rc = eio_flow_write(s->other, pattern, s->len);
+
+	eio_flow_close(s->other);
+	/* A reader that had enough. */
+	return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
+}
+
+static void source_begin(struct eio_switch *sw, struct source *s, enum kind kind, size_t len)
+{
+	struct eio_fd fd;
+
+	*s = (struct source){.len = len, .script = {.len = len, .step = 5000}};
+	switch (kind) {
+	case STRING:
+		s->f = eio_string_source_init(&s->string, pattern, len);
+		break;
+	case OWN:
+		s->f = script_source(&s->script);
+		break;
+	case REGULAR:
+		fd = file_on(sw);
+		ck_assert_int_eq(pwrite(number(fd), pattern, len, 0), (ssize_t) len);
+		s->f = eio_flow_of_fd(fd);
+		break;
+	default:
+		connect_ends(sw, kind, &s->f, &s->other);
+		expect_ok(eio_fork(sw, feed, s));
+	}
+}
+
+static int empty(void *arg)
+{
+	static char b[40000];
+	struct sink *s = arg;
+	ssize_t n;
+
+	s->good = true;
+	while ((n = eio_flow_read(s->other, b, sizeof(b))) > 0) {
+		s->good &= is_filled(b, (size_t) n, s->done);
+		s->done += (size_t) n;
+	}
+	return (int) n;
+}
+
+static void sink_begin(struct eio_switch *sw, struct sink *s, enum kind kind)
+{
+	*s = (struct sink){.kind = kind, .script = {.step = 3000}};
+	switch (kind) {
+	case BUFFER:
+		s->f = eio_buffer_sink_init(&s->buffer, 0);
+		break;
+	case NOTHING:
+		s->f = eio_null();
+		break;
+	case OWN:
+		s->f = script_sink(&s->script);
+		break;
+	case REGULAR:
+		s->f = eio_flow_of_fd(file_on(sw));
+		break;
+	default:
+		connect_ends(sw, kind, &s->other, &s->f);
+		expect_ok(eio_fork_promise(sw, empty, s, &s->end));
+	}
+}
+
+/* How much of 20000 bytes has arrived so far; null has taken what was read. */
+static size_t sink_has(const struct sink *s)
+{
+	struct stat st;
+
+	switch (s->kind) {
+	case BUFFER:
+		return s->buffer.len;
+	case NOTHING:
+		return 20000;
+	case OWN:
+		return s->script.done;
+	case REGULAR:
+		ck_assert_int_eq(fstat(flow_number(s->f), &st), 0);
+		return (size_t) st.st_size;
+	default:
+		return s->done;
+	}
+}
+
+/* What arrived is the pattern's beginning: how much, or what the copy said for null. */
+static size_t sink_end(struct sink *s, size_t said)
+{
+	static char found[MOST + 1];
+	ssize_t n;
+
+	switch (s->kind) {
+	case BUFFER:
+		s->done = s->buffer.len;
+		ck_assert(is_filled(s->buffer.data, s->done, 0));
+		eio_buffer_sink_fini(&s->buffer);
+		break;
+	case NOTHING:
+		s->done = said;
+		break;
+	case OWN:
+		s->done = s->script.done;
+		break;
+	case REGULAR:
+		n = pread(flow_number(s->f), found, sizeof(found), 0);
+		ck_assert_int_ge(n, 0);
+		s->done = (size_t) n;
+		ck_assert(is_filled(found, s->done, 0));
+		expect_ok(eio_flow_close(s->f));
+		break;
+	default:
+		expect_ok(eio_flow_close(s->f));
+		expect_ok(eio_promise_await(&s->end, NULL));
+		ck_assert(s->good);
+	}
+	return s->done;
+}
+
+/* Everything there is, or in pieces of the @p limits, over and over, until one gives 0. */
+static void copy_one(enum kind from, enum kind to, size_t len, const size_t *limits,
+		     size_t n_limits)
+{
+	struct eio_switch sw;
+	struct source source;
+	struct sink sink;
+	uint64_t n = 99, total = 0;
+	size_t i = 0;
+
+	eio_switch_begin(&sw);
+	source_begin(&sw, &source, from, len);
+	sink_begin(&sw, &sink, to);
+	if (!limits)
+		expect_ok(eio_flow_copy(source.f, sink.f, &total));
+	for (; limits && n > 0; total += n, i = (i + 1) % n_limits) {
+		expect_ok(eio_flow_copy_max(source.f, sink.f, limits[i], &n));
+		ck_assert_uint_le(n, limits[i]);
+	}
+	ck_assert_msg(total == len && sink_end(&sink, total) == len,
+		      "%zu bytes from %s to %s: %llu, found %zu", len, kind_names[from],
+		      kind_names[to], (unsigned long long) total, sink.done);
+	expect_ok(eio_switch_end(&sw, 0));
+}
+
+static void copy_all(const size_t *lens, size_t n_lens, const size_t *limits, size_t n_limits)
+{
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t i = 0; i < COUNT(sources); i++) {
+		for (size_t k = 0; k < COUNT(sinks); k++) {
+			for (size_t l = 0; l < n_lens; l++)
+				copy_one(sources[i], sinks[k], lens[l], limits, n_limits);
+		}
+	}
+}
+
+RING_TEST(everything_is_copied_from_any_source_to_any_sink)
+{
+	static const size_t lens[] = {0, 1, 16 * 1024, 16 * 1024 + 1, 300000, MOST};
+
+	(void) arg;
+	copy_all(lens, COUNT(lens), NULL, 0);
+	return 0;
+}
+
+RING_TEST(limited_copies_take_no_more_than_they_copy)
+{
+	static const size_t lens[] = {1, 16 * 1024, MOST};
+	static const size_t limits[] = {1, 100000, 7, 16 * 1024, 16 * 1024 + 1, 131072, 300000};
+
+	(void) arg;
+	copy_all(lens, COUNT(lens), limits, COUNT(limits));
+	return 0;
+}
+
+static struct faults short_and_odd;
+
+static int copy_all_short(void *arg)
+{
+	static const size_t lens[] = {1, 16 * 1024 + 1, 50000};
+	static const size_t limits[] = {40000, 7, 16 * 1024};
+
+	(void) arg;
+	copy_all(lens, COUNT(lens), NULL, 0);
+	copy_all(lens + 1, COUNT(lens) - 1, limits, COUNT(limits));
+	ck_assert_uint_gt(short_and_odd.shortened, 100);
+	ck_assert_uint_gt(short_and_odd.refused, 10);
+	return 0;
+}
+
+START_TEST(copies_are_complete_though_transfers_are_short_and_interrupted)
+{
+	short_and_odd = (struct faults){.seed = 1, .shorten = 120, .transient = 40};
+	faults_install(&short_and_odd);
+	run_ring(copy_all_short, 0);
+}
+END_TEST
+
+RING_TEST(a_gigabyte_is_copied)
+{
+	enum { GIGABYTE = 1 << 30 };
+	int holes = memfd_create("holes", MFD_CLOEXEC);
+	struct eio_switch sw;
+	struct eio_flow f;
+	struct eio_fd fd;
+	uint64_t n;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	ck_assert_int_eq(ftruncate(holes, GIGABYTE + 1), 0);
+	expect_ok(eio_fd_of_unix(&sw, holes, EIO_FD_CLOSE, &fd));
+	f = eio_flow_of_fd(fd);
+	expect_ok(eio_flow_copy_max(f, eio_null(), GIGABYTE, &n));
+	ck_assert_uint_eq(n, GIGABYTE);
+	expect_ok(eio_flow_copy(f, eio_null(), &n));
+	ck_assert_uint_eq(n, 1);
+	return eio_switch_end(&sw, 0);
+}
+
+/* What is only said to be a regular file: the splice to a large pipe is refused. */
+RING_TEST(files_of_proc_are_copied_into_any_pipe)
+{
+	struct eio_buffer_sink text;
+	struct eio_flow f, r, w;
+	struct eio_switch sw;
+	uint64_t n, m;
+
+	(void) arg;
+	for (int big = 0; big < 2; big++) {
+		eio_switch_begin(&sw);
+		connect_ends(&sw, big ? BIG_PIPE : PIPE, &r, &w);
+		expect_ok(eio_fs_open_in(env->fs, &sw, "/proc/version", &f));
+		expect_ok(eio_flow_copy(f, w, &n));
+		ck_assert_uint_gt(n, 10);
+		expect_ok(eio_flow_close(w));
+		expect_ok(eio_flow_copy(r, eio_buffer_sink_init(&text, 0), &m));
+		ck_assert_uint_eq(n, m);
+		ck_assert_int_eq(strncmp(text.data, "Linux version ", 14), 0);
+		eio_buffer_sink_fini(&text);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* Positions */
+
+RING_TEST(files_are_copied_from_and_to_their_positions)
+{
+	struct eio_flow from, to;
+	struct eio_switch sw;
+	char text[8] = "";
+	uint64_t n;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	from = eio_flow_of_fd(file_on(&sw));
+	to = eio_flow_of_fd(file_on(&sw));
+	ck_assert_int_eq(pwrite(flow_number(from), "abcdef", 6, 0), 6);
+	ck_assert_int_eq(pwrite(flow_number(to), "123456", 6, 0), 6);
+	ck_assert_int_eq(lseek(flow_number(from), 3, SEEK_SET), 3);
+	ck_assert_int_eq(lseek(flow_number(to), 1, SEEK_SET), 1);
+	expect_ok(eio_flow_copy_max(from, to, 2, &n));
+	ck_assert_uint_eq(n, 2);
+	ck_assert_int_eq(pread(flow_number(to), text, 7, 0), 6);
+	ck_assert_str_eq(text, "1de456");
+	expect_ok(eio_flow_copy(from, to, NULL));
+	ck_assert_int_eq(pread(flow_number(to), text, 7, 0), 6);
+	ck_assert_str_eq(text, "1def56");
+	return eio_switch_end(&sw, 0);
+}
+
+/* Failures midway */
+
+RING_TEST(a_source_that_fails_midway_has_copied_what_came_before)
+{
+	static const size_t places[] = {0, 1, 4999, 16 * 1024, 100000};
+	static const int codes[] = {-EIO, -EOPNOTSUPP, -EINVAL, -ECANCELED};
+	struct eio_switch sw;
+	struct source source;
+	struct sink sink;
+	uint64_t n = 99;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < COUNT(sinks); k++) {
+		for (size_t i = 0; i < COUNT(places) * COUNT(codes); i++) {
+			int code = codes[i / COUNT(places)];
+			size_t place = places[i % COUNT(places)];
+			int rc;
+
+			eio_switch_begin(&sw);
+			source_begin(&sw, &source, OWN, MOST);
+			source.script.err = code;
+			source.script.fail_at = place;
+			sink_begin(&sw, &sink, sinks[k]);
+			rc = eio_flow_copy(source.f, sink.f, &n);
+			/* To a file it would mean something else. */
+			if (code == -EOPNOTSUPP && sinks[k] == REGULAR)
+				code = -EIO;
+			expect_err(rc, code);
+			ck_assert_uint_eq(eio_last_error()->done, place);
+			ck_assert_uint_eq(n, place);
+			ck_assert_msg(sink_end(&sink, n) == place, "%s: %zu of %zu",
+				      kind_names[sinks[k]], sink.done, place);
+			expect_ok(eio_switch_end(&sw, 0));
+		}
+	}
+	return 0;
+}
+
+RING_TEST(a_sink_that_fails_midway_has_taken_what_is_said)
+{
+	static const size_t places[] = {0, 1, 2999, 16 * 1024, 100000};
+	struct eio_switch sw;
+	struct source source;
+	struct sink sink;
+	uint64_t n = 99;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < COUNT(sources) * COUNT(places); k++) {
+		enum kind kind = sources[k / COUNT(places)];
+		size_t place = places[k % COUNT(places)];
+
+		eio_switch_begin(&sw);
+		source_begin(&sw, &source, kind, MOST);
+		sink_begin(&sw, &sink, OWN);
+		sink.script.err = -ENOSPC;
+		sink.script.fail_at = place;
+		expect_err(eio_flow_copy(source.f, sink.f, &n), -ENOSPC);
+		ck_assert_uint_eq(eio_last_error()->done, place);
+		ck_assert_uint_eq(n, place);
+		ck_assert_uint_eq(sink.script.done, place);
+		if (kind == STRING)
+			ck_assert_uint_eq(source.string.len, MOST - place);
+		else
+			(void) eio_flow_close(source.f);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+RING_TEST(a_full_device_fails_with_ENOSPC)
+{
+	static const struct eio_create existing = {.how = EIO_CREATE_NEVER};
+	struct eio_switch sw;
+	struct source source;
+	struct eio_flow full;
+	uint64_t n = 99;
+
+	(void) arg;
+	for (size_t k = 0; k < COUNT(sources); k++) {
+		eio_switch_begin(&sw);
+		source_begin(&sw, &source, sources[k], 1000);
+		expect_ok(eio_fs_open_out(env->fs, &sw, "/dev/full", &existing, &full));
+		expect_err(eio_flow_copy(source.f, full, &n), -ENOSPC);
+		ck_assert_uint_eq(n, 0);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+static int read_some_and_close(void *arg)
+{
+	struct sink *s = arg;
+	static char b[100000];
+
+	expect_ok(eio_flow_read_exact(s->other, b, sizeof(b)));
+	ck_assert(is_filled(b, sizeof(b), 0));
+	return eio_flow_close(s->other);
+}
+
+RING_TEST(a_reader_that_goes_away_ends_the_copy)
+{
+	static const enum kind kinds[] = {PIPE, BIG_PIPE, SOCKET, TCP};
+	struct eio_switch sw;
+	struct source source;
+	struct sink sink;
+	uint64_t n;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < COUNT(sources) * COUNT(kinds); k++) {
+		enum kind kind = kinds[k % COUNT(kinds)];
+		int rc = 0;
+
+		sink = (struct sink){.done = 0};
+		eio_switch_begin(&sw);
+		connect_ends(&sw, kind, &sink.other, &sink.f);
+		expect_ok(eio_fork(&sw, read_some_and_close, &sink));
+		/* What is left in buffers may take one source or two. */
+		for (int i = 0; i < 100 && rc == 0; i++) {
+			source_begin(&sw, &source, sources[k / COUNT(kinds)], MOST);
+			rc = eio_flow_copy(source.f, sink.f, &n);
+			sink.done += n;
+			if (sources[k / COUNT(kinds)] >= REGULAR)
+				expect_ok(eio_flow_close(source.f));
+			trips(1);
+		}
+		ck_assert_msg(rc == -EPIPE || (kind == TCP && rc == -ECONNRESET), "%s: %s",
+			      kind_names[kind], eio_err_name(rc));
+		ck_assert_uint_eq(eio_last_error()->done, n);
+		ck_assert_uint_ge(sink.done, 100000);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+RING_TEST(a_reset_source_fails_after_what_came_before)
+{
+	struct linger at_once = {.l_onoff = 1};
+	struct eio_buffer_sink sink;
+	struct eio_flow a, b;
+	struct eio_switch sw;
+	uint64_t n;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	eio_switch_begin(&sw);
+	flow_tcp(&sw, &a, &b);
+	expect_ok(eio_flow_write(a, pattern, 50000));
+	ck_assert_int_eq(setsockopt(flow_number(a), SOL_SOCKET, SO_LINGER, &at_once,
+				    sizeof(at_once)),
+			 0);
+	wait_until(readable_bytes(flow_number(b)) == 50000);
+	expect_ok(eio_flow_close(a));
+	expect_err(eio_flow_copy(b, eio_buffer_sink_init(&sink, 0), &n), -ECONNRESET);
+	ck_assert_uint_eq(n, sink.len);
+	ck_assert_uint_eq(eio_last_error()->done, n);
+	ck_assert_uint_le(n, 50000);
+	if (n)
+		ck_assert(is_filled(sink.data, n, 0));
+	eio_buffer_sink_fini(&sink);
+	return eio_switch_end(&sw, 0);
+}
+
+/* Cancelled between two pieces: what was taken from the source is in the sink. */
+MOCK_TEST(a_copy_cancelled_by_its_sink_loses_nothing)
+{
+	(void) arg;
+	for (size_t at = 1; at < 60000; at = at * 2 + 1) {
+		struct script from = {.len = 100000, .step = 1000}, to = {.cancel_at = at};
+		struct eio_cancel c;
+		uint64_t n;
+
+		eio_cancel_begin(&c);
+		to.cancel = &c;
+		expect_err(eio_flow_copy(script_source(&from), script_sink(&to), &n), -ECANCELED);
+		ck_assert_uint_eq(n, to.done);
+		ck_assert_uint_eq(n, from.done);
+		ck_assert_uint_eq(eio_last_error()->done, n);
+		ck_assert_uint_ge(n, at);
+		eio_cancel_end(&c);
+	}
+	return 0;
+}
+
+struct stuck {
+	struct eio_cancel ctx;
+	struct eio_flow from, to;
+	uint64_t n, done;
+	int rc;
+	bool over;
+};
+
+static int copy_until_stuck(void *arg)
+{
+	struct stuck *s = arg;
+
+	eio_cancel_begin(&s->ctx);
+	s->rc = eio_flow_copy(s->from, s->to, &s->n);
+	s->done = eio_last_error()->done;
+	eio_cancel_end(&s->ctx);
+	s->over = true;
+	return 0;
+}
+
+static bool is_full(int unix_fd)
+{
+	struct pollfd p = {.fd = unix_fd, .events = POLLOUT};
+
+	return poll(&p, 1, 0) == 0;
+}
+
+/* The sink is full: what it holds is what the copy says. */
+RING_TEST(a_copy_cancelled_while_it_waits_for_room_says_what_is_there)
+{
+	static const enum kind kinds[] = {PIPE, BIG_PIPE};
+	struct eio_switch sw;
+	struct source source;
+	struct stuck s;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < COUNT(sources) * COUNT(kinds); k++) {
+		enum kind kind = kinds[k % COUNT(kinds)];
+		struct eio_flow r;
+
+		eio_switch_begin(&sw);
+		connect_ends(&sw, kind, &r, &s.to);
+		if (kind == BIG_PIPE)
+			fcntl(flow_number(s.to), F_SETPIPE_SZ, 256 * 1024);
+		source_begin(&sw, &source, sources[k / COUNT(kinds)], MOST);
+		s.from = source.f;
+		s.over = false;
+		expect_ok(eio_fork(&sw, copy_until_stuck, &s));
+		wait_until(is_full(flow_number(s.to)));
+		trips(3);
+		ck_assert(!s.over);
+		expect_ok(eio_cancel_raise(&s.ctx, -EINTR));
+		wait_until(s.over);
+		expect_err(s.rc, -ECANCELED);
+		ck_assert_int_eq(readable_bytes(flow_number(r)), (int) s.n);
+		ck_assert_uint_eq(s.done, s.n);
+		if (sources[k / COUNT(kinds)] == STRING)
+			ck_assert_uint_eq(source.string.len, MOST - s.n);
+		(void) eio_flow_close(r);
+		(void) eio_flow_close(source.f);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* The source is empty: nothing is under way. */
+RING_TEST(a_copy_cancelled_while_it_waits_for_bytes_loses_none)
+{
+	static const enum kind kinds[] = {PIPE, SOCKET, TCP};
+	struct eio_switch sw;
+	struct eio_flow w;
+	struct sink sink;
+	struct stuck s;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < COUNT(sinks) * COUNT(kinds); k++) {
+		eio_switch_begin(&sw);
+		connect_ends(&sw, kinds[k % COUNT(kinds)], &s.from, &w);
+		sink_begin(&sw, &sink, sinks[k / COUNT(kinds)]);
+		s.to = sink.f;
+		s.over = false;
+		expect_ok(eio_fork(&sw, copy_until_stuck, &s));
+		expect_ok(eio_flow_write(w, pattern, 20000));
+		wait_until(readable_bytes(flow_number(s.from)) == 0 && sink_has(&sink) == 20000);
+		expect_ok(eio_cancel_raise(&s.ctx, -EINTR));
+		expect_ok(eio_flow_write(w, pattern + 20000, 10));
+		wait_until(s.over);
+		expect_err(s.rc, -ECANCELED);
+		ck_assert_uint_eq(s.done, s.n);
+		ck_assert_uint_eq(s.n + (unsigned) readable_bytes(flow_number(s.from)), 20010);
+		ck_assert_uint_eq(sink_end(&sink, s.n), s.n);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* A sink with a shorter way */
+
+struct shortcut {
+	struct script script;
+	uint64_t may_move, asked; /* bytes */
+	int rc;
+};
+
+static int shortcut_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t max,
+			      uint64_t *moved)
+{
+	struct shortcut *s = dst.u.ptr;
+	char b[1000];
+
+	s->asked = max;
+	if (max > s->may_move)
+		max = s->may_move;
+	while (max > 0) {
+		ssize_t n = eio_flow_read(src, b, max < sizeof(b) ? max : sizeof(b));
+
+		if (n <= 0)
+			return (int) n;
+		ck_assert(is_filled(b, (size_t) n, s->script.done));
+		s->script.done += (size_t) n;
+		*moved += (uint64_t) n;
+		max -= (uint64_t) n;
+	}
+	return s->rc;
+}
+
+static const struct eio_flow_ops shortcut_ops = {
+	.name = "shortcut",
+	.write_some = script_write_some,
+	.copy_from = shortcut_copy_from,
+};
+
+MOCK_TEST(a_sinks_own_way_is_taken_first)
+{
+	struct script from = {.len = 5000};
+	struct shortcut s = {.may_move = UINT64_MAX};
+	struct eio_flow to = {.ops = &shortcut_ops, .u.ptr = &s};
+	uint64_t n;
+
+	(void) arg;
+	expect_ok(eio_flow_copy(script_source(&from), to, &n));
+	ck_assert_uint_eq(n, 5000);
+	ck_assert_uint_eq(s.asked, UINT64_MAX);
+	ck_assert_uint_eq(s.script.calls, 0);
+	s = (struct shortcut){.may_move = 1500, .rc = -EPROTO};
+	from.done = 0;
+	expect_err(eio_flow_copy_max(script_source(&from), to, 2000, &n), -EPROTO);
+	ck_assert_uint_eq(s.asked, 2000);
+	ck_assert_uint_eq(n, 1500);
+	ck_assert_uint_eq(eio_last_error()->done, 1500);
+	return 0;
+}
+
+MOCK_TEST(the_common_way_goes_on_where_the_sinks_own_ends)
+{
+	(void) arg;
+	for (unsigned own = 0; own <= 3000; own += 750) {
+		struct script from = {.len = 5000};
+		struct shortcut s = {.may_move = own, .rc = -EOPNOTSUPP};
+		struct eio_flow to = {.ops = &shortcut_ops, .u.ptr = &s};
+		uint64_t n;
+
+		expect_ok(eio_flow_copy_max(script_source(&from), to, 3000, &n));
+		ck_assert_uint_eq(n, 3000);
+		ck_assert_uint_eq(s.script.done, 3000);
+		ck_assert_uint_eq(from.done, 3000);
+		ck_assert_uint_eq(s.script.calls > 0, own < 3000);
+		expect_ok(eio_flow_copy(script_source(&from), to, &n));
+		ck_assert_uint_eq(n, 2000);
+		ck_assert_uint_eq(s.script.done, 5000);
+	}
+	return 0;
+}
+
+/* Small steps are no ends. */
+MOCK_TEST(sources_and_sinks_may_work_in_any_steps)
+{
+	enum { LEN = 20000 };
+
+	(void) arg;
+	for (size_t in = 1; in < LEN; in = in * 7 + 1) {
+		for (size_t out = 1; out < LEN; out = out * 7 + 1) {
+			struct script from = {.len = LEN, .step = in}, to = {.step = out};
+			uint64_t n;
+
+			expect_ok(eio_flow_copy(script_source(&from), script_sink(&to), &n));
+			ck_assert_uint_eq(n, LEN);
+			ck_assert_uint_eq(to.done, LEN);
+		}
+	}
+	return 0;
+}
+
+/* A proxy */
+
+struct way {
+	struct eio_flow from, to;
+};
+
+static int carry(void *arg)
+{
+	struct way *w = arg;
+	uint64_t n;
+	int rc = eio_flow_copy(w->from, w->to, &n);
+
+	ck_assert_uint_eq(n, MOST);
+	return rc < 0 ? rc : eio_flow_shutdown(w->to, EIO_SHUT_SEND);
+}
+
+static int talk(void *arg)
+{
+	struct eio_flow f = *(struct eio_flow *) arg;
+	struct eio_string_source s;
+	struct way out = {eio_string_source_init(&s, pattern, MOST), f};
+	struct eio_buffer_sink sink;
+	struct eio_switch sw;
+
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, carry, &out));
+	expect_ok(eio_flow_copy(f, eio_buffer_sink_init(&sink, 0), NULL));
+	ck_assert_uint_eq(sink.len, MOST);
+	ck_assert(is_filled(sink.data, MOST, 0));
+	eio_buffer_sink_fini(&sink);
+	return eio_switch_end(&sw, 0);
+}
+
+RING_TEST(two_copies_make_a_proxy)
+{
+	struct eio_flow client, near, far, server;
+	struct eio_switch sw;
+	struct way ways[2];
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	eio_switch_begin(&sw);
+	flow_tcp(&sw, &client, &near);
+	flow_pair(&sw, &far, &server);
+	ways[0] = (struct way){near, far};
+	ways[1] = (struct way){far, near};
+	expect_ok(eio_fork(&sw, carry, &ways[0]));
+	expect_ok(eio_fork(&sw, carry, &ways[1]));
+	expect_ok(eio_both(talk, &client, talk, &server));
+	return eio_switch_end(&sw, 0);
+}
+
+SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
+	   limited_copies_take_no_more_than_they_copy_test,
+	   copies_are_complete_though_transfers_are_short_and_interrupted,
+	   a_gigabyte_is_copied_test, files_of_proc_are_copied_into_any_pipe_test,
+	   files_are_copied_from_and_to_their_positions_test,
+	   a_source_that_fails_midway_has_copied_what_came_before_test,
+	   a_sink_that_fails_midway_has_taken_what_is_said_test,
+	   a_full_device_fails_with_ENOSPC_test, a_reader_that_goes_away_ends_the_copy_test,
+	   a_reset_source_fails_after_what_came_before_test,
+	   a_copy_cancelled_by_its_sink_loses_nothing_test,
+	   a_copy_cancelled_while_it_waits_for_room_says_what_is_there_test,
+	   a_copy_cancelled_while_it_waits_for_bytes_loses_none_test,
+	   a_sinks_own_way_is_taken_first_test,
+	   the_common_way_goes_on_where_the_sinks_own_ends_test,
+	   sources_and_sinks_may_work_in_any_steps_test, two_copies_make_a_proxy_test)

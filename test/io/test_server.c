@@ -1,0 +1,1329 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Servers, on the mock scheduler with a listener of the test's own, where the clock and
+ * the order are exact, and with real sockets.
+ */
+#include "core/tasks.h"
+#include "faults.h"
+#include "io/util.h"
+#include "mock/sched.h"
+
+#include "io/env.h"
+#include <eio/event.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int64_t now(void)
+{
+	return eio_now_ns(eio__clock_mono());
+}
+
+/* A stage: a listener whose connections come when the test says so */
+
+enum { SEATS = 1000 };
+
+struct stage {
+	struct eio_event more;
+	size_t pending;   /* connections nobody took */
+	size_t taken;     /* and those that were; a connection's number begins at 1 */
+	size_t accepting; /* accepts that wait */
+	size_t most_accepting;
+	size_t calls;
+	const int *errors; /* given out first, until a 0 */
+	bool closed;
+	int closes[SEATS + 1]; /* of the connections */
+
+	/* The handler's. */
+	int64_t lasts; /* sleeps so long */
+	const int *results;
+	size_t live, most_live, ended, cancelled;
+
+	/* Reports. */
+	size_t reports;
+	int last_report;
+	char report[256];
+};
+
+static struct stage stage;
+
+static int staged_close(struct eio_flow f)
+{
+	stage.closes[(uintptr_t) f.u.ptr]++;
+	return 0;
+}
+
+static const struct eio_flow_ops staged_conn_ops = {.name = "staged", .close = staged_close};
+
+static struct eio_addr addr_of_number(size_t number)
+{
+	struct eio_addr a;
+
+	eio_addr_tcp4(&a, "\x7f\0\0\1", (unsigned) number);
+	return a;
+}
+
+static int staged_accept(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
+			 struct eio_addr *ret_peer)
+{
+	int rc = 0;
+
+	(void) l;
+	ck_assert_ptr_null(sw);
+	stage.calls++;
+	if (stage.errors && *stage.errors) {
+		note("%d", (int) (now() / EIO_MS(1)));
+		return *stage.errors++;
+	}
+	stage.accepting++;
+	if (stage.accepting > stage.most_accepting)
+		stage.most_accepting = stage.accepting;
+	while (rc == 0 && !stage.closed && stage.pending == 0)
+		rc = eio_event_await(&stage.more);
+	stage.accepting--;
+	if (rc < 0)
+		return rc;
+	/* One set wakes one fiber, however many there were before it ran. */
+	if (stage.closed || stage.pending > 1)
+		eio_event_set(&stage.more);
+	if (stage.closed)
+		return -EBADF;
+	stage.pending--;
+	*ret = (struct eio_flow){.ops = &staged_conn_ops, .u.ptr = (void *) ++stage.taken};
+	*ret_peer = addr_of_number(stage.taken);
+	return 0;
+}
+
+static const struct eio_listener_ops staged_ops = {.name = "stage", .accept = staged_accept};
+static const struct eio_listener staged = {.ops = &staged_ops};
+
+/* So many connections come. */
+static void arrive(size_t n)
+{
+	stage.pending += n;
+	eio_event_set(&stage.more);
+}
+
+static void close_stage(void)
+{
+	stage.closed = true;
+	eio_event_set(&stage.more);
+}
+
+static int handle(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	size_t number = (uintptr_t) conn.u.ptr;
+	int rc;
+
+	ck_assert_ptr_eq(arg, &stage);
+	ck_assert_uint_eq(eio_addr_port(peer), number);
+	ck_assert_int_eq(stage.closes[number], 0);
+	if (++stage.live > stage.most_live)
+		stage.most_live = stage.live;
+	rc = stage.lasts ? eio_sleep(eio__clock_mono(), stage.lasts) : 0;
+	stage.live--;
+	stage.ended++;
+	stage.cancelled += rc == -ECANCELED;
+	if (rc == 0 && stage.results)
+		rc = stage.results[number - 1];
+	return rc < 0 ? eio_error_set(rc, "greet", "you") : rc;
+}
+
+static void report(const struct eio_addr *peer, int err, void *arg)
+{
+	ck_assert_ptr_eq(arg, &stage);
+	stage.reports++;
+	stage.last_report = err;
+	eio_error_format(err, stage.report, sizeof(stage.report));
+	note("%u:%d", eio_addr_port(peer), err);
+}
+
+/* Each connection that was taken has been closed once. */
+static void expect_all_closed(void)
+{
+	for (size_t i = 1; i <= stage.taken; i++)
+		ck_assert_msg(stage.closes[i] == 1, "connection %zu: closed %d times", i,
+			      stage.closes[i]);
+	ck_assert_uint_eq(stage.live, 0);
+	ck_assert_uint_eq(stage.accepting, 0);
+}
+
+/* A server in a fiber, and its end */
+
+struct serving {
+	struct eio_listener l;
+	struct eio_server_opts opts;
+	struct eio_promise stop;
+	eio_conn_fn *handler;
+	void *arg;
+	struct eio_cancel ctx;
+	int rc;
+	int64_t at; /* when it ended */
+	bool over;
+};
+
+static int run_server(void *arg)
+{
+	struct serving *s = arg;
+
+	eio_cancel_begin(&s->ctx);
+	s->rc = eio_net_run_server(s->l, s->handler, s->arg, &s->opts);
+	eio_cancel_end(&s->ctx);
+	s->at = now();
+	s->over = true;
+	return 0;
+}
+
+static void set_stage(struct eio_switch *sw, struct serving *s)
+{
+	memset(&stage, 0, sizeof(stage));
+	expect_ok(eio_event_init(&stage.more));
+	eio_switch_begin(sw);
+	*s = (struct serving){.l = staged, .handler = handle, .arg = &stage};
+	s->opts.stop = &s->stop;
+	s->opts.on_error = report;
+}
+
+static void start(struct eio_switch *sw, struct serving *s)
+{
+	expect_ok(eio_fork(sw, run_server, s));
+}
+
+static void stop(struct serving *s)
+{
+	expect_ok(eio_promise_resolve(&s->stop, 0, NULL));
+}
+
+static void clear_stage(struct eio_switch *sw, struct serving *s, int expected)
+{
+	expect_ok(eio_switch_end(sw, 0));
+	ck_assert(s->over);
+	expect_err(s->rc, expected);
+	expect_all_closed();
+	eio_event_fini(&stage.more);
+}
+
+static void pass(int64_t ns)
+{
+	expect_ok(eio_sleep(eio__clock_mono(), ns));
+}
+
+/* Every connection is served once and closed once */
+
+MOCK_TEST(connections_are_served_as_they_come)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	start(&sw, &s);
+	for (size_t i = 1; i <= 20; i++) {
+		arrive(i);
+		pass(1);
+		ck_assert_uint_eq(stage.ended, i * (i + 1) / 2);
+	}
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+MOCK_TEST(connections_are_closed_however_their_handler_ends)
+{
+	static const int results[] = {0, 5, -EPROTO, -ECANCELED, EIO_EOF, 0};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.results = results;
+	start(&sw, &s);
+	arrive(COUNT(results));
+	pass(1);
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	ck_assert_uint_eq(stage.ended, COUNT(results));
+	ck_assert_uint_eq(stage.reports, 2);
+	return 0;
+}
+
+MOCK_TEST(a_failing_handler_is_reported_with_its_peer_and_stops_nothing)
+{
+	static const int results[] = {0, -EPROTO, 0, -ECONNRESET, 0};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.results = results;
+	start(&sw, &s);
+	for (size_t i = 0; i < COUNT(results); i++) {
+		arrive(1);
+		pass(1);
+	}
+	expect_log("2:-71 4:-104");
+	ck_assert_str_eq(stage.report, "greet you: Connection reset by peer");
+	ck_assert_uint_eq(stage.ended, COUNT(results));
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+MOCK_TEST(without_on_error_a_failing_handler_is_logged)
+{
+	static const int results[] = {0, -EPROTO, -ECANCELED};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	count_warnings();
+	set_stage(&sw, &s);
+	s.opts.on_error = NULL;
+	stage.results = results;
+	start(&sw, &s);
+	arrive(3);
+	pass(1);
+	ck_assert_uint_eq(warnings, 1);
+	ck_assert_str_eq(last_warning, "connection of 127.0.0.1:2: greet you: Protocol error");
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+/* Limits */
+
+MOCK_TEST(as_many_as_allowed_are_served_at_once_and_no_more)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	for (size_t max = 1; max < 40; max = max * 2 + 1) {
+		int64_t start_ns = now();
+
+		set_stage(&sw, &s);
+		s.opts.max_connections = max;
+		stage.lasts = 10;
+		arrive(100);
+		start(&sw, &s);
+		pass((int64_t) (100 + max - 1) / (int64_t) max * 10 + 1);
+		ck_assert_uint_eq(stage.ended, 100);
+		ck_assert_uint_eq(stage.most_live, max);
+		ck_assert_uint_le(stage.most_accepting, max);
+		stop(&s);
+		clear_stage(&sw, &s, 0);
+		ck_assert_int_eq(s.at, start_ns + (100 + (int64_t) max - 1) / (int64_t) max * 10 + 1);
+	}
+	return 0;
+}
+
+MOCK_TEST(without_a_limit_all_are_served_at_once)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 10;
+	start(&sw, &s);
+	arrive(SEATS);
+	pass(1);
+	ck_assert_uint_eq(stage.live, SEATS);
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	ck_assert_int_eq(s.at, 10);
+	return 0;
+}
+
+/* One while it is quiet, more as they come, never too many. */
+MOCK_TEST(several_accepts_wait_once_connections_come)
+{
+	struct eio_switch sw;
+	struct serving s;
+	size_t before = 1;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 1000;
+	start(&sw, &s);
+	pass(1);
+	ck_assert_uint_eq(stage.accepting, 1);
+	for (int i = 0; i < 8; i++) {
+		arrive(1);
+		pass(1);
+		ck_assert_uint_ge(stage.accepting, before);
+		before = stage.accepting;
+	}
+	ck_assert_uint_gt(before, 4);
+	arrive(100);
+	pass(1);
+	ck_assert_uint_eq(stage.accepting, 16);
+	pass(1000);
+	ck_assert_uint_eq(stage.live, 0);
+	ck_assert_uint_eq(stage.most_accepting, 16);
+	arrive(100);
+	pass(1);
+	ck_assert_uint_eq(stage.live, 100);
+	ck_assert_uint_eq(stage.most_accepting, 16);
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+/* A burst is taken in a few rounds: the fibers of one round wake the next. */
+MOCK_TEST(a_burst_is_taken_before_the_first_comers_are_served)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 1;
+	start(&sw, &s);
+	arrive(200);
+	pass(1);
+	ck_assert_uint_eq(stage.most_live, 200);
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+/* Failures of accepting */
+
+MOCK_TEST(when_descriptors_run_out_it_waits_longer_and_longer_and_goes_on)
+{
+	static const int errors[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EMFILE,
+				     -EMFILE, -EMFILE, 0};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	count_warnings();
+	set_stage(&sw, &s);
+	stage.errors = errors;
+	arrive(1);
+	start(&sw, &s);
+	pass(EIO_MS(1000));
+	/* 5 ms, 10, 20, 40, 80, 100, 100. */
+	expect_log("0 5 15 35 75 155 255");
+	ck_assert_uint_eq(stage.ended, 1);
+	ck_assert_uint_eq(warnings, 1);
+	ck_assert_str_eq(last_warning, "server: Too many open files: accepting more slowly");
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+MOCK_TEST(shortages_that_are_apart_are_two)
+{
+	static const int once[] = {-EMFILE, 0}, twice[] = {-EMFILE, -EMFILE, 0};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	count_warnings();
+	set_stage(&sw, &s);
+	s.opts.max_connections = 1;
+	stage.errors = once;
+	start(&sw, &s);
+	pass(EIO_MS(500));
+	stage.errors = once;
+	arrive(1);
+	pass(EIO_MS(500));
+	ck_assert_uint_eq(warnings, 1);
+	pass(EIO_SEC(2));
+	stage.errors = twice;
+	arrive(1);
+	pass(EIO_SEC(1));
+	ck_assert_uint_eq(warnings, 2);
+	ck_assert_uint_eq(stage.ended, 2);
+	log_clear();
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+/* All but one give up, and come back when connections do. */
+MOCK_TEST(in_a_shortage_one_accept_is_left)
+{
+	static const int short_time[] = {-EMFILE, -EMFILE, -EMFILE, -EMFILE, 0};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = EIO_MS(1);
+	start(&sw, &s);
+	for (int i = 0; i < 3; i++) {
+		arrive(1);
+		pass(1);
+	}
+	ck_assert_uint_eq(stage.accepting, 4);
+	/* Three come, and for the accepts after them there are no descriptors. */
+	stage.errors = short_time;
+	arrive(4);
+	pass(EIO_MS(20));
+	ck_assert_uint_eq(stage.live, 0);
+	ck_assert_int_eq(*stage.errors, 0);
+	ck_assert_uint_ge(stage.accepting, 1);
+	arrive(50);
+	pass(EIO_MS(20));
+	ck_assert_uint_eq(stage.ended, 57);
+	log_clear();
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+MOCK_TEST(failures_of_a_single_connection_are_passed_over)
+{
+	static const int errors[] = {-ECONNABORTED, -EPROTO,	   -ENETDOWN,	-ENOPROTOOPT,
+				     -EHOSTDOWN,    -ENONET,	   -EHOSTUNREACH, -ENETUNREACH,
+				     -EAGAIN,	    -EINTR,	   -ETIMEDOUT,	0};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	count_warnings();
+	set_stage(&sw, &s);
+	stage.errors = errors;
+	arrive(1);
+	start(&sw, &s);
+	pass(1);
+	ck_assert_uint_eq(stage.ended, 1);
+	ck_assert_uint_eq(warnings, 0);
+	expect_log("0 0 0 0 0 0 0 0 0 0 0");
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+MOCK_TEST(a_listener_that_is_no_good_ends_the_server_after_its_connections)
+{
+	static const int errors[] = {-EINVAL, 0};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 10;
+	s.opts.max_connections = 3;
+	start(&sw, &s);
+	arrive(2);
+	pass(1);
+	ck_assert_uint_eq(stage.live, 2);
+	stage.errors = errors;
+	arrive(1);
+	pass(5);
+	ck_assert(!s.over);
+	ck_assert_uint_eq(stage.live, 3);
+	log_clear();
+	clear_stage(&sw, &s, -EINVAL);
+	ck_assert_int_eq(s.at, 11);
+	ck_assert_uint_eq(stage.cancelled, 0);
+	return 0;
+}
+
+MOCK_TEST(a_closed_listener_ends_the_server_after_its_connections)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 10;
+	start(&sw, &s);
+	arrive(50);
+	pass(1);
+	close_stage();
+	pass(8);
+	ck_assert(!s.over);
+	ck_assert_uint_eq(stage.live, 50);
+	clear_stage(&sw, &s, -EBADF);
+	ck_assert_int_eq(s.at, 10);
+	ck_assert_uint_eq(stage.cancelled, 0);
+	return 0;
+}
+
+/* Stopping */
+
+MOCK_TEST(a_stop_lets_open_connections_finish)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 10;
+	start(&sw, &s);
+	arrive(50);
+	pass(1);
+	stop(&s);
+	pass(1);
+	ck_assert_uint_eq(stage.accepting, 0);
+	arrive(3);
+	pass(1);
+	ck_assert(!s.over);
+	ck_assert_uint_eq(stage.live, 50);
+	clear_stage(&sw, &s, 0);
+	ck_assert_int_eq(s.at, 10);
+	ck_assert_uint_eq(stage.taken, 50);
+	ck_assert_uint_eq(stage.pending, 3);
+	ck_assert_uint_eq(stage.cancelled, 0);
+	return 0;
+}
+
+MOCK_TEST(a_stop_ends_an_idle_server_at_once)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	for (int before = 0; before < 2; before++) {
+		set_stage(&sw, &s);
+		s.opts.drain_ns = EIO_SEC(1000);
+		if (before)
+			stop(&s);
+		start(&sw, &s);
+		pass(1);
+		if (!before)
+			stop(&s);
+		clear_stage(&sw, &s, 0);
+		ck_assert_int_eq(s.at, 1);
+		ck_assert_uint_eq(stage.calls, !before);
+	}
+	return 0;
+}
+
+MOCK_TEST(a_stop_that_is_a_failure_stops_as_well)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	start(&sw, &s);
+	expect_ok(eio_promise_resolve(&s.stop, -ECANCELED, NULL));
+	clear_stage(&sw, &s, 0);
+	set_stage(&sw, &s);
+	start(&sw, &s);
+	expect_ok(eio_promise_resolve(&s.stop, -EIO, NULL));
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+MOCK_TEST(after_drain_ns_the_rest_is_cancelled)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	s.opts.drain_ns = 20;
+	stage.lasts = 10;
+	start(&sw, &s);
+	arrive(5);
+	pass(1);
+	stage.lasts = EIO_SEC(1);
+	arrive(7);
+	pass(1);
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	ck_assert_int_eq(s.at, 22);
+	ck_assert_uint_eq(stage.ended, 12);
+	ck_assert_uint_eq(stage.cancelled, 7);
+	ck_assert_uint_eq(stage.reports, 0);
+	return 0;
+}
+
+MOCK_TEST(a_drain_that_is_done_early_is_not_waited_for)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	s.opts.drain_ns = EIO_SEC(1000);
+	stage.lasts = 10;
+	start(&sw, &s);
+	arrive(5);
+	pass(1);
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	ck_assert_int_eq(s.at, 10);
+	ck_assert_uint_eq(stage.cancelled, 0);
+	return 0;
+}
+
+MOCK_TEST(a_negative_drain_is_refused)
+{
+	struct eio_server_opts opts = {.drain_ns = -1};
+
+	(void) arg;
+	memset(&stage, 0, sizeof(stage));
+	expect_err(eio_net_run_server(staged, handle, &stage, &opts), -EINVAL);
+	ck_assert_uint_eq(stage.calls, 0);
+	return 0;
+}
+
+MOCK_TEST(a_cancelled_server_closes_every_connection)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	for (int stopped = 0; stopped < 2; stopped++) {
+		set_stage(&sw, &s);
+		stage.lasts = 1000;
+		start(&sw, &s);
+		arrive(50);
+		pass(1);
+		if (stopped) {
+			stop(&s);
+			pass(1);
+		}
+		expect_ok(eio_cancel_raise(&s.ctx, -EIO));
+		clear_stage(&sw, &s, -ECANCELED);
+		ck_assert_uint_eq(stage.cancelled, 50);
+		ck_assert_uint_eq(stage.reports, 0);
+	}
+	return 0;
+}
+
+MOCK_TEST(a_server_in_a_cancelled_context_does_not_begin)
+{
+	struct eio_cancel c;
+
+	(void) arg;
+	memset(&stage, 0, sizeof(stage));
+	eio_cancel_begin(&c);
+	expect_ok(eio_cancel_raise(&c, -EIO));
+	expect_err(eio_net_run_server(staged, handle, &stage, NULL), -ECANCELED);
+	eio_cancel_end(&c);
+	ck_assert_uint_eq(stage.calls, 0);
+	return 0;
+}
+
+/* No stacks: connections wait for one another. */
+static int serve_without_memory(void *arg)
+{
+	struct rlimit all, none;
+	struct eio_switch sw;
+	struct serving s;
+	size_t served;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = EIO_MS(1);
+	start(&sw, &s);
+	pass(1);
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_AS, &none);
+	arrive(SEATS);
+	for (int i = 0; i < 5000 && stage.ended < SEATS; i++)
+		eio_sleep(eio__clock_mono(), EIO_MS(1));
+	served = stage.ended;
+	setrlimit(RLIMIT_AS, &all);
+	ck_assert_uint_eq(served, SEATS);
+	ck_assert_uint_gt(warnings, 0);
+	ck_assert_uint_lt(stage.most_live, SEATS);
+	stop(&s);
+	clear_stage(&sw, &s, 0);
+	return 0;
+}
+
+START_TEST(without_memory_for_fibers_it_serves_more_slowly)
+{
+	if (SANITIZED)
+		return;
+	count_warnings();
+	expect_ok(eio__mock_run(serve_without_memory, NULL));
+}
+END_TEST
+
+/* accept_fork */
+
+static int accept_fork(struct eio_switch *sw, eio_conn_error_fn *on_error)
+{
+	return eio_net_accept_fork(staged, sw, handle, &stage, on_error);
+}
+
+MOCK_TEST(accept_fork_serves_in_a_fiber_and_closes_on_every_path)
+{
+	static const int results[] = {0, 5, -EPROTO, -ECANCELED};
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	count_warnings();
+	set_stage(&sw, &s);
+	stage.results = results;
+	stage.lasts = 10;
+	arrive(COUNT(results));
+	for (size_t i = 0; i < COUNT(results); i++)
+		expect_ok(accept_fork(&sw, report));
+	ck_assert_uint_eq(stage.live, COUNT(results));
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_all_closed();
+	expect_log("3:-71");
+	ck_assert_str_eq(stage.report, "greet you: Protocol error");
+
+	set_stage(&sw, &s);
+	stage.results = results;
+	arrive(COUNT(results));
+	for (size_t i = 0; i < COUNT(results); i++)
+		expect_ok(accept_fork(&sw, NULL));
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_all_closed();
+	ck_assert_uint_eq(warnings, 1);
+	ck_assert_str_eq(last_warning, "connection of 127.0.0.1:3: greet you: Protocol error");
+	return 0;
+}
+
+MOCK_TEST(accept_fork_does_not_report_cancellations)
+{
+	struct eio_switch sw;
+	struct serving s;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 1000;
+	arrive(3);
+	for (int i = 0; i < 3; i++)
+		expect_ok(accept_fork(&sw, report));
+	expect_ok(eio_switch_fail(&sw, -EIO));
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	expect_all_closed();
+	ck_assert_uint_eq(stage.cancelled, 3);
+	ck_assert_uint_eq(stage.reports, 0);
+	return 0;
+}
+
+struct forking {
+	struct eio_switch *sw;
+	int rc;
+};
+
+static int accept_and_fork(void *arg)
+{
+	struct forking *f = arg;
+
+	f->rc = accept_fork(f->sw, report);
+	return 0;
+}
+
+/* The fiber that accepts is outside the switch it forks on. */
+MOCK_TEST(accept_fork_closes_a_connection_whose_switch_went_off_meanwhile)
+{
+	struct eio_switch sw, outer;
+	struct forking f;
+	struct serving s;
+
+	(void) arg;
+	eio_switch_begin(&outer);
+	set_stage(&sw, &s);
+	f = (struct forking){.sw = &sw};
+	expect_ok(eio_fork(&outer, accept_and_fork, &f));
+	ck_assert_uint_eq(stage.accepting, 1);
+	expect_ok(eio_switch_fail(&sw, -EIO));
+	arrive(1);
+	eio_cancel_protect_begin(&s.ctx);
+	pass(1);
+	eio_cancel_end(&s.ctx);
+	expect_err(f.rc, -ECANCELED);
+	ck_assert_uint_eq(stage.taken, 1);
+	ck_assert_uint_eq(stage.ended, 0);
+	expect_all_closed();
+	expect_err(accept_fork(&sw, report), -ECANCELED);
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	expect_err(accept_fork(&sw, report), -EINVAL);
+	ck_assert_uint_eq(stage.calls, 1);
+	ck_assert_uint_eq(stage.reports, 0);
+	return eio_switch_end(&outer, 0);
+}
+
+static int fork_without_memory(void *arg)
+{
+	struct rlimit all, none;
+	struct eio_switch sw;
+	struct serving s;
+	int rc = 0;
+
+	(void) arg;
+	set_stage(&sw, &s);
+	stage.lasts = 10;
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_AS, &none);
+	stage.pending = SEATS;
+	for (int i = 0; i < SEATS && rc == 0; i++)
+		rc = accept_fork(&sw, report);
+	setrlimit(RLIMIT_AS, &all);
+	expect_err(rc, -ENOMEM);
+	ck_assert_int_eq(stage.closes[stage.taken], 1);
+	ck_assert_uint_eq(stage.live, stage.taken - 1);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_all_closed();
+	return 0;
+}
+
+START_TEST(accept_fork_closes_a_connection_for_which_there_is_no_fiber)
+{
+	if (!SANITIZED)
+		expect_ok(eio__mock_run(fork_without_memory, NULL));
+}
+END_TEST
+
+/* With sockets */
+
+enum { CLIENTS = 250 };
+
+struct hall {
+	struct eio_addr at;
+	struct serving s;
+	struct eio_switch sw;
+	struct eio_promise open; /* handlers wait for it */
+	int clients[CLIENTS];
+	unsigned live, most_live, served, cancelled;
+};
+
+static struct hall hall;
+
+/* Reads a byte, waits until the doors are open, answers. */
+static int greet(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	struct hall *h = arg;
+	char b;
+	ssize_t rc = eio_flow_read(conn, &b, 1);
+
+	(void) peer;
+	if (rc == 1) {
+		if (++h->live > h->most_live)
+			h->most_live = h->live;
+		rc = eio_promise_await(&h->open, NULL);
+		h->live--;
+	}
+	if (rc == 0)
+		rc = eio_flow_write(conn, &b, 1);
+	h->served += rc == 0;
+	h->cancelled += rc == -ECANCELED;
+	return (int) rc;
+}
+
+static void open_hall(const char *place)
+{
+	memset(&hall, 0, sizeof(hall));
+	hall.s.handler = greet;
+	hall.s.arg = &hall;
+	hall.s.opts.stop = &hall.s.stop;
+	eio_switch_begin(&hall.sw);
+	expect_ok(eio_addr_parse(&hall.at, place));
+	expect_ok(eio_net_listen(env->net, &hall.sw, &hall.at, NULL, &hall.s.l));
+	expect_ok(eio_listener_addr(hall.s.l, &hall.at));
+}
+
+/* Clients by plain calls; they are in the listener's queue when this returns. */
+static void enter_hall(unsigned from, unsigned n)
+{
+	size_t len;
+	const struct sockaddr *sa = eio_addr_sockaddr(&hall.at, &len);
+
+	for (unsigned i = from; i < from + n; i++) {
+		hall.clients[i] = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		ck_assert_int_ge(hall.clients[i], 0);
+		ck_assert_int_eq(connect(hall.clients[i], sa, (socklen_t) len), 0);
+		ck_assert_int_eq(write(hall.clients[i], &(char){(char) i}, 1), 1);
+	}
+}
+
+/* Each got its own byte back and then the end; or the end alone. */
+static void leave_hall(unsigned from, unsigned n, bool answered)
+{
+	for (unsigned i = from; i < from + n; i++) {
+		char b;
+
+		if (answered) {
+			ck_assert_int_eq(recv(hall.clients[i], &b, 1, 0), 1);
+			ck_assert_int_eq(b, (char) i);
+		}
+		ck_assert_int_eq(recv(hall.clients[i], &b, 1, 0), 0);
+		close(hall.clients[i]);
+	}
+}
+
+static void close_hall(int expected)
+{
+	expect_ok(eio_switch_end(&hall.sw, 0));
+	ck_assert(hall.s.over);
+	expect_err(hall.s.rc, expected);
+	ck_assert_uint_eq(hall.live, 0);
+}
+
+static struct faults counting;
+
+static unsigned queue_length(void)
+{
+	FILE *f = fopen("/proc/sys/net/core/somaxconn", "re");
+	unsigned n = 0;
+
+	ck_assert(f && fscanf(f, "%u", &n) == 1);
+	fclose(f);
+	return n;
+}
+
+/* They wait in the queue when the server begins. How often it enters the kernel until all
+ * are served is counted: not once for each. */
+static int serve_burst(void *arg)
+{
+	unsigned n = queue_length() < CLIENTS ? queue_length() : CLIENTS, enters;
+
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	enter_hall(0, n);
+	start(&hall.sw, &hall.s);
+	enters = counting.enters;
+	while (hall.live < n)
+		expect_ok(eio_yield());
+	ck_assert_uint_lt(counting.enters - enters, n / 4);
+	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+	wait_until(hall.served == n);
+	leave_hall(0, n, true);
+	stop(&hall.s);
+	close_hall(0);
+	return 0;
+}
+
+START_TEST(connections_opened_at_once_are_served_at_once)
+{
+	faults_install(&counting);
+	run_ring(serve_burst, 0);
+}
+END_TEST
+
+RING_TEST(real_connections_keep_to_the_limit)
+{
+	(void) arg;
+	for (unsigned max = 1; max < 20; max = max * 3 + 1) {
+		open_hall("127.0.0.1:0");
+		hall.s.opts.max_connections = max;
+		start(&hall.sw, &hall.s);
+		enter_hall(0, 60);
+		wait_until(hall.live == max);
+		trips(5);
+		ck_assert_uint_eq(hall.live, max);
+		expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+		wait_until(hall.served == 60);
+		ck_assert_uint_le(hall.most_live, max);
+		leave_hall(0, 60, true);
+		stop(&hall.s);
+		close_hall(0);
+	}
+	return 0;
+}
+
+DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
+{
+	static const char *const places[] = {"127.0.0.1:0", "unix:socket", "unix:@eio-test-server"};
+
+	(void) arg;
+	for (size_t i = 0; i < COUNT(places); i++) {
+		open_hall(places[i]);
+		start(&hall.sw, &hall.s);
+		enter_hall(0, 20);
+		wait_until(hall.live == 20);
+		stop(&hall.s);
+		trips(5);
+		enter_hall(20, 5);
+		trips(5);
+		ck_assert(!hall.s.over);
+		ck_assert_uint_eq(hall.live, 20);
+		expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+		wait_until(hall.s.over);
+		expect_ok(hall.s.rc);
+		ck_assert_uint_eq(hall.served, 20);
+		leave_hall(0, 20, true);
+		/* Another one serves those that came too late. */
+		hall.s.stop = (struct eio_promise) EIO_PROMISE_INIT;
+		hall.s.over = false;
+		start(&hall.sw, &hall.s);
+		wait_until(hall.served == 25);
+		leave_hall(20, 5, true);
+		stop(&hall.s);
+		close_hall(0);
+	}
+	return 0;
+}
+
+RING_TEST(drained_connections_are_closed)
+{
+	unsigned fds = count_fds();
+
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	hall.s.opts.drain_ns = EIO_MS(1);
+	start(&hall.sw, &hall.s);
+	enter_hall(0, 20);
+	wait_until(hall.live == 20);
+	stop(&hall.s);
+	wait_until(hall.s.over);
+	expect_ok(hall.s.rc);
+	ck_assert_uint_eq(hall.cancelled, 20);
+	leave_hall(0, 20, false);
+	close_hall(0);
+	ck_assert_uint_eq(count_fds(), fds);
+	return 0;
+}
+
+RING_TEST(connections_of_a_cancelled_server_are_closed)
+{
+	unsigned fds = count_fds();
+
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	start(&hall.sw, &hall.s);
+	enter_hall(0, 20);
+	wait_until(hall.live == 20);
+	expect_ok(eio_cancel_raise(&hall.s.ctx, -EIO));
+	wait_until(hall.s.over);
+	expect_err(hall.s.rc, -ECANCELED);
+	leave_hall(0, 20, false);
+	/* The listener is still open: the connection is its queue's. */
+	enter_hall(0, 1);
+	close(hall.clients[0]);
+	close_hall(-ECANCELED);
+	ck_assert_uint_eq(count_fds(), fds);
+	return 0;
+}
+
+RING_TEST(a_listener_closed_under_a_server_ends_it)
+{
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	start(&hall.sw, &hall.s);
+	enter_hall(0, 20);
+	wait_until(hall.live == 20);
+	expect_ok(eio_listener_close(hall.s.l));
+	trips(5);
+	ck_assert(!hall.s.over);
+	ck_assert_uint_eq(hall.live, 20);
+	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+	wait_until(hall.s.over);
+	leave_hall(0, 20, true);
+	close_hall(-EBADF);
+	expect_err(eio_net_run_server(hall.s.l, greet, &hall, NULL), -EBADF);
+	return 0;
+}
+
+static struct eio_addr complained_about;
+
+static void complain(const struct eio_addr *peer, int err, void *arg)
+{
+	char line[64];
+
+	ck_assert_ptr_eq(arg, &hall);
+	eio_error_format(err, line, sizeof(line));
+	note("%s", line);
+	complained_about = *peer;
+}
+
+static int refuse_to_serve(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	(void) conn, (void) peer, (void) arg;
+	return eio_error_set(-EPROTO, "parse", "GET");
+}
+
+static struct eio_addr local_addr(int unix_fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct eio_addr a;
+
+	ck_assert_int_eq(getsockname(unix_fd, (struct sockaddr *) &ss, &len), 0);
+	expect_ok(eio_addr_from_sockaddr(&a, (struct sockaddr *) &ss, len));
+	return a;
+}
+
+RING_TEST(a_failure_is_reported_with_the_clients_address)
+{
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	hall.s.handler = refuse_to_serve;
+	hall.s.opts.on_error = complain;
+	start(&hall.sw, &hall.s);
+	for (int i = 0; i < 3; i++) {
+		struct eio_addr client;
+
+		enter_hall(0, 1);
+		client = local_addr(hall.clients[0]);
+		wait_until(*log_text());
+		expect_log("parse GET: Protocol error");
+		ck_assert(eio_addr_equal(&client, &complained_about));
+		close(hall.clients[0]);
+	}
+	stop(&hall.s);
+	close_hall(0);
+	return 0;
+}
+
+/* The number is another descriptor's by the time the server closes. */
+static int close_and_reuse(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	struct hall *h = arg;
+	int number = flow_number(conn);
+
+	(void) peer;
+	expect_ok(eio_flow_close(conn));
+	h->clients[1] = dup(STDIN_FILENO);
+	ck_assert_int_eq(h->clients[1], number);
+	h->served++;
+	return 0;
+}
+
+RING_TEST(a_handler_may_close_its_connection)
+{
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	hall.s.handler = close_and_reuse;
+	start(&hall.sw, &hall.s);
+	enter_hall(0, 1);
+	wait_until(hall.served == 1);
+	trips(3);
+	ck_assert(is_open(hall.clients[1]));
+	close(hall.clients[1]);
+	close(hall.clients[0]);
+	stop(&hall.s);
+	close_hall(0);
+	return 0;
+}
+
+RING_TEST(when_descriptors_run_out_the_server_goes_on)
+{
+	enum { N = 20, SPARE = 4 };
+
+	(void) arg;
+	count_warnings();
+	open_hall("127.0.0.1:0");
+	start(&hall.sw, &hall.s);
+	enter_hall(0, N);
+	limit_fds(SPARE);
+	wait_until(warnings > 0 && hall.live == SPARE);
+	trips(5);
+	ck_assert_uint_eq(hall.live, SPARE);
+	ck_assert(!hall.s.over);
+	ck_assert_str_eq(last_warning, "server: Too many open files: accepting more slowly");
+	/* Each that ends makes room for the next, with the limit as it is. */
+	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+	wait_until(hall.served == N);
+	ck_assert_uint_le(hall.most_live, SPARE);
+	leave_hall(0, N, true);
+	lift_fd_limit();
+	enter_hall(0, N);
+	wait_until(hall.served == 2 * N);
+	leave_hall(0, N, true);
+	stop(&hall.s);
+	close_hall(0);
+	return 0;
+}
+
+RING_TEST(accept_fork_serves_real_connections)
+{
+	unsigned fds = count_fds();
+
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	hall.s.over = true;
+	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+	enter_hall(0, 20);
+	for (int i = 0; i < 20; i++)
+		expect_ok(eio_net_accept_fork(hall.s.l, &hall.sw, greet, &hall, complain));
+	wait_until(hall.served == 20);
+	leave_hall(0, 20, true);
+	hall.open = (struct eio_promise) EIO_PROMISE_INIT;
+	enter_hall(0, 5);
+	for (int i = 0; i < 5; i++)
+		expect_ok(eio_net_accept_fork(hall.s.l, &hall.sw, greet, &hall, complain));
+	wait_until(hall.live == 5);
+	expect_err(eio_switch_end(&hall.sw, -EIO), -EIO);
+	leave_hall(0, 5, false);
+	expect_log("");
+	ck_assert_uint_eq(count_fds(), fds);
+	return 0;
+}
+
+/* Two domains, one listener */
+
+struct shared {
+	struct eio_listener l;
+	struct eio_promise stop;
+	int served, live;
+	int rc;
+};
+
+static int count_conn(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	struct shared *s = arg;
+	char b;
+	int rc = eio_flow_read_exact(conn, &b, 1);
+
+	(void) peer;
+	if (rc == 0)
+		rc = eio_flow_write(conn, &b, 1);
+	if (rc == 0)
+		__atomic_fetch_add(&s->served, 1, __ATOMIC_RELAXED);
+	return rc;
+}
+
+static int serve_shared(struct eio_env *e, void *arg)
+{
+	struct shared *s = arg;
+	struct eio_server_opts opts = {.stop = &s->stop};
+
+	(void) e;
+	return eio_net_run_server(s->l, count_conn, s, &opts);
+}
+
+static void *serve_elsewhere(void *arg)
+{
+	struct shared *s = arg;
+
+	s->rc = eio_run(NULL, serve_shared, s);
+	__atomic_store_n(&s->live, 0, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static int serve_here(void *arg)
+{
+	return serve_shared(env, arg);
+}
+
+RING_TEST(domains_share_a_listener_and_stop_together)
+{
+	struct eio_promise end = EIO_PROMISE_INIT;
+	struct shared s = {.live = 1};
+	pthread_t thread;
+
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	s.l = hall.s.l;
+	expect_ok(-pthread_create(&thread, NULL, serve_elsewhere, &s));
+	expect_ok(eio_fork_promise(&hall.sw, serve_here, &s, &end));
+	for (int round = 1; round <= 4; round++) {
+		enter_hall(0, 50);
+		wait_until(__atomic_load_n(&s.served, __ATOMIC_RELAXED) == 50 * round);
+		leave_hall(0, 50, true);
+	}
+	expect_ok(eio_promise_resolve(&s.stop, 0, NULL));
+	wait_until(!__atomic_load_n(&s.live, __ATOMIC_ACQUIRE));
+	expect_ok(-pthread_join(thread, NULL));
+	expect_ok(s.rc);
+	expect_ok(eio_promise_await(&end, NULL));
+	return eio_switch_end(&hall.sw, 0);
+}
+
+SUITE_MAIN("server", false, connections_are_served_as_they_come_test, connections_are_closed_however_their_handler_ends_test, a_failing_handler_is_reported_with_its_peer_and_stops_nothing_test, without_on_error_a_failing_handler_is_logged_test, as_many_as_allowed_are_served_at_once_and_no_more_test, without_a_limit_all_are_served_at_once_test, several_accepts_wait_once_connections_come_test, a_burst_is_taken_before_the_first_comers_are_served_test, when_descriptors_run_out_it_waits_longer_and_longer_and_goes_on_test, shortages_that_are_apart_are_two_test, in_a_shortage_one_accept_is_left_test, failures_of_a_single_connection_are_passed_over_test, a_listener_that_is_no_good_ends_the_server_after_its_connections_test, a_closed_listener_ends_the_server_after_its_connections_test, a_stop_lets_open_connections_finish_test, a_stop_ends_an_idle_server_at_once_test, a_stop_that_is_a_failure_stops_as_well_test, after_drain_ns_the_rest_is_cancelled_test, a_drain_that_is_done_early_is_not_waited_for_test, a_negative_drain_is_refused_test, a_cancelled_server_closes_every_connection_test, a_server_in_a_cancelled_context_does_not_begin_test, without_memory_for_fibers_it_serves_more_slowly, accept_fork_serves_in_a_fiber_and_closes_on_every_path_test, accept_fork_does_not_report_cancellations_test, accept_fork_closes_a_connection_whose_switch_went_off_meanwhile_test, accept_fork_closes_a_connection_for_which_there_is_no_fiber, connections_opened_at_once_are_served_at_once, real_connections_keep_to_the_limit_test, stopped_servers_finish_and_leave_the_listener_open_test, drained_connections_are_closed_test, connections_of_a_cancelled_server_are_closed_test, a_listener_closed_under_a_server_ends_it_test, a_failure_is_reported_with_the_clients_address_test, a_handler_may_close_its_connection_test, when_descriptors_run_out_the_server_goes_on_test, accept_fork_serves_real_connections_test, domains_share_a_listener_and_stop_together_test)

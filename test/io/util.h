@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the tests of flows, files, the network and time share: a directory to work in,
+ * files by plain calls, and waiting for conditions instead of times.
+ */
+#ifndef EIO_TEST_IO_UTIL_H
+#define EIO_TEST_IO_UTIL_H
+
+#include "support.h"
+#include "uring/util.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Makes an empty directory the working directory, and removes it with all that is in it.
+ * A failing test leaves its one behind. */
+void enter_scratch(void);
+void leave_scratch(void);
+
+/* A RING_TEST in a directory of its own. */
+#define DIR_TEST(name)                                                                             \
+	static int name(void *arg);                                                                \
+	START_TEST(name##_test)                                                                    \
+	{                                                                                          \
+		enter_scratch();                                                                   \
+		run_ring(name, 0);                                                                 \
+		leave_scratch();                                                                   \
+	}                                                                                          \
+	END_TEST                                                                                   \
+	static int name(void *arg)
+
+/* Files by plain calls; a file's content is the pattern of uring/util.h. */
+void put_file(const char *path, size_t len);
+void put_text(const char *path, const char *text);
+void expect_text(const char *path, const char *text);
+bool exists(const char *path);
+
+/* Lets the other fibers run until the condition is met. */
+#define wait_until(condition)                                                                      \
+	do {                                                                                       \
+		while (!(condition))                                                               \
+			expect_ok(eio_sleep(env->mono_clock, EIO_MS(1) / 4));                      \
+	} while (0)
+
+/* So many trips through the ring: what the fibers have queued is the kernel's by then. */
+void trips(unsigned n);
+
+/* The number of the descriptor below a flow. */
+int flow_number(struct eio_flow f);
+
+/* A pipe and two connected stream sockets as flows, closed at the end of @p sw. */
+void flow_pipe(struct eio_switch *sw, struct eio_flow *r, struct eio_flow *w);
+void flow_pair(struct eio_switch *sw, struct eio_flow *a, struct eio_flow *b);
+
+/* The same by TCP over the loopback. */
+void flow_tcp(struct eio_switch *sw, struct eio_flow *a, struct eio_flow *b);
+
+/* Has the machine an IPv6 loopback? */
+bool has_ipv6(void);
+
+/* The process may open so many descriptors more, until the limit is lifted again. */
+void limit_fds(unsigned more);
+void lift_fd_limit(void);
+
+/* No allocation of the process succeeds between the two; nothing must be asserted there. */
+void use_memory_up(void);
+void give_memory_back(void);
+
+/* Counts the library's warnings from now on, keeping the last one. */
+extern unsigned warnings;
+extern char last_warning[512];
+void count_warnings(void);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+#include "support.h"
+#include "core/fiber.h"
+#include "mock/sched.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char text[8192];
+static size_t used;
+
+static bool no_ring; /* there is none and the suite can do without */
+
+struct eio_env *env;
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (used && used < sizeof(text) - 1)
+		text[used++] = ' ';
+	va_start(ap, fmt);
+	used += (size_t) vsnprintf(text + used, sizeof(text) - used, fmt, ap);
+	va_end(ap);
+	ck_assert_msg(used < sizeof(text), "the log is full");
+}
+
+const char *log_text(void)
+{
+	return text;
+}
+
+void log_clear(void)
+{
+	text[used = 0] = 0;
+}
+
+unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+unsigned count_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned n = 0;
+	int c;
+
+	ck_assert_ptr_nonnull(f);
+	while ((c = getc(f)) != EOF)
+		n += c == '\n';
+	fclose(f);
+	return n;
+}
+
+size_t count_fibers(void)
+{
+	return eio__domain_self()->fibers;
+}
+
+static void check_left(unsigned fds, unsigned mappings)
+{
+	ck_assert_uint_eq(count_fds(), fds);
+	if (!SANITIZED)
+		ck_assert_uint_le(count_mappings(), mappings);
+}
+
+static int nothing(void *arg)
+{
+	(void) arg;
+	return 0;
+}
+
+/* libc keeps the stacks of threads that have ended; a run finds some there already. */
+static void *meet(void *barrier)
+{
+	pthread_barrier_wait(barrier);
+	return NULL;
+}
+
+static void make_thread_stacks(void)
+{
+	pthread_barrier_t barrier;
+	pthread_t threads[4];
+
+	if (SANITIZED)
+		return;
+	pthread_barrier_init(&barrier, NULL, 4);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, meet, &barrier), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&barrier);
+}
+
+void run_mock(eio_fn *fn, int expected)
+{
+	unsigned fds, mappings;
+
+	/* What the first run of a process makes and keeps. */
+	make_thread_stacks();
+	expect_ok(eio__mock_run(nothing, NULL));
+	fds = count_fds();
+	mappings = count_mappings();
+	expect_err(eio__mock_run(fn, NULL), expected);
+	check_left(fds, mappings);
+}
+
+static int ring_main(struct eio_env *e, void *arg)
+{
+	int rc;
+
+	env = e;
+	rc = ((const struct eio_task *) arg)->fn(NULL);
+	ck_assert_uint_eq(count_fibers(), 0);
+	return rc;
+}
+
+void run_ring_with(const struct eio_config *config, eio_fn *fn, int expected)
+{
+	struct eio_task first = {nothing, NULL}, task = {fn, NULL};
+	unsigned fds, mappings;
+
+	if (no_ring)
+		return;
+	make_thread_stacks();
+	expect_ok(eio_run(config, ring_main, &first));
+	fds = count_fds();
+	mappings = count_mappings();
+	expect_err(eio_run(config, ring_main, &task), expected);
+	check_left(fds, mappings);
+}
+
+void run_ring(eio_fn *fn, int expected)
+{
+	run_ring_with(NULL, fn, expected);
+}
+
+/* Threads */
+
+struct call {
+	eio_fn *fn;
+	void *arg;
+	int rc;
+};
+
+static void *plain_thread(void *arg)
+{
+	struct call *c = arg;
+
+	c->rc = c->fn(c->arg);
+	return NULL;
+}
+
+int on_plain_thread(eio_fn *fn, void *arg)
+{
+	struct call c = {fn, arg, 0};
+	pthread_t thread;
+
+	expect_ok(-pthread_create(&thread, NULL, plain_thread, &c));
+	expect_ok(-pthread_join(thread, NULL));
+	return c.rc;
+}
+
+static int run_domain(void *arg)
+{
+	struct call *c = arg;
+
+	return eio__mock_run(c->fn, c->arg);
+}
+
+int in_other_domain(eio_fn *fn, void *arg)
+{
+	struct call c = {fn, arg, 0};
+
+	return on_plain_thread(run_domain, &c);
+}
+
+/* Deaths */
+
+static void die(void (*fn)(void *arg), void *arg, int err_fd)
+{
+	const struct rlimit no_core = {0, 0};
+
+	setrlimit(RLIMIT_CORE, &no_core);
+	dup2(err_fd, STDERR_FILENO);
+	fn(arg);
+	_exit(0);
+}
+
+void expect_death(void (*fn)(void *arg), void *arg, int sig, const char *words)
+{
+	char said[4096];
+	size_t len = 0;
+	int fds[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		die(fn, arg, fds[1]);
+	close(fds[1]);
+	while ((n = read(fds[0], said + len, sizeof(said) - 1 - len)) > 0)
+		len += (size_t) n;
+	said[len] = 0;
+	close(fds[0]);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == sig,
+		      "status 0x%x, not signal %d; stderr: %s", (unsigned) status, sig, said);
+	ck_assert_msg(strstr(said, words), "stderr: %s, which lacks: %s", said, words);
+}
+
+static void run_call(void *arg)
+{
+	run_domain(arg);
+}
+
+void expect_abort(eio_fn *fn, void *arg, const char *words)
+{
+	struct call c = {fn, arg, 0};
+
+	expect_death(run_call, &c, SIGABRT, words);
+}
+
+static int probe(struct eio_env *e, void *arg)
+{
+	(void) e, (void) arg;
+	return 0;
+}
+
+int run_suite(const char *name, const TTest *const *tests, size_t n, bool needs_ring)
+{
+	Suite *suite = suite_create(name);
+	TCase *tcase = tcase_create(name);
+	SRunner *runner;
+	int rc = eio_run(NULL, probe, NULL), failed;
+
+	mallopt(M_ARENA_MAX, 1); /* no mappings per thread */
+	no_ring = rc == -ENOSYS || rc == -EPERM;
+	if (no_ring && needs_ring) {
+		char why[512];
+
+		eio_error_format(rc, why, sizeof(why));
+		printf("skipped: %s\n", why);
+		return 77;
+	}
+	tcase_set_timeout(tcase, SANITIZED ? 120 : 30);
+	for (size_t i = 0; i < n; i++)
+		tcase_add_test(tcase, tests[i]);
+	suite_add_tcase(suite, tcase);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

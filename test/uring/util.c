@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+#include "uring/util.h"
+#include "uring/sched.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct eio_fd track(struct eio_switch *sw, int unix_fd)
+{
+	struct eio_fd fd;
+
+	ck_assert_int_ge(unix_fd, 0);
+	expect_ok(eio_fd_of_unix(sw, unix_fd, EIO_FD_CLOSE, &fd));
+	return fd;
+}
+
+void pipe_on(struct eio_switch *sw, struct eio_fd *r, struct eio_fd *w)
+{
+	expect_ok(eio_ll_pipe(sw, r, w));
+}
+
+void pair_on(struct eio_switch *sw, struct eio_fd *a, struct eio_fd *b)
+{
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	*a = track(sw, ends[0]);
+	*b = track(sw, ends[1]);
+}
+
+struct eio_fd listen_on(struct eio_switch *sw, const char *at, struct eio_addr *ret)
+{
+	socklen_t len = sizeof(ret->sa);
+	struct eio_fd fd;
+
+	expect_ok(eio_addr_parse(ret, at));
+	expect_ok(eio_ll_socket(sw, ((struct sockaddr *) ret->sa)->sa_family, SOCK_STREAM, 0, &fd));
+	expect_ok(eio_ll_bind(fd, ret));
+	expect_ok(eio_ll_listen(fd, 64));
+	ck_assert_int_eq(getsockname(number(fd), (struct sockaddr *) ret->sa, &len), 0);
+	ret->len = len;
+	return fd;
+}
+
+int temp_file(void)
+{
+	int unix_fd = open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(unix_fd, 0);
+	return unix_fd;
+}
+
+struct eio_fd file_on(struct eio_switch *sw)
+{
+	return track(sw, temp_file());
+}
+
+int number(struct eio_fd fd)
+{
+	int unix_fd = eio_fd_to_unix(fd, EIO_FD_PEEK);
+
+	ck_assert_int_ge(unix_fd, 0);
+	return unix_fd;
+}
+
+bool is_open(int unix_fd)
+{
+	return fcntl(unix_fd, F_GETFD) >= 0;
+}
+
+int readable_bytes(int unix_fd)
+{
+	int n = -1;
+
+	ck_assert_int_eq(ioctl(unix_fd, FIONREAD, &n), 0);
+	return n;
+}
+
+static unsigned char pattern(size_t i)
+{
+	return (unsigned char) (i * 131 ^ i >> 7 ^ i >> 16);
+}
+
+void fill(void *buf, size_t len, size_t from)
+{
+	for (size_t i = 0; i < len; i++)
+		((unsigned char *) buf)[i] = pattern(from + i);
+}
+
+bool is_filled(const void *buf, size_t len, size_t from)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (((const unsigned char *) buf)[i] != pattern(from + i))
+			return false;
+	}
+	return true;
+}
+
+void end_cancelled(struct eio_switch *sw)
+{
+	expect_err(eio_switch_end(sw, -ECANCELED), -ECANCELED);
+}
+
+unsigned free_blocks(void)
+{
+	return eio__uring_self()->fixed.n_free;
+}
+
+/* Root may lock as much as it likes. */
+bool limit_locked_memory(size_t bytes)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	struct rlimit limit = {bytes, bytes};
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return false;
+	data[0].effective &= ~(1u << CAP_IPC_LOCK);
+	data[0].permitted &= ~(1u << CAP_IPC_LOCK);
+	return syscall(SYS_capset, &header, data) == 0 && setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
+}
+
+static void *wait_for_all(void *arg)
+{
+	free(malloc(64));
+	pthread_barrier_wait(arg);
+	return NULL;
+}
+
+void warm_up_threads(unsigned n)
+{
+	pthread_barrier_t all;
+	pthread_t threads[64];
+
+	ck_assert_uint_le(n, 64);
+	mallopt(M_ARENA_MAX, 1);
+	pthread_barrier_init(&all, NULL, n);
+	for (unsigned i = 0; i < n; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, wait_for_all, &all), 0);
+	for (unsigned i = 0; i < n; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&all);
+}

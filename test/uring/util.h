@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the ring's tests share: descriptors to play with, bytes and threads.
+ */
+#ifndef EIO_TEST_URING_UTIL_H
+#define EIO_TEST_URING_UTIL_H
+
+#include "support.h"
+
+#include <eio/low_level.h>
+
+/* A pipe, and two stream sockets that are connected, closed at the end of @p sw. */
+void pipe_on(struct eio_switch *sw, struct eio_fd *r, struct eio_fd *w);
+void pair_on(struct eio_switch *sw, struct eio_fd *a, struct eio_fd *b);
+
+/* A socket that listens at @p at (port 0: any), and where it does. */
+struct eio_fd listen_on(struct eio_switch *sw, const char *at, struct eio_addr *ret);
+
+/* A fresh file without name, by number and as a handle. */
+int temp_file(void);
+struct eio_fd file_on(struct eio_switch *sw);
+
+/* The number below a handle. */
+int number(struct eio_fd fd);
+
+/* Is the number an open descriptor? */
+bool is_open(int unix_fd);
+
+/* How many bytes could be read. */
+int readable_bytes(int unix_fd);
+
+/* A pattern that tells one place from another, and whether it is there. */
+void fill(void *buf, size_t len, size_t from);
+bool is_filled(const void *buf, size_t len, size_t from);
+
+/* Ends @p sw with a cancellation, for what is still waiting in it. */
+void end_cancelled(struct eio_switch *sw);
+
+/* The calling domain's free fixed buffers. */
+unsigned free_blocks(void);
+
+/* Lets the process lock no more than this, for good. False: that cannot be had. */
+bool limit_locked_memory(size_t bytes);
+
+/* What threads leave behind the first time (stacks, arenas) is left behind by this. */
+void warm_up_threads(unsigned n);
+
+#endif
