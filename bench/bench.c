@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TRIES = 50 };
+enum { TRIES = 20 };
 #define BUSY 0.98
 
 /* The options */

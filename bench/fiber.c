@@ -175,7 +175,7 @@ static int measure(struct eio_env *env, void *arg)
 
 int main(int argc, char **argv)
 {
-	unsigned rounds = bench_parse(argc, argv, "Measures yields, forks and scopes.", 101, NULL);
+	unsigned rounds = bench_parse(argc, argv, "Measures yields, forks and scopes.", 51, NULL);
 
 	bench_check(eio_run(NULL, measure, &rounds), "eio_run");
 	bench_print(values, BENCH_LEN(values));

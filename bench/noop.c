@@ -112,7 +112,7 @@ static int measure(struct eio_env *env, void *arg)
 
 int main(int argc, char **argv)
 {
-	unsigned rounds = bench_parse(argc, argv, "Measures no-ops through the ring.", 101, NULL);
+	unsigned rounds = bench_parse(argc, argv, "Measures no-ops through the ring.", 51, NULL);
 
 	set_up_raw();
 	bench_check(eio_run(NULL, measure, &rounds), "eio_run");

@@ -66,12 +66,9 @@ int eio__listing_begin(struct eio_dir d, const char *path, struct eio_dir_iter *
 /* Bytes in the buffer, 0 at the end. A directory that was removed is at its end. */
 static int refill(struct listing *l)
 {
-	int rc = eio_check(), fd;
+	int fd = eio_fd_use(l->fd), rc;
 	long n;
 
-	if (rc < 0)
-		return rc;
-	fd = eio_fd_use(l->fd);
 	if (fd < 0)
 		return eio__fail(fd, "getdents64", NULL);
 	n = syscall(SYS_getdents64, fd, l->buf, BUFFER);
@@ -161,7 +158,9 @@ int eio_fs_dir_begin(struct eio_dir_iter *it, struct eio_dir d, const char *path
 
 int eio_fs_dir_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
 {
-	return listing_of(it)->ops->iter_next(it, ret);
+	int rc = eio_check();
+
+	return rc < 0 ? rc : listing_of(it)->ops->iter_next(it, ret);
 }
 
 void eio_fs_dir_end(struct eio_dir_iter *it)

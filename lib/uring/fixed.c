@@ -5,7 +5,7 @@
 #include "uring/sched.h"
 
 #include <eio/low_level.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -38,7 +38,6 @@ void eio__fixed_fini(struct eio__fixed *p, struct eio__ring *ring)
 		io_uring_unregister_buffers(&ring->uring);
 	if (p->memory)
 		munmap(p->memory, p->n * p->block_size);
-	free(p->free);
 }
 
 static void register_blocks(struct eio__uring *u)
@@ -63,21 +62,16 @@ static struct eio__fixed *pool(struct eio__uring *u)
 
 	if (p->memory || p->failed)
 		return p->failed ? NULL : p;
-	p->free = p->n > SIZE_MAX / p->block_size ? NULL : malloc(p->n * sizeof(*p->free));
-	if (p->free)
+	if (p->n <= SIZE_MAX / p->block_size)
 		memory = mmap(NULL, p->n * p->block_size, PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {
-		free(p->free);
-		p->free = NULL;
 		p->failed = true;
 		eio__log(EIO_LOG_WARNING, "fixed buffers: no memory for %u blocks of %zu bytes",
 			 p->n, p->block_size);
 		return NULL;
 	}
 	p->memory = memory;
-	for (unsigned i = 0; i < p->n; i++)
-		p->free[p->n_free++] = p->n - 1 - i;
 	if (p->wanted)
 		register_blocks(u);
 	return p;
@@ -85,15 +79,19 @@ static struct eio__fixed *pool(struct eio__uring *u)
 
 static bool take(struct eio__fixed *p, struct eio_chunk *ret)
 {
-	uint32_t i;
+	char *block = p->free;
 
-	if (p->n_free == 0)
+	if (block)
+		memcpy(&p->free, block, sizeof(p->free));
+	else if (p->fresh < p->n)
+		block = p->memory + p->fresh++ * p->block_size;
+	else
 		return false;
-	i = p->free[--p->n_free];
+	p->out++;
 	*ret = (struct eio_chunk){
-		.data = p->memory + i * p->block_size,
+		.data = block,
 		.length = (uint32_t) p->block_size,
-		.index = (int32_t) i,
+		.index = (int32_t) ((size_t) (block - p->memory) / p->block_size),
 	};
 	return true;
 }
@@ -156,7 +154,9 @@ void eio_ll_free_fixed(struct eio_chunk c)
 		return;
 	}
 	if (eio__list_empty(&p->waiters)) {
-		p->free[p->n_free++] = (uint32_t) c.index;
+		p->out--;
+		memcpy(c.data, &p->free, sizeof(p->free));
+		p->free = c.data;
 		return;
 	}
 	w = eio__container_of(p->waiters.next, struct waiter, link);

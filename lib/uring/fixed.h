@@ -19,8 +19,9 @@ struct eio__ring;
 struct eio__fixed {
 	char *memory; /* NULL: not made yet */
 	size_t block_size;
-	unsigned n, n_free;
-	uint32_t *free; /* n_free indices, the last given back on top */
+	unsigned n, fresh; /* blocks; how many of them were ever handed out */
+	unsigned out;      /* how many are now */
+	char *free;        /* given back: each block begins with a pointer to the next */
 	struct eio__list waiters;
 	bool registered;
 	bool wanted; /* registration */

@@ -669,6 +669,24 @@ MOCK_TEST(a_failure_cancels_the_rest_and_what_waits_for_a_place)
 	return 0;
 }
 
+static int end_well_or_fail(size_t i, void *arg)
+{
+	(void) arg;
+	note("%zu", i);
+	if (i == 0)
+		return eio_await_cancel() == -ECANCELED ? 0 : -EINVAL;
+	eio_yield();
+	return -EIO;
+}
+
+MOCK_TEST(a_worker_that_ends_well_after_a_failure_takes_no_more)
+{
+	(void) arg;
+	expect_err(eio_for_each(5, 2, end_well_or_fail, NULL), -EIO);
+	expect_log("0 1");
+	return 0;
+}
+
 MOCK_TEST(a_failure_at_once_starts_nothing_more)
 {
 	struct step s[] = {{"a", 0, -EIO}, {"b", 0, 0}, {"c", 0, 0}};
@@ -828,6 +846,7 @@ SUITE_MAIN("combine", false, both_runs_the_first_at_once_and_the_second_at_the_h
 	   for_each_without_a_limit_runs_all_at_once_test, for_each_of_nothing_is_done_test,
 	   for_each_starts_the_next_when_a_place_is_free_test,
 	   a_failure_cancels_the_rest_and_what_waits_for_a_place_test,
+	   a_worker_that_ends_well_after_a_failure_takes_no_more_test,
 	   a_failure_at_once_starts_nothing_more_test, for_each_brings_the_failures_details_test,
 	   for_each_is_cancelled_from_outside_and_calls_no_more_test,
 	   fork_promise_resolves_with_the_result_test,

@@ -295,7 +295,8 @@ static int expect_nothing(void *arg)
 
 START_TEST(the_thread_keeps_its_last_runs_failure)
 {
-	expect_nothing(NULL);
+	expect_ok(on_plain_thread(expect_nothing, NULL));
+	expect_ok(eio__mock_run(fail_main, NULL));
 	expect_err(eio_error_set(-EIO, "read", "x"), -EIO);
 	expect_nothing(NULL);
 	expect_format(-EIO, "Input/output error");

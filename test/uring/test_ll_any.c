@@ -528,6 +528,65 @@ START_TEST(operations_are_cancelled_though_the_queue_is_full)
 }
 END_TEST
 
+/*
+ * A request to cancel may come while its target is between two attempts: the kernel finds
+ * nothing, and the target goes on.
+ */
+static bool rested;
+
+static int yield_until_rested(void *arg)
+{
+	(void) arg;
+	while (!rested)
+		expect_ok(eio_yield());
+	return 0;
+}
+
+static int miss_requests(void *arg)
+{
+	struct eio_switch sw, inner, busy;
+	struct eio_cancel c;
+	struct eio_fd r, w;
+	struct group g;
+	char b[2];
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	for (int is_busy = 0; is_busy < 2; is_busy++) {
+		memset(&g, 0, sizeof(g));
+		pipe_on(&sw, &r, &w);
+		for (int i = 0; i < 2; i++)
+			io_uring_prep_read(&g.sqes[i], number(r), &b[i], 1, -1);
+		eio_switch_begin(&busy);
+		eio_switch_begin(&inner);
+		expect_ok(eio_fork(&inner, read_and_note, &r));
+		expect_ok(eio_fork(&inner, await_two, &g));
+		expect_ok(eio_ll_noop());
+		rested = !is_busy;
+		expect_ok(eio_fork(&busy, yield_until_rested, NULL));
+		odd.deaf = 256;
+		expect_ok(eio_switch_fail(&inner, -EIO));
+		eio_cancel_protect_begin(&c);
+		expect_ok(eio_ll_noop());
+		eio_cancel_end(&c);
+		odd.deaf = 0;
+		expect_err(eio_switch_end(&inner, 0), -EIO);
+		expect_log("ECANCELED");
+		expect_err(g.rc, -ECANCELED);
+		rested = true;
+		expect_ok(eio_switch_end(&busy, 0));
+	}
+	ck_assert_uint_ge(odd.deafened, 6);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(a_request_to_cancel_that_missed_is_repeated)
+{
+	faults_install(&odd);
+	run_ring(miss_requests, 0);
+}
+END_TEST
+
 /* A queue that is too small */
 
 /* Four fibers to a pipe. */
@@ -822,7 +881,8 @@ SUITE_MAIN("ll_any", true, await_runs_what_was_prepared_test, await_gives_the_ke
 	   groups_as_large_as_the_queue_do_not_starve_each_other,
 	   a_cancelled_group_has_its_results_test, a_group_is_cancelled_though_the_queue_is_full,
 	   operations_are_cancelled_though_the_queue_is_full,
-	   a_queue_of_one_serves_a_thousand_operations, a_queue_of_two_serves_a_thousand_operations,
+	   a_request_to_cancel_that_missed_is_repeated, a_queue_of_one_serves_a_thousand_operations,
+	   a_queue_of_two_serves_a_thousand_operations,
 	   a_queue_larger_than_the_kernel_allows_is_capped,
 	   a_queue_of_two_serves_a_thousand_operations_when_enters_fail,
 	   who_waits_for_an_entry_can_be_cancelled,

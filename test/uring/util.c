@@ -110,7 +110,9 @@ void end_cancelled(struct eio_switch *sw)
 
 unsigned free_blocks(void)
 {
-	return eio__uring_self()->fixed.n_free;
+	const struct eio__fixed *pool = &eio__uring_self()->fixed;
+
+	return pool->n - pool->out;
 }
 
 /* Root may lock as much as it likes. */

@@ -1,0 +1,969 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Every suspending low-level call, cancelled at every moment. Each call has a scene in
+ * which it waits (or does not: then it is quick), something that makes it complete, and
+ * a check that accounts for every byte, descriptor, connection and block, whatever the
+ * result was.
+ */
+#include "faults.h"
+#include "support.h"
+#include "uring/util.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { BLOCKS = 2, LEN = 100 };
+
+struct scene {
+	const struct call *call;
+	struct eio_switch sw; /* ends after the call */
+	struct eio_fd fd, peer;
+	struct eio_fd opened; /* what the call made */
+	struct eio_addr addr;
+	struct eio_chunk chunks[BLOCKS];
+	char buf[LEN];
+	int unix_fd, client; /* -1: none */
+	bool satisfied;
+	int rc;
+	bool done;
+};
+
+enum kind {
+	WAITS, /* until it is satisfied or cancelled */
+	QUICK, /* completes by itself */
+	FIRM,  /* is not cancellable */
+};
+
+struct call {
+	const char *name;
+	enum kind kind;
+	bool local; /* no operation of the kernel: a cancellation is always in time */
+	void (*set_up)(struct scene *s);
+	int (*run)(struct scene *s);
+	void (*satisfy)(struct scene *s); /* NULL: nothing does at once */
+	void (*check)(struct scene *s);
+};
+
+static struct faults faults;
+
+/* Taking a byte out of a pipe or socket */
+
+static void empty_pipe(struct scene *s)
+{
+	pipe_on(&s->sw, &s->fd, &s->peer);
+}
+
+static void empty_socket(struct scene *s)
+{
+	pair_on(&s->sw, &s->fd, &s->peer);
+}
+
+static void put_byte(struct scene *s)
+{
+	ck_assert_int_eq(write(number(s->peer), "x", 1), 1);
+}
+
+static void byte_is_taken_or_there(struct scene *s)
+{
+	int there = readable_bytes(number(s->fd));
+
+	if (s->rc < 0) {
+		ck_assert_msg(there == s->satisfied, "%s lost a byte", s->call->name);
+		return;
+	}
+	ck_assert(s->satisfied);
+	ck_assert_int_eq(there, 0);
+	ck_assert_int_eq(s->buf[0], 'x');
+}
+
+static void byte_is_there(struct scene *s)
+{
+	ck_assert_int_eq(readable_bytes(number(s->fd)), s->satisfied);
+}
+
+static int run_read(struct scene *s)
+{
+	return (int) eio_ll_read(s->fd, s->buf, 1, EIO_CURRENT);
+}
+
+static int run_readv(struct scene *s)
+{
+	struct iovec iov = {s->buf, 1};
+
+	return (int) eio_ll_readv(s->fd, &iov, 1, EIO_CURRENT);
+}
+
+static int with_block(struct scene *s, int (*transfer)(struct scene *s, struct eio_chunk c))
+{
+	struct eio_chunk c;
+	int rc;
+
+	expect_ok(eio_ll_alloc_fixed(&c));
+	memcpy(c.data, s->buf, LEN);
+	rc = transfer(s, c);
+	memcpy(s->buf, c.data, LEN);
+	eio_ll_free_fixed(c);
+	return rc;
+}
+
+static int upto(struct scene *s, struct eio_chunk c)
+{
+	return (int) eio_ll_read_upto(s->fd, c, 1, EIO_CURRENT);
+}
+
+static int run_read_upto(struct scene *s)
+{
+	return with_block(s, upto);
+}
+
+static int exactly(struct scene *s, struct eio_chunk c)
+{
+	return eio_ll_read_exactly(s->fd, c, 1, EIO_CURRENT);
+}
+
+static int run_read_exactly(struct scene *s)
+{
+	return with_block(s, exactly);
+}
+
+static int run_recv(struct scene *s)
+{
+	return (int) eio_ll_recv(s->fd, s->buf, 1, 0);
+}
+
+static void prepare_read(struct scene *s, struct io_uring_sqe *sqe)
+{
+	memset(sqe, 0, sizeof(*sqe));
+	io_uring_prep_read(sqe, number(s->fd), s->buf, 1, -1);
+}
+
+static int run_await(struct scene *s)
+{
+	struct io_uring_sqe sqe;
+
+	prepare_read(s, &sqe);
+	return eio_ll_await(&sqe);
+}
+
+static int run_await_cqe(struct scene *s)
+{
+	struct io_uring_cqe cqe;
+	struct io_uring_sqe sqe;
+
+	prepare_read(s, &sqe);
+	return eio_ll_await_cqe(&sqe, &cqe);
+}
+
+/* The results are there, too, when it was cancelled. */
+static int run_await_n(struct scene *s)
+{
+	struct io_uring_sqe sqes[3];
+	int results[3] = {-ECANCELED, -ECANCELED, -ECANCELED}, rc;
+
+	memset(sqes, 0, sizeof(sqes));
+	io_uring_prep_nop(&sqes[0]);
+	prepare_read(s, &sqes[1]);
+	io_uring_prep_nop(&sqes[2]);
+	rc = eio_ll_await_n(sqes, 3, results);
+	ck_assert(rc == 0 || rc == -ECANCELED);
+	if (rc == 0)
+		ck_assert_int_ge(results[1], 0);
+	return results[1];
+}
+
+static int run_await_readable(struct scene *s)
+{
+	return eio_ll_await_readable(s->fd);
+}
+
+static int run_poll(struct scene *s)
+{
+	return eio_ll_poll(s->fd, POLLIN);
+}
+
+/* Moving it on */
+
+static void two_pipes(struct scene *s)
+{
+	struct eio_fd r;
+
+	pipe_on(&s->sw, &s->fd, &s->peer);
+	pipe_on(&s->sw, &r, &s->opened);
+	s->unix_fd = dup(number(r));
+}
+
+static int run_splice(struct scene *s)
+{
+	return (int) eio_ll_splice(s->fd, s->opened, 1);
+}
+
+static void byte_is_moved_or_there(struct scene *s)
+{
+	int there = readable_bytes(number(s->fd)), moved = readable_bytes(s->unix_fd);
+
+	ck_assert_int_eq(there, s->rc < 0 ? s->satisfied : 0);
+	ck_assert_int_eq(moved, s->rc < 0 ? 0 : 1);
+}
+
+/* Putting bytes where there is no room: all of them go or none */
+
+static void fill_up(int unix_fd)
+{
+	char b[4096] = "";
+	int flags = fcntl(unix_fd, F_GETFL);
+
+	fcntl(unix_fd, F_SETFL, flags | O_NONBLOCK);
+	for (size_t n = sizeof(b); n; n /= 2) {
+		while (write(unix_fd, b, n) > 0)
+			;
+	}
+	fcntl(unix_fd, F_SETFL, flags);
+}
+
+static void full_pipe(struct scene *s)
+{
+	pipe_on(&s->sw, &s->peer, &s->fd);
+	fill_up(number(s->fd));
+}
+
+static void full_socket(struct scene *s)
+{
+	pair_on(&s->sw, &s->peer, &s->fd);
+	fill_up(number(s->fd));
+}
+
+static void make_room(struct scene *s)
+{
+	int unix_fd = number(s->peer);
+	char b[4096];
+
+	while (readable_bytes(unix_fd))
+		ck_assert_int_gt(read(unix_fd, b, sizeof(b)), 0);
+}
+
+static void bytes_went_or_not(struct scene *s)
+{
+	int there = readable_bytes(number(s->peer));
+
+	if (s->satisfied)
+		ck_assert_msg(there == (s->rc < 0 ? 0 : LEN), "%s: %d, there %d", s->call->name,
+			      s->rc, there);
+	else
+		ck_assert_int_lt(s->rc, 0);
+}
+
+static int run_write_all(struct scene *s)
+{
+	return eio_ll_write_all(s->fd, s->buf, LEN, EIO_CURRENT);
+}
+
+static int run_writev(struct scene *s)
+{
+	struct iovec iov[2] = {{s->buf, LEN / 2}, {s->buf + LEN / 2, LEN / 2}};
+
+	return eio_ll_writev(s->fd, iov, 2, EIO_CURRENT);
+}
+
+static int run_writev_single(struct scene *s)
+{
+	struct iovec iov = {s->buf, LEN};
+
+	return (int) eio_ll_writev_single(s->fd, &iov, 1, EIO_CURRENT);
+}
+
+static int block_write(struct scene *s, struct eio_chunk c)
+{
+	return eio_ll_write(s->fd, c, LEN, EIO_CURRENT);
+}
+
+static int run_write(struct scene *s)
+{
+	return with_block(s, block_write);
+}
+
+static int run_send(struct scene *s)
+{
+	return (int) eio_ll_send(s->fd, s->buf, LEN, 0);
+}
+
+static int run_await_writable(struct scene *s)
+{
+	return eio_ll_await_writable(s->fd);
+}
+
+static void nothing_went(struct scene *s)
+{
+	if (s->satisfied)
+		ck_assert_int_eq(readable_bytes(number(s->peer)), 0);
+}
+
+/* Connections */
+
+static void listener(struct scene *s)
+{
+	s->fd = listen_on(&s->sw, "127.0.0.1:0", &s->addr);
+}
+
+static int raw_connect(struct scene *s, int flags)
+{
+	size_t len;
+	const struct sockaddr *sa = eio_addr_sockaddr(&s->addr, &len);
+	int unix_fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	ck_assert_int_ge(unix_fd, 0);
+	if (connect(unix_fd, sa, (socklen_t) len) == 0)
+		return unix_fd;
+	close(unix_fd);
+	return -errno;
+}
+
+static void knock(struct scene *s)
+{
+	s->client = raw_connect(s, 0);
+	ck_assert_int_ge(s->client, 0);
+}
+
+static int run_accept(struct scene *s)
+{
+	return eio_ll_accept(&s->sw, s->fd, &s->opened, NULL);
+}
+
+/* Accepted, or the next one's. */
+static void connection_is_taken_or_there(struct scene *s)
+{
+	int l = number(s->fd), next;
+
+	fcntl(l, F_SETFL, O_NONBLOCK);
+	next = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	if (next < 0)
+		ck_assert_int_eq(errno, EAGAIN);
+	ck_assert_msg((next >= 0) == (s->satisfied && s->rc < 0), "%s: %d, next %d", s->call->name,
+		      s->rc, next);
+	if (s->rc == 0)
+		ck_assert(eio_fd_is_open(s->opened));
+	if (next >= 0)
+		close(next);
+}
+
+static void crowd(struct scene *s, int backlog)
+{
+	char at[64];
+
+	snprintf(at, sizeof(at), "unix:@eio-test-cancel-sweep-%d", (int) getpid());
+	s->peer = listen_on(&s->sw, at, &s->addr);
+	ck_assert_int_eq(listen(number(s->peer), backlog), 0);
+	s->client = raw_connect(s, SOCK_NONBLOCK);
+	ck_assert_int_ge(s->client, 0);
+	ck_assert_int_eq(raw_connect(s, SOCK_NONBLOCK), -EAGAIN);
+	expect_ok(eio_ll_socket(&s->sw, AF_UNIX, SOCK_STREAM, 0, &s->fd));
+}
+
+static void full_backlog(struct scene *s)
+{
+	crowd(s, 0);
+}
+
+static void take_one(struct scene *s)
+{
+	s->unix_fd = accept4(number(s->peer), NULL, NULL, SOCK_CLOEXEC);
+	ck_assert_int_ge(s->unix_fd, 0);
+}
+
+static int run_connect(struct scene *s)
+{
+	return eio_ll_connect(s->fd, &s->addr);
+}
+
+static void connected_or_not(struct scene *s)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	if (s->rc == 0)
+		ck_assert_int_eq(getpeername(number(s->fd), (struct sockaddr *) &sa, &len), 0);
+}
+
+/* A listener that answers no more: its queue is full, further requests are dropped. */
+static void silent_listener(struct scene *s)
+{
+	s->peer = listen_on(&s->sw, "127.0.0.1:0", &s->addr);
+	ck_assert_int_eq(listen(number(s->peer), 0), 0);
+	s->client = raw_connect(s, 0);
+	ck_assert_int_ge(s->client, 0);
+	expect_ok(eio_ll_socket(&s->sw, AF_INET, SOCK_STREAM, 0, &s->fd));
+}
+
+/* Blocks, time, and what asks nobody */
+
+static void no_block_left(struct scene *s)
+{
+	for (int i = 0; i < BLOCKS; i++)
+		expect_ok(eio_ll_alloc_fixed(&s->chunks[i]));
+}
+
+static void give_block(struct scene *s)
+{
+	eio_ll_free_fixed(s->chunks[0]);
+	s->chunks[0].length = 0;
+}
+
+static int run_alloc_fixed_or_wait(struct scene *s)
+{
+	struct eio_chunk c;
+	int rc = eio_ll_alloc_fixed_or_wait(&c);
+
+	(void) s;
+	if (rc == 0)
+		eio_ll_free_fixed(c);
+	return rc;
+}
+
+static void blocks_are_there(struct scene *s)
+{
+	ck_assert_uint_eq(free_blocks(), s->satisfied ? 1 : 0);
+	for (int i = 0; i < BLOCKS; i++) {
+		if (s->chunks[i].length)
+			eio_ll_free_fixed(s->chunks[i]);
+	}
+}
+
+static void nothing(struct scene *s)
+{
+	(void) s;
+}
+
+static int run_sleep_until(struct scene *s)
+{
+	(void) s;
+	return eio_ll_sleep_until(eio_now_ns(env->mono_clock) + EIO_SEC(1000));
+}
+
+static int run_noop(struct scene *s)
+{
+	(void) s;
+	return eio_ll_noop();
+}
+
+/* Files */
+
+static void file(struct scene *s)
+{
+	s->fd = file_on(&s->sw);
+}
+
+static void root(struct scene *s)
+{
+	expect_ok(eio_ll_openat(&s->sw, EIO_FS, "/", O_PATH | O_DIRECTORY, 0, &s->fd));
+}
+
+static int run_openat(struct scene *s)
+{
+	return eio_ll_openat(&s->sw, s->fd, "dev/null", O_RDWR, 0, &s->opened);
+}
+
+/* By a worker thread. */
+static int run_openat_creating(struct scene *s)
+{
+	return eio_ll_openat2(&s->sw, s->fd, "tmp", O_TMPFILE | O_RDWR, 0600, 0, &s->opened);
+}
+
+static int run_statx(struct scene *s)
+{
+	struct statx st;
+
+	(void) s;
+	return eio_ll_statx(EIO_FS, "/dev/null", true, STATX_BASIC_STATS, &st);
+}
+
+static int run_statx_beneath(struct scene *s)
+{
+	struct statx st;
+
+	return eio_ll_statx(s->fd, "dev/null", true, STATX_BASIC_STATS, &st);
+}
+
+static int run_statx_handle(struct scene *s)
+{
+	struct statx st;
+
+	return eio_ll_statx(s->fd, NULL, true, STATX_BASIC_STATS, &st);
+}
+
+static int run_fstat(struct scene *s)
+{
+	struct statx st;
+
+	return eio_ll_fstat(s->fd, &st);
+}
+
+static int run_fsync(struct scene *s)
+{
+	return eio_ll_fsync(s->fd);
+}
+
+static int run_fdatasync(struct scene *s)
+{
+	return eio_ll_fdatasync(s->fd);
+}
+
+static void open_or_not(struct scene *s)
+{
+	ck_assert_int_eq(eio_fd_is_open(s->opened), s->rc == 0);
+}
+
+/* What is not cancelled */
+
+static int run_close(struct scene *s)
+{
+	return eio_fd_close(s->fd);
+}
+
+static void is_closed(struct scene *s)
+{
+	ck_assert_int_eq(s->rc, 0);
+	ck_assert(!eio_fd_is_open(s->fd));
+}
+
+static void pinned_pipe(struct scene *s)
+{
+	pipe_on(&s->sw, &s->fd, &s->peer);
+	s->client = eio_fd_use(s->fd);
+}
+
+static void unpin(struct scene *s)
+{
+	s->client = -1;
+	eio_fd_unuse(s->fd);
+}
+
+static int run_take(struct scene *s)
+{
+	s->unix_fd = eio_fd_to_unix(s->fd, EIO_FD_TAKE);
+	return s->unix_fd < 0 ? s->unix_fd : 0;
+}
+
+static void is_taken(struct scene *s)
+{
+	ck_assert_int_eq(s->rc, 0);
+	ck_assert(!eio_fd_is_open(s->fd));
+	ck_assert(is_open(s->unix_fd));
+}
+
+static int run_close_listener(struct scene *s)
+{
+	return eio_ll_close_listener(s->fd);
+}
+
+static const struct call calls[] = {
+	{"read", WAITS, false, empty_pipe, run_read, put_byte, byte_is_taken_or_there},
+	{"readv", WAITS, false, empty_pipe, run_readv, put_byte, byte_is_taken_or_there},
+	{"read_upto", WAITS, false, empty_pipe, run_read_upto, put_byte, byte_is_taken_or_there},
+	{"read_exactly", WAITS, false, empty_pipe, run_read_exactly, put_byte,
+	 byte_is_taken_or_there},
+	{"read of a socket", WAITS, false, empty_socket, run_read, put_byte,
+	 byte_is_taken_or_there},
+	{"recv", WAITS, false, empty_socket, run_recv, put_byte, byte_is_taken_or_there},
+	{"await", WAITS, false, empty_pipe, run_await, put_byte, byte_is_taken_or_there},
+	{"await_cqe", WAITS, false, empty_socket, run_await_cqe, put_byte, byte_is_taken_or_there},
+	{"await_n", WAITS, false, empty_pipe, run_await_n, put_byte, byte_is_taken_or_there},
+	{"await_readable", WAITS, false, empty_pipe, run_await_readable, put_byte, byte_is_there},
+	{"poll", WAITS, false, empty_socket, run_poll, put_byte, byte_is_there},
+	{"splice", WAITS, false, two_pipes, run_splice, put_byte, byte_is_moved_or_there},
+	{"write_all", WAITS, false, full_pipe, run_write_all, make_room, bytes_went_or_not},
+	{"writev", WAITS, false, full_pipe, run_writev, make_room, bytes_went_or_not},
+	{"writev_single", WAITS, false, full_socket, run_writev_single, make_room,
+	 bytes_went_or_not},
+	{"write", WAITS, false, full_pipe, run_write, make_room, bytes_went_or_not},
+	{"send", WAITS, false, full_socket, run_send, make_room, bytes_went_or_not},
+	{"await_writable", WAITS, false, full_pipe, run_await_writable, make_room, nothing_went},
+	{"accept", WAITS, false, listener, run_accept, knock, connection_is_taken_or_there},
+	{"connect", WAITS, false, full_backlog, run_connect, take_one, connected_or_not},
+	{"connect by TCP", WAITS, false, silent_listener, run_connect, NULL, connected_or_not},
+	{"alloc_fixed_or_wait", WAITS, true, no_block_left, run_alloc_fixed_or_wait, give_block,
+	 blocks_are_there},
+	{"sleep_until", WAITS, true, nothing, run_sleep_until, NULL, nothing},
+	{"noop", QUICK, false, nothing, run_noop, NULL, nothing},
+	{"openat", QUICK, false, root, run_openat, NULL, open_or_not},
+	{"openat2", QUICK, false, root, run_openat_creating, NULL, open_or_not},
+	{"statx", QUICK, false, nothing, run_statx, NULL, nothing},
+	{"statx beneath", QUICK, false, root, run_statx_beneath, NULL, nothing},
+	{"statx of a handle", QUICK, false, root, run_statx_handle, NULL, nothing},
+	{"fstat", QUICK, false, file, run_fstat, NULL, nothing},
+	{"fsync", QUICK, false, file, run_fsync, NULL, nothing},
+	{"fdatasync", QUICK, false, file, run_fdatasync, NULL, nothing},
+	{"fd_close", FIRM, false, empty_pipe, run_close, NULL, is_closed},
+	{"fd_to_unix", FIRM, false, pinned_pipe, run_take, unpin, is_taken},
+	{"close_listener", FIRM, false, listener, run_close_listener, NULL, is_closed},
+};
+
+/* Moments. Each brings its scene's call to an end, which the stage then checks. */
+
+static int run_call(void *arg)
+{
+	struct scene *s = arg;
+
+	s->rc = s->call->run(s);
+	s->done = true;
+	return 0;
+}
+
+static void satisfy(struct scene *s)
+{
+	if (!s->call->satisfy)
+		return;
+	s->call->satisfy(s);
+	s->satisfied = true;
+}
+
+static void some_turns(int n)
+{
+	for (; n > 0; n--)
+		expect_ok(eio_ll_noop());
+}
+
+static void expect_cancelled(struct scene *s)
+{
+	ck_assert(s->done);
+	if (s->call->kind == WAITS)
+		ck_assert_msg(s->rc == -ECANCELED, "%s: %d", s->call->name, s->rc);
+	else if (s->call->kind == QUICK)
+		ck_assert_msg(s->rc >= 0 || s->rc == -ECANCELED, "%s: %d", s->call->name, s->rc);
+}
+
+static void expect_either(struct scene *s)
+{
+	ck_assert(s->done);
+	ck_assert_msg(s->rc >= 0 || s->rc == -ECANCELED, "%s: %d", s->call->name, s->rc);
+}
+
+static int satisfy_soon(void *arg)
+{
+	some_turns(2);
+	satisfy(arg);
+	return 0;
+}
+
+static void cancelled_before(struct scene *s)
+{
+	struct eio_cancel c;
+
+	if (s->call->kind == FIRM)
+		expect_ok(eio_fork(&s->sw, satisfy_soon, s));
+	eio_cancel_begin(&c);
+	eio_cancel_raise(&c, -EIO);
+	run_call(s);
+	eio_cancel_end(&c);
+	expect_cancelled(s);
+	if (s->call->kind != FIRM)
+		ck_assert_int_eq(s->rc, -ECANCELED);
+}
+
+static void cancelled_after(struct scene *s, int turns)
+{
+	struct eio_switch inner;
+
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, run_call, s));
+	eio_switch_fail(&inner, -EIO);
+	if (turns) {
+		struct eio_cancel c;
+
+		eio_cancel_protect_begin(&c);
+		some_turns(turns);
+		eio_cancel_end(&c);
+	}
+	if (s->call->kind == FIRM)
+		satisfy(s);
+	expect_err(eio_switch_end(&inner, 0), -EIO);
+	expect_cancelled(s);
+}
+
+/* Queued, not submitted. */
+static void cancelled_when_queued(struct scene *s)
+{
+	cancelled_after(s, 0);
+}
+
+/* In flight. */
+static void cancelled_while_waiting(struct scene *s)
+{
+	struct eio_switch inner;
+
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, run_call, s));
+	some_turns(3);
+	if (s->call->kind == WAITS)
+		ck_assert_msg(!s->done, "%s did not wait: %d", s->call->name, s->rc);
+	eio_switch_fail(&inner, -EIO);
+	if (s->call->kind == FIRM)
+		satisfy(s);
+	expect_err(eio_switch_end(&inner, 0), -EIO);
+	expect_cancelled(s);
+}
+
+/* What completes it and the cancellation come between the same two enters. */
+static void in_one_round(struct scene *s, bool cancel_first)
+{
+	struct eio_switch inner;
+
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, run_call, s));
+	some_turns(2);
+	if (cancel_first)
+		eio_switch_fail(&inner, -EIO);
+	satisfy(s);
+	if (!cancel_first)
+		eio_switch_fail(&inner, -EIO);
+	expect_err(eio_switch_end(&inner, 0), -EIO);
+	expect_either(s);
+}
+
+static void cancelled_then_satisfied(struct scene *s)
+{
+	in_one_round(s, true);
+}
+
+static void satisfied_then_cancelled(struct scene *s)
+{
+	in_one_round(s, false);
+}
+
+/* By a fiber that is woken by the same reaping, before it and after it. */
+struct canceller {
+	struct eio_fd r;
+	struct eio_switch *sw;
+	struct scene *s;
+	bool was_done;
+};
+
+static int cancel_when_woken(void *arg)
+{
+	struct canceller *c = arg;
+	char b;
+
+	expect_err(eio_ll_read(c->r, &b, 1, EIO_CURRENT), 1);
+	c->was_done = c->s->done;
+	eio_switch_fail(c->sw, -EIO);
+	return 0;
+}
+
+static void by_a_neighbour(struct scene *s, bool neighbour_first)
+{
+	struct eio_switch inner, other;
+	struct canceller c = {.s = s, .sw = &inner};
+	struct eio_fd w;
+	int rc;
+
+	pipe_on(&s->sw, &c.r, &w);
+	eio_switch_begin(&other);
+	eio_switch_begin(&inner);
+	if (neighbour_first)
+		expect_ok(eio_fork(&other, cancel_when_woken, &c));
+	expect_ok(eio_fork(&inner, run_call, s));
+	if (!neighbour_first)
+		expect_ok(eio_fork(&other, cancel_when_woken, &c));
+	some_turns(2);
+	satisfy(s);
+	ck_assert_int_eq(write(number(w), "x", 1), 1);
+	/* The call may have ended before anybody was woken. */
+	rc = eio_switch_end(&inner, 0);
+	ck_assert(rc == -EIO || (rc == 0 && s->done));
+	expect_ok(eio_switch_end(&other, 0));
+	expect_either(s);
+	/* What it had before, nobody takes away. */
+	if (c.was_done && s->satisfied)
+		ck_assert_int_ge(s->rc, 0);
+}
+
+static void cancelled_by_a_neighbour_before(struct scene *s)
+{
+	by_a_neighbour(s, true);
+}
+
+static void cancelled_by_a_neighbour_after(struct scene *s)
+{
+	by_a_neighbour(s, false);
+}
+
+static int run_and_return(void *arg)
+{
+	struct scene *s = arg;
+
+	run_call(s);
+	return s->rc;
+}
+
+static int satisfy_late(void *arg)
+{
+	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
+	satisfy(arg);
+	return 0;
+}
+
+static void timed_out(struct scene *s)
+{
+	int rc;
+
+	if (s->call->kind == FIRM)
+		expect_ok(eio_fork(&s->sw, satisfy_late, s));
+	rc = eio_timeout_run(env->mono_clock, 500000, run_and_return, s);
+	expect_cancelled(s);
+	if (s->call->kind == WAITS)
+		expect_err(rc, -ETIMEDOUT);
+	else
+		ck_assert(rc >= 0 || rc == -ETIMEDOUT);
+}
+
+/* The kernel says to each request that it is too late, and the operation goes on to its
+ * good end. */
+static void success_wins(struct scene *s)
+{
+	struct eio_switch inner;
+	struct eio_cancel c;
+	unsigned deafened;
+
+	if (s->call->local || (s->call->kind == WAITS && !s->call->satisfy))
+		return;
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, run_call, s));
+	if (s->call->kind == WAITS)
+		some_turns(2);
+	faults.deaf = 256;
+	deafened = faults.deafened;
+	eio_switch_fail(&inner, -EIO);
+	eio_cancel_protect_begin(&c);
+	some_turns(2);
+	if (s->call->kind == WAITS) {
+		ck_assert(!s->done);
+		ck_assert_uint_gt(faults.deafened, deafened);
+	}
+	satisfy(s);
+	eio_cancel_end(&c);
+	expect_err(eio_switch_end(&inner, 0), -EIO);
+	faults.deaf = 0;
+	ck_assert_msg(s->rc >= 0, "%s: %d", s->call->name, s->rc);
+}
+
+/* The stage */
+
+static void (*moment)(struct scene *s);
+
+static void perform(const struct call *call)
+{
+	struct scene s = {.call = call, .unix_fd = -1, .client = -1};
+	unsigned fds = count_fds();
+	size_t fibers = count_fibers();
+
+	eio_switch_begin(&s.sw);
+	call->set_up(&s);
+	moment(&s);
+	if (s.done) {
+		call->check(&s);
+	} else {
+		/* This moment is none of its. */
+		satisfy(&s);
+		if (call->set_up == no_block_left)
+			blocks_are_there(&s);
+	}
+	if (call->kind != FIRM && s.client >= 0)
+		close(s.client);
+	if (s.unix_fd >= 0)
+		close(s.unix_fd);
+	expect_ok(eio_switch_end(&s.sw, 0));
+	some_turns(1);
+	ck_assert_msg(count_fds() == fds, "%s: %u descriptors, were %u", call->name, count_fds(),
+		      fds);
+	ck_assert_uint_eq(count_fibers(), fibers);
+	ck_assert_msg(free_blocks() == BLOCKS, "%s lost a block", call->name);
+}
+
+static int sweep(void *arg)
+{
+	struct eio_chunk c;
+
+	(void) arg;
+	expect_ok(eio_ll_alloc_fixed(&c)); /* makes the pool */
+	eio_ll_free_fixed(c);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+			perform(&calls[i]);
+	}
+	return 0;
+}
+
+static void run_sweep(void (*at)(struct scene *s), unsigned depth, unsigned flags)
+{
+	struct eio_config config = {.n_blocks = BLOCKS, .queue_depth = depth, .flags = flags};
+
+	moment = at;
+	run_ring_with(&config, sweep, 0);
+}
+
+/* With registered blocks and plain memory, a large and a tiny queue, and completions in
+ * any order. */
+#define SWEEP_TEST(at)                                                                             \
+	START_TEST(nothing_is_lost_when_##at)                                                      \
+	{                                                                                          \
+		faults_install(&faults);                                                           \
+		faults = (struct faults){.seed = 1};                                               \
+		run_sweep(at, 0, 0);                                                               \
+		run_sweep(at, 0, EIO_RUN_NO_FIXED);                                                \
+		run_sweep(at, 4, 0);                                                               \
+		faults = (struct faults){.seed = 2, .reorder = 256, .eintr_after = 64};            \
+		run_sweep(at, 0, 0);                                                               \
+	}                                                                                          \
+	END_TEST
+
+SWEEP_TEST(cancelled_before)
+SWEEP_TEST(cancelled_when_queued)
+SWEEP_TEST(cancelled_while_waiting)
+SWEEP_TEST(cancelled_then_satisfied)
+SWEEP_TEST(satisfied_then_cancelled)
+SWEEP_TEST(cancelled_by_a_neighbour_before)
+SWEEP_TEST(cancelled_by_a_neighbour_after)
+SWEEP_TEST(timed_out)
+SWEEP_TEST(success_wins)
+
+/* Some of the bytes have gone when the cancellation comes: the call tells how many. */
+static int write_much(void *arg)
+{
+	static char much[200000];
+	const struct iovec iov[2] = {{much, 100}, {much + 100, sizeof(much) - 100}};
+	struct scene *s = arg;
+
+	s->rc = s->client ? eio_ll_writev(s->fd, iov, 2, EIO_CURRENT)
+			  : eio_ll_write_all(s->fd, much, sizeof(much), EIO_CURRENT);
+	s->unix_fd = (int) eio_last_error()->done;
+	return 0;
+}
+
+RING_TEST(a_cancelled_write_tells_how_much_went)
+{
+	struct eio_switch inner;
+	struct scene s = {0};
+
+	(void) arg;
+	eio_switch_begin(&s.sw);
+	for (s.client = 0; s.client < 2; s.client++) {
+		pipe_on(&s.sw, &s.peer, &s.fd);
+		eio_switch_begin(&inner);
+		expect_ok(eio_fork(&inner, write_much, &s));
+		some_turns(3);
+		end_cancelled(&inner);
+		expect_err(s.rc, -ECANCELED);
+		ck_assert_int_gt(s.unix_fd, 0);
+		ck_assert_int_eq(readable_bytes(number(s.peer)), s.unix_fd);
+	}
+	return eio_switch_end(&s.sw, 0);
+}
+
+SUITE_MAIN("cancel_sweep", true, nothing_is_lost_when_cancelled_before,
+	   nothing_is_lost_when_cancelled_when_queued, nothing_is_lost_when_cancelled_while_waiting,
+	   nothing_is_lost_when_cancelled_then_satisfied,
+	   nothing_is_lost_when_satisfied_then_cancelled,
+	   nothing_is_lost_when_cancelled_by_a_neighbour_before,
+	   nothing_is_lost_when_cancelled_by_a_neighbour_after, nothing_is_lost_when_timed_out,
+	   nothing_is_lost_when_success_wins, a_cancelled_write_tells_how_much_went_test)
