@@ -78,13 +78,22 @@ try:
 except gdb.error:
     leave(77, "skipped: no debugging information")
 try:
-    gdb.execute("break gdb_stop", to_string=True)
+    gdb.execute("tbreak *eio__arch_main", to_string=True)
     gdb.execute("run >/dev/null", to_string=True)
 except gdb.error as error:
     leave(77, "skipped: %s" % error)
 if not gdb.selected_inferior().pid:
-    leave(1, "the program ended before it came to gdb_stop")
+    leave(1, "the program ended before it made a fiber")
+# For those who follow frame pointers the chain ends here.
+for reg in ("rbp", "x29"):
+    pointer = gdb.selected_frame().architecture().registers().find(reg)
+    if pointer is not None and int(value("$" + reg)) != 0:
+        leave(1, "a new fiber begins with %s = %s, not 0" % (reg, value("$" + reg)))
 
+gdb.execute("break gdb_stop", to_string=True)
+gdb.execute("continue", to_string=True)
+if not gdb.selected_inferior().pid:
+    leave(1, "the program ended before it came to gdb_stop")
 expect("running", ["gdb_stop", "inner_frame", "outer_frame", "eio__arch_main"])
 go_to(value("gdb_waiting").dereference())
 expect("suspended", ["transfer", "eio_yield", "waiting_frame", "eio__arch_main"])

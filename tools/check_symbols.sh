@@ -6,6 +6,7 @@
 #
 # Usage: tools/check_symbols.sh LIBRARY MAP
 set -eu
+export LC_ALL=C
 root=$(dirname "$0")/..
 library=$1
 map=$2
@@ -38,7 +39,7 @@ without_comments "$root"/include/eio/*.h | sed '/^[ \t]*#/d' | tr '\n' ' ' | tr 
 	}' | sort >"$out/declared"
 without_comments "$map" | tr -s ' \t;{}' '\n' | grep '^eio_' | sort >"$out/listed"
 nm -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort >"$out/versioned"
-sed 's/@.*//' "$out/versioned" >"$out/exported"
+sed 's/@.*//' "$out/versioned" | sort >"$out/exported"
 
 bad=0
 # all_in A B: every line of list A is in list B.

@@ -95,6 +95,24 @@ static inline void eio__san_gone(struct eio__san *s)
 #endif
 }
 
+/* Memory that is mapped and unmapped behind TSan's back: what one thread did there is over
+ * when another one gets the same addresses. @p token stands for all such memory. */
+static inline void eio__san_mapped(void *token)
+{
+	(void) token;
+#ifdef EIO__TSAN
+	__tsan_acquire(token);
+#endif
+}
+
+static inline void eio__san_unmap(void *token)
+{
+	(void) token;
+#ifdef EIO__TSAN
+	__tsan_release(token);
+#endif
+}
+
 static inline EIO__UNINSTRUMENTED void eio__san_leave(struct eio__san *from, struct eio__san *to,
 						      bool for_good)
 {

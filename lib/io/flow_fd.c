@@ -11,6 +11,10 @@
  * faster, and a slow peer would hold a worker. It pays only into a pipe larger than the
  * default. A buffered write to a file also goes to a worker, so those pieces are large.
  * Registered buffers made no difference to either.
+ *
+ * From a file to a socket, sendfile(2) takes a quarter of the time of any of these. It is
+ * called directly, and only for what the kernel says is in the page cache, so that it
+ * waits for no disk; the socket is O_NONBLOCK meanwhile, so that it waits for no peer.
  */
 #include "core/error.h"
 #include "core/fiber.h"
@@ -21,8 +25,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SYS_cachestat
+#define SYS_cachestat 451 /* Linux 6.5 */
+#endif
 
 enum {
 	FILE_PIECE = 256 * 1024,
@@ -245,10 +256,105 @@ static int socket_shutdown(struct eio_flow f, enum eio_shutdown how)
 	return eio__fail(-EINVAL, "shutdown", NULL);
 }
 
+/* Is the file's next part, as long as asked for or to its end, in the page cache? No, if
+ * the kernel (before 6.5) or the file system cannot tell. */
+static bool is_cached(int fd, size_t len)
+{
+	struct {
+		uint64_t off, len;
+	} range;
+	struct {
+		uint64_t cached, dirty, writeback, evicted, recently_evicted;
+	} answer;
+	uint64_t page = (uint64_t) sysconf(_SC_PAGESIZE), end;
+	off_t from = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (from < 0 || fstat(fd, &st) < 0 || from >= st.st_size)
+		return from >= 0;
+	end = (uint64_t) from + len;
+	if (end > (uint64_t) st.st_size)
+		end = (uint64_t) st.st_size;
+	range.off = (uint64_t) from;
+	range.len = end - range.off;
+	return syscall(SYS_cachestat, fd, &range, &answer, 0) == 0 &&
+	       answer.cached >= (end - 1) / page - range.off / page + 1;
+}
+
+/* One sendfile: bytes, 0 at the end, -EAGAIN when the socket is full, -EOPNOTSUPP when it
+ * might wait. */
+static ssize_t send_cached(int to, struct eio_fd src, size_t len)
+{
+	int from = eio_fd_use(src);
+	ssize_t n = -EOPNOTSUPP;
+
+	if (from < 0)
+		return eio__fail(from, "sendfile", NULL);
+	if (is_cached(from, len)) {
+		n = sendfile(to, from, NULL, len);
+		if (n < 0)
+			n = errno == EINVAL ? -EOPNOTSUPP : -errno;
+	}
+	eio_fd_unuse(src);
+	return n;
+}
+
+static int send_pieces(struct eio_flow dst, int to, struct eio_flow src, uint64_t max,
+		       uint64_t *moved)
+{
+	uint64_t end = *moved + max;
+
+	while (*moved < end) {
+		uint64_t left = end - *moved, before = *moved;
+		size_t len = left < SPLICE_PIECE ? (size_t) left : SPLICE_PIECE;
+		ssize_t n = send_cached(to, src.u.fd, len);
+		int rc = 0;
+
+		if (n == -EAGAIN)
+			rc = eio_ll_await_writable(dst.u.fd);
+		else if (n == -EOPNOTSUPP)
+			rc = eio__flow_copy_loop(dst, src, len, FILE_PIECE, moved);
+		else if (n > 0)
+			rc = eio_yield();
+		else
+			return n < 0 ? eio__fail((int) n, "sendfile", NULL) : 0;
+		if (n > 0)
+			*moved += (uint64_t) n;
+		if (rc < 0 || (n == -EOPNOTSUPP && *moved == before))
+			return rc;
+	}
+	return 0;
+}
+
+static int socket_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t max, uint64_t *moved)
+{
+	int pipe_size, flags, to, rc;
+	mode_t kind;
+
+	if (src.ops != &file_ops)
+		return -EOPNOTSUPP;
+	rc = look(src.u.fd, &kind, &pipe_size);
+	if (rc < 0 || !S_ISREG(kind))
+		return rc < 0 ? rc : -EOPNOTSUPP;
+	to = eio_fd_use(dst.u.fd);
+	if (to < 0)
+		return eio__fail(to, "copy", NULL);
+	flags = fcntl(to, F_GETFL);
+	if (!(flags & O_NONBLOCK))
+		fcntl(to, F_SETFL, flags | O_NONBLOCK);
+	rc = send_pieces(dst, to, src, max, moved);
+	if (!(flags & O_NONBLOCK))
+		fcntl(to, F_SETFL, flags);
+	eio_fd_unuse(dst.u.fd);
+	/* Not for another loop to go on: a piece may have been read. */
+	return rc == -EOPNOTSUPP ? -EIO : rc;
+}
+
 static const struct eio_flow_ops socket_ops = {
 	.name = "socket",
 	.read = socket_read,
 	.write_some = socket_write_some,
+	.copy_from = socket_copy_from,
 	.shutdown = socket_shutdown,
 	.close = close_fd,
 	.fd = get_fd,

@@ -100,7 +100,7 @@ void eio__slots_give_back(struct eio__uring *u)
 static void free_slot(struct eio__slot *s)
 {
 	struct eio__uring *u = eio__uring_self();
-	uint64_t generation = (s->state >> 32) + 1;
+	uint64_t generation = (__atomic_load_n(&s->state, __ATOMIC_RELAXED) >> 32) + 1;
 
 	if (generation > UINT32_MAX)
 		return;
@@ -294,6 +294,7 @@ int eio__switch_ok(const struct eio_switch *sw)
 int eio_fd_of_unix(struct eio_switch *sw, int unix_fd, unsigned flags, struct eio_fd *ret)
 {
 	struct eio__slot *s = NULL;
+	uint64_t state;
 	int rc = unix_fd < 0 ? -EBADF : eio__switch_ok(sw);
 
 	if (rc == -ECANCELED)
@@ -316,10 +317,11 @@ int eio_fd_of_unix(struct eio_switch *sw, int unix_fd, unsigned flags, struct ei
 		s->owner = eio__domain_self();
 		eio_on_release(sw, &s->hook, close_with_switch, s);
 	}
+	state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 	ret->slot = s->index;
-	ret->generation = (uint32_t) (s->state >> 32);
+	ret->generation = (uint32_t) (state >> 32);
 	/* Publishes the slot: a handle is passed on only after this. */
-	__atomic_store_n(&s->state, s->state & ~EIO__SLOT_CLOSING, __ATOMIC_RELEASE);
+	__atomic_store_n(&s->state, state & ~EIO__SLOT_CLOSING, __ATOMIC_RELEASE);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "uring/ring.h"
+#include "base/sanitize.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,9 @@
 	(IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG)
 
 void (*eio__ring_hook)(struct eio__ring *r) __attribute__((visibility("hidden")));
+
+/* For TSan: liburing makes its own system calls. */
+static char rings;
 
 /*
  * What a kernel refuses with EINVAL is left out, the newest first. DEFER_TASKRUN came
@@ -131,6 +135,7 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *w
 
 	memset(r, 0, sizeof(*r));
 	rc = set_up(r, config);
+	eio__san_mapped(&rings);
 	if (rc < 0) {
 		explain(rc, why, size);
 		return rc;
@@ -158,6 +163,7 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *w
 
 void eio__ring_fini(struct eio__ring *r)
 {
+	eio__san_unmap(&rings);
 	io_uring_queue_exit(&r->uring);
 }
 

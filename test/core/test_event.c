@@ -215,7 +215,7 @@ END_TEST
 
 /* Signal handlers */
 
-static struct eio_event *signalled;
+static struct eio_event *volatile signalled;
 static volatile sig_atomic_t errno_kept;
 
 static void on_signal(int sig)
@@ -224,7 +224,8 @@ static void on_signal(int sig)
 
 	(void) sig;
 	errno = EXDEV;
-	eio_event_set(signalled);
+	if (signalled)
+		eio_event_set(signalled);
 	errno_kept = errno == EXDEV;
 	errno = saved;
 }
@@ -269,45 +270,85 @@ MOCK_TEST(a_handler_on_the_running_thread_sets_it)
 	return 0;
 }
 
+/* As when the wake-up descriptor's counter is full. */
+static void notify_and_fail(struct eio__waker *w)
+{
+	(void) w;
+	errno = EAGAIN;
+	note("notified");
+}
+
+MOCK_TEST(setting_keeps_errno_though_notifying_fails)
+{
+	struct eio__waker *w = &eio__domain_self()->waker;
+	struct eio_event e;
+
+	(void) arg;
+	expect_ok(eio_event_init(&e));
+	w->notify = notify_and_fail;
+	w->asleep = 1;
+	errno = EXDEV;
+	eio_event_set(&e);
+	ck_assert_int_eq(errno, EXDEV);
+	/* Who is awake is not notified. */
+	expect_ok(eio_event_await(&e));
+	eio_event_set(&e);
+	expect_log("notified");
+	eio_event_fini(&e);
+	return 0;
+}
+
 /* A thread that signals the domain's thread, once for each wake-up it is told of. */
 struct signaller {
 	pthread_t target;
 	struct eio__waker *waker;
-	unsigned woken, rounds;
-	bool wait_for_sleep;
+	unsigned woken;
+	bool wait_for_sleep, stop;
 };
+
+static bool told_to_stop(const struct signaller *s)
+{
+	sched_yield();
+	return __atomic_load_n(&s->stop, __ATOMIC_ACQUIRE);
+}
 
 static void *signal_away(void *arg)
 {
 	struct signaller *s = arg;
 
-	for (unsigned i = 0; i < s->rounds; i++) {
-		while (__atomic_load_n(&s->woken, __ATOMIC_ACQUIRE) < i)
-			sched_yield();
-		while (s->wait_for_sleep && !__atomic_load_n(&s->waker->asleep, __ATOMIC_ACQUIRE))
-			sched_yield();
+	for (unsigned i = 0;; i++) {
+		while (__atomic_load_n(&s->woken, __ATOMIC_ACQUIRE) < i) {
+			if (told_to_stop(s))
+				return NULL;
+		}
+		while (s->wait_for_sleep && !__atomic_load_n(&s->waker->asleep, __ATOMIC_ACQUIRE)) {
+			if (told_to_stop(s))
+				return NULL;
+		}
 		pthread_kill(s->target, SIGUSR1);
 	}
-	return NULL;
 }
 
+/* So often, or for a second if others need the processors too. */
 static void be_signalled(struct signaller *s, unsigned rounds)
 {
+	int64_t begun = eio__now();
 	struct eio_event e;
 	pthread_t thread;
 
 	s->target = pthread_self();
 	s->waker = &eio__domain_self()->waker;
-	s->rounds = rounds;
 	expect_ok(eio_event_init(&e));
 	handle_signals(&e);
 	expect_ok(pthread_create(&thread, NULL, signal_away, s));
-	for (unsigned i = 0; i < rounds; i++) {
+	for (unsigned i = 0; i < rounds && eio__now() - begun < EIO_SEC(1); i++) {
 		if (eio_event_await(&e) != 0)
 			ck_abort_msg("round %u", i);
 		__atomic_add_fetch(&s->woken, 1, __ATOMIC_RELEASE);
 	}
+	__atomic_store_n(&s->stop, true, __ATOMIC_RELEASE);
 	expect_ok(pthread_join(thread, NULL));
+	signalled = NULL; /* one may still be on its way */
 	eio_event_fini(&e);
 }
 
@@ -547,6 +588,7 @@ SUITE_MAIN("event", false, await_returns_once_it_is_set_and_clears_it_test,
 	   a_set_event_in_a_cancelled_context_stays_set_test,
 	   fini_right_after_a_set_takes_it_back_test, only_the_events_own_domain_may_await_it_test,
 	   init_outside_a_domain_gives_eperm, a_handler_on_the_running_thread_sets_it_test,
+	   setting_keeps_errno_though_notifying_fails_test,
 	   a_handler_on_the_sleeping_thread_wakes_it_test, a_handler_at_any_moment_is_not_lost_test,
 	   a_handler_reaches_a_fiber_although_others_are_always_ready_test,
 	   sets_from_another_thread_are_not_lost_test, sets_from_many_threads_wake_and_order_test,

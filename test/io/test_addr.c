@@ -75,10 +75,8 @@ END_TEST
 START_TEST(other_spellings_are_written_in_one_way)
 {
 	static const char *const spellings[][2] = {
-		{"127.0.0.1:0080", "127.0.0.1:80"},
-		{"[0:0:0:0:0:0:0:1]:80", "[::1]:80"},
-		{"[2001:DB8::1]:80", "[2001:db8::1]:80"},
-		{"[::1%0]:80", "[::1]:80"},
+		{"127.0.0.1:0080", "127.0.0.1:80"},           {"[0:0:0:0:0:0:0:1]:80", "[::1]:80"},
+		{"[2001:DB8::1]:80", "[2001:db8::1]:80"},     {"[::1%0]:80", "[::1]:80"},
 		{"[::ffff:102:304]:9", "[::ffff:1.2.3.4]:9"},
 	};
 
@@ -153,9 +151,8 @@ END_TEST
 START_TEST(any_address_has_room_in_ADDR_TEXT)
 {
 	char path[108];
-	struct sockaddr_in6 in = {.sin6_family = AF_INET6,
-				  .sin6_port = 0xffff,
-				  .sin6_scope_id = UINT32_MAX};
+	struct sockaddr_in6 in = {
+		.sin6_family = AF_INET6, .sin6_port = 0xffff, .sin6_scope_id = UINT32_MAX};
 	struct eio_addr a;
 
 	memset(path, 'x', sizeof(path));
@@ -163,8 +160,7 @@ START_TEST(any_address_has_room_in_ADDR_TEXT)
 	ck_assert_uint_eq(strlen(text_of(&a)), 5 + sizeof(path));
 	memset(&in.sin6_addr, 0xff, sizeof(in.sin6_addr));
 	a = from_v6(&in);
-	ck_assert_str_eq(text_of(&a),
-			 "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535");
+	ck_assert_str_eq(text_of(&a), "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff%4294967295]:65535");
 	memset(&a, 0, sizeof(a));
 	ck_assert_str_eq(text_of(&a), "family 0");
 }
@@ -360,7 +356,8 @@ SUITE_MAIN("addr", false, addresses_are_written_as_they_are_read,
 	   a_unix_path_has_at_most_107_bytes, format_cuts_what_has_no_room_and_ends_it,
 	   any_address_has_room_in_ADDR_TEXT, tcp_addresses_are_made_of_bytes_in_network_order,
 	   unix_names_are_as_the_kernel_wants_them, names_the_kernel_gives_are_shown,
-	   a_sockaddr_of_2_to_128_bytes_is_taken, the_port_is_in_host_order_and_0_where_there_is_none,
+	   a_sockaddr_of_2_to_128_bytes_is_taken,
+	   the_port_is_in_host_order_and_0_where_there_is_none,
 	   an_address_equals_itself_and_no_other, addresses_that_differ_in_one_part_are_different,
 	   what_is_no_part_of_an_address_does_not_count,
 	   addresses_of_unknown_families_are_compared_by_their_bytes)

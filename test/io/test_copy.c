@@ -488,9 +488,8 @@ RING_TEST(a_reset_source_fails_after_what_came_before)
 	eio_switch_begin(&sw);
 	flow_tcp(&sw, &a, &b);
 	expect_ok(eio_flow_write(a, pattern, 50000));
-	ck_assert_int_eq(setsockopt(flow_number(a), SOL_SOCKET, SO_LINGER, &at_once,
-				    sizeof(at_once)),
-			 0);
+	ck_assert_int_eq(
+		setsockopt(flow_number(a), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
 	wait_until(readable_bytes(flow_number(b)) == 50000);
 	expect_ok(eio_flow_close(a));
 	expect_err(eio_flow_copy(b, eio_buffer_sink_init(&sink, 0), &n), -ECONNRESET);

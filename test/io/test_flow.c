@@ -182,8 +182,7 @@ END_TEST
 
 MOCK_TEST(the_null_flow_is_at_its_end_and_takes_everything)
 {
-	static const struct iovec huge[] = {
-		{"", SIZE_MAX / 4}, {"", 3}, {"", SIZE_MAX / 4}};
+	static const struct iovec huge[] = {{"", SIZE_MAX / 4}, {"", 3}, {"", SIZE_MAX / 4}};
 	struct eio_flow f = eio_null();
 	char b[4] = "abc";
 	uint64_t n = 9;
@@ -788,9 +787,8 @@ static void reset(struct eio_flow f)
 {
 	struct linger at_once = {.l_onoff = 1};
 
-	ck_assert_int_eq(setsockopt(flow_number(f), SOL_SOCKET, SO_LINGER, &at_once,
-				    sizeof(at_once)),
-			 0);
+	ck_assert_int_eq(
+		setsockopt(flow_number(f), SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
 	expect_ok(eio_flow_close(f));
 }
 
@@ -1060,8 +1058,7 @@ END_TEST
 
 SUITE_MAIN(
 	"flow", false, a_string_is_read_in_pieces_and_is_then_at_its_end_test,
-	a_buffer_gathers_what_is_written_and_ends_it_test,
-	a_buffer_grows_and_is_always_ended_test,
+	a_buffer_gathers_what_is_written_and_ends_it_test, a_buffer_grows_and_is_always_ended_test,
 	a_buffer_takes_up_to_its_limit_and_says_how_much_test,
 	copying_to_a_limited_buffer_fails_only_if_more_comes_test,
 	without_memory_buffers_and_copies_fail_and_keep_what_they_have,
@@ -1085,8 +1082,7 @@ SUITE_MAIN(
 	a_connection_carries_both_directions_at_once_test,
 	of_fd_makes_a_flow_that_closes_the_handle_test,
 	a_file_is_read_and_written_at_its_position_test,
-	descriptors_that_do_not_wait_wait_here_test,
-	the_kernels_refusals_come_out_as_they_are_test,
+	descriptors_that_do_not_wait_wait_here_test, the_kernels_refusals_come_out_as_they_are_test,
 	pipes_are_closed_with_their_switch_and_made_on_open_ones_only_test,
 	without_descriptors_there_is_no_pipe_test,
 	a_vector_to_a_socket_is_sent_though_the_kernel_was_interrupted)

@@ -178,8 +178,14 @@ DIR_TEST(no_file_is_created_outside_through_a_link)
 DIR_TEST(what_stays_inside_is_found)
 {
 	static const char *const paths[] = {
-		"file",		     "./file",		"sub/../file",	      "in/../file",
-		"sub/../sub/../file", "back",		"sub/./../in/../back", "sub//..//file",
+		"file",
+		"./file",
+		"sub/../file",
+		"in/../file",
+		"sub/../sub/../file",
+		"back",
+		"sub/./../in/../back",
+		"sub//..//file",
 	};
 	struct eio_switch sw;
 	struct eio_dir top;
@@ -443,7 +449,7 @@ DIR_TEST(existing_files_are_kept_emptied_or_refused)
 		enum eio_create_how how;
 		const char *after; /* "X" was written at the beginning; NULL: -EEXIST */
 	} cases[] = {
-		{EIO_CREATE_DEFAULT, "Xbc"},	 {EIO_CREATE_NEVER, "Xbc"},
+		{EIO_CREATE_DEFAULT, "Xbc"},    {EIO_CREATE_NEVER, "Xbc"},
 		{EIO_CREATE_IF_MISSING, "Xbc"}, {EIO_CREATE_OR_TRUNCATE, "X"},
 		{EIO_CREATE_EXCLUSIVE, NULL},
 	};
@@ -479,7 +485,7 @@ DIR_TEST(new_files_have_the_mode_asked_for_less_the_umask)
 		mode_t mask;
 		uint32_t expected;
 	} cases[] = {
-		{0, 022, 0644},	  {0, 0, 0666},	     {0640, 022, 0640}, {0777, 027, 0750},
+		{0, 022, 0644},  {0, 0, 0666},      {0640, 022, 0640}, {0777, 027, 0750},
 		{0600, 0, 0600}, {0444, 022, 0444}, {01666, 0, 01666},
 	};
 	struct eio_switch sw;
@@ -504,7 +510,7 @@ DIR_TEST(options_out_of_range_are_refused_before_anything_happens)
 		{.mode = 0100666},
 		{.mode = UINT32_MAX},
 		{.how = (enum eio_create_how) 5},
-		{.how = (enum eio_create_how) -1},
+		{.how = (enum eio_create_how) - 1},
 	};
 	struct eio_flow f;
 
@@ -832,9 +838,9 @@ static const struct {
 	const char *name;
 	enum eio_file_kind kind;
 } kinds[] = {
-	{"regular", EIO_KIND_REGULAR},	 {"directory", EIO_KIND_DIRECTORY},
-	{"symlink", EIO_KIND_SYMLINK},	 {"fifo", EIO_KIND_FIFO},
-	{"socket", EIO_KIND_SOCKET},	 {"char", EIO_KIND_CHAR_DEVICE},
+	{"regular", EIO_KIND_REGULAR},    {"directory", EIO_KIND_DIRECTORY},
+	{"symlink", EIO_KIND_SYMLINK},    {"fifo", EIO_KIND_FIFO},
+	{"socket", EIO_KIND_SOCKET},      {"char", EIO_KIND_CHAR_DEVICE},
 	{"block", EIO_KIND_BLOCK_DEVICE},
 };
 
@@ -1466,4 +1472,39 @@ START_TEST(without_a_domain_there_are_no_files)
 }
 END_TEST
 
-SUITE_MAIN("fs", false, nothing_leads_out_of_a_directory_test, the_working_directory_confines_too_test, no_file_is_created_outside_through_a_link_test, what_stays_inside_is_found_test, links_out_may_be_looked_at_but_not_followed_test, a_directory_below_is_a_narrower_capability_test, magic_links_are_not_followed_test, the_whole_file_system_takes_every_path_test, an_empty_path_is_none_and_no_path_is_invalid_test, a_trailing_slash_asks_for_a_directory_test, names_of_255_bytes_are_the_longest_test, a_failure_names_operation_and_path_test, missing_files_are_created_unless_never_test, existing_files_are_kept_emptied_or_refused_test, new_files_have_the_mode_asked_for_less_the_umask_test, options_out_of_range_are_refused_before_anything_happens_test, appending_writes_at_the_end_wherever_that_is_test, a_file_opened_for_writing_can_be_read_test, directories_are_no_files_and_files_are_no_directories_test, files_and_directories_end_with_their_switch_or_are_their_callers_test, closed_directories_and_files_give_EBADF_test, the_two_that_come_with_the_program_have_no_descriptor_test, nothing_is_opened_or_created_on_a_switch_that_is_off_test, a_cancelled_caller_opens_and_creates_nothing_test, without_descriptors_opening_fails_with_EMFILE_test, stat_says_what_the_system_says_test, stat_tells_every_kind_test, open_things_tell_their_kind_test, a_listing_gives_each_entry_once_and_its_kind_test, a_listing_of_ten_thousand_is_complete_test, read_dir_sorts_by_bytes_test, a_directory_removed_meanwhile_is_at_its_end_test, an_entry_removed_meanwhile_is_left_out_test, a_listing_that_is_broken_off_leaves_nothing_test, without_memory_there_is_no_listing_test, opening_a_FIFO_does_not_wait_and_reading_does_test, a_writer_that_says_nothing_is_the_end_of_a_FIFO_test, a_FIFO_with_a_writer_is_read_like_a_pipe_test, waiting_for_a_FIFOs_writer_is_cancelled_test, files_of_size_0_that_have_content_are_read_test, pread_and_pwrite_leave_the_position_test, offsets_are_for_what_has_a_position_test, sync_is_for_files_test, a_zeroed_directory_gives_EBADF_test, missing_operations_give_EOPNOTSUPP_test, a_programs_own_directory_is_opened_and_listed_test, without_a_domain_there_are_no_files)
+SUITE_MAIN("fs", false, nothing_leads_out_of_a_directory_test,
+	   the_working_directory_confines_too_test, no_file_is_created_outside_through_a_link_test,
+	   what_stays_inside_is_found_test, links_out_may_be_looked_at_but_not_followed_test,
+	   a_directory_below_is_a_narrower_capability_test, magic_links_are_not_followed_test,
+	   the_whole_file_system_takes_every_path_test,
+	   an_empty_path_is_none_and_no_path_is_invalid_test,
+	   a_trailing_slash_asks_for_a_directory_test, names_of_255_bytes_are_the_longest_test,
+	   a_failure_names_operation_and_path_test, missing_files_are_created_unless_never_test,
+	   existing_files_are_kept_emptied_or_refused_test,
+	   new_files_have_the_mode_asked_for_less_the_umask_test,
+	   options_out_of_range_are_refused_before_anything_happens_test,
+	   appending_writes_at_the_end_wherever_that_is_test,
+	   a_file_opened_for_writing_can_be_read_test,
+	   directories_are_no_files_and_files_are_no_directories_test,
+	   files_and_directories_end_with_their_switch_or_are_their_callers_test,
+	   closed_directories_and_files_give_EBADF_test,
+	   the_two_that_come_with_the_program_have_no_descriptor_test,
+	   nothing_is_opened_or_created_on_a_switch_that_is_off_test,
+	   a_cancelled_caller_opens_and_creates_nothing_test,
+	   without_descriptors_opening_fails_with_EMFILE_test, stat_says_what_the_system_says_test,
+	   stat_tells_every_kind_test, open_things_tell_their_kind_test,
+	   a_listing_gives_each_entry_once_and_its_kind_test,
+	   a_listing_of_ten_thousand_is_complete_test, read_dir_sorts_by_bytes_test,
+	   a_directory_removed_meanwhile_is_at_its_end_test,
+	   an_entry_removed_meanwhile_is_left_out_test,
+	   a_listing_that_is_broken_off_leaves_nothing_test,
+	   without_memory_there_is_no_listing_test,
+	   opening_a_FIFO_does_not_wait_and_reading_does_test,
+	   a_writer_that_says_nothing_is_the_end_of_a_FIFO_test,
+	   a_FIFO_with_a_writer_is_read_like_a_pipe_test,
+	   waiting_for_a_FIFOs_writer_is_cancelled_test,
+	   files_of_size_0_that_have_content_are_read_test,
+	   pread_and_pwrite_leave_the_position_test, offsets_are_for_what_has_a_position_test,
+	   sync_is_for_files_test, a_zeroed_directory_gives_EBADF_test,
+	   missing_operations_give_EOPNOTSUPP_test,
+	   a_programs_own_directory_is_opened_and_listed_test, without_a_domain_there_are_no_files)

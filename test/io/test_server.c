@@ -315,7 +315,8 @@ MOCK_TEST(as_many_as_allowed_are_served_at_once_and_no_more)
 		ck_assert_uint_le(stage.most_accepting, max);
 		stop(&s);
 		clear_stage(&sw, &s, 0);
-		ck_assert_int_eq(s.at, start_ns + (100 + (int64_t) max - 1) / (int64_t) max * 10 + 1);
+		ck_assert_int_eq(s.at,
+				 start_ns + (100 + (int64_t) max - 1) / (int64_t) max * 10 + 1);
 	}
 	return 0;
 }
@@ -395,8 +396,8 @@ MOCK_TEST(a_burst_is_taken_before_the_first_comers_are_served)
 
 MOCK_TEST(when_descriptors_run_out_it_waits_longer_and_longer_and_goes_on)
 {
-	static const int errors[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM, -EMFILE,
-				     -EMFILE, -EMFILE, 0};
+	static const int errors[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM,
+				     -EMFILE, -EMFILE, -EMFILE,  0};
 	struct eio_switch sw;
 	struct serving s;
 
@@ -480,9 +481,9 @@ MOCK_TEST(in_a_shortage_one_accept_is_left)
 
 MOCK_TEST(failures_of_a_single_connection_are_passed_over)
 {
-	static const int errors[] = {-ECONNABORTED, -EPROTO,	   -ENETDOWN,	-ENOPROTOOPT,
-				     -EHOSTDOWN,    -ENONET,	   -EHOSTUNREACH, -ENETUNREACH,
-				     -EAGAIN,	    -EINTR,	   -ETIMEDOUT,	0};
+	static const int errors[] = {-ECONNABORTED, -EPROTO, -ENETDOWN,     -ENOPROTOOPT,
+				     -EHOSTDOWN,    -ENONET, -EHOSTUNREACH, -ENETUNREACH,
+				     -EAGAIN,       -EINTR,  -ETIMEDOUT,    0};
 	struct eio_switch sw;
 	struct serving s;
 
@@ -1326,4 +1327,35 @@ RING_TEST(domains_share_a_listener_and_stop_together)
 	return eio_switch_end(&hall.sw, 0);
 }
 
-SUITE_MAIN("server", false, connections_are_served_as_they_come_test, connections_are_closed_however_their_handler_ends_test, a_failing_handler_is_reported_with_its_peer_and_stops_nothing_test, without_on_error_a_failing_handler_is_logged_test, as_many_as_allowed_are_served_at_once_and_no_more_test, without_a_limit_all_are_served_at_once_test, several_accepts_wait_once_connections_come_test, a_burst_is_taken_before_the_first_comers_are_served_test, when_descriptors_run_out_it_waits_longer_and_longer_and_goes_on_test, shortages_that_are_apart_are_two_test, in_a_shortage_one_accept_is_left_test, failures_of_a_single_connection_are_passed_over_test, a_listener_that_is_no_good_ends_the_server_after_its_connections_test, a_closed_listener_ends_the_server_after_its_connections_test, a_stop_lets_open_connections_finish_test, a_stop_ends_an_idle_server_at_once_test, a_stop_that_is_a_failure_stops_as_well_test, after_drain_ns_the_rest_is_cancelled_test, a_drain_that_is_done_early_is_not_waited_for_test, a_negative_drain_is_refused_test, a_cancelled_server_closes_every_connection_test, a_server_in_a_cancelled_context_does_not_begin_test, without_memory_for_fibers_it_serves_more_slowly, accept_fork_serves_in_a_fiber_and_closes_on_every_path_test, accept_fork_does_not_report_cancellations_test, accept_fork_closes_a_connection_whose_switch_went_off_meanwhile_test, accept_fork_closes_a_connection_for_which_there_is_no_fiber, connections_opened_at_once_are_served_at_once, real_connections_keep_to_the_limit_test, stopped_servers_finish_and_leave_the_listener_open_test, drained_connections_are_closed_test, connections_of_a_cancelled_server_are_closed_test, a_listener_closed_under_a_server_ends_it_test, a_failure_is_reported_with_the_clients_address_test, a_handler_may_close_its_connection_test, when_descriptors_run_out_the_server_goes_on_test, accept_fork_serves_real_connections_test, domains_share_a_listener_and_stop_together_test)
+SUITE_MAIN("server", false, connections_are_served_as_they_come_test,
+	   connections_are_closed_however_their_handler_ends_test,
+	   a_failing_handler_is_reported_with_its_peer_and_stops_nothing_test,
+	   without_on_error_a_failing_handler_is_logged_test,
+	   as_many_as_allowed_are_served_at_once_and_no_more_test,
+	   without_a_limit_all_are_served_at_once_test,
+	   several_accepts_wait_once_connections_come_test,
+	   a_burst_is_taken_before_the_first_comers_are_served_test,
+	   when_descriptors_run_out_it_waits_longer_and_longer_and_goes_on_test,
+	   shortages_that_are_apart_are_two_test, in_a_shortage_one_accept_is_left_test,
+	   failures_of_a_single_connection_are_passed_over_test,
+	   a_listener_that_is_no_good_ends_the_server_after_its_connections_test,
+	   a_closed_listener_ends_the_server_after_its_connections_test,
+	   a_stop_lets_open_connections_finish_test, a_stop_ends_an_idle_server_at_once_test,
+	   a_stop_that_is_a_failure_stops_as_well_test, after_drain_ns_the_rest_is_cancelled_test,
+	   a_drain_that_is_done_early_is_not_waited_for_test, a_negative_drain_is_refused_test,
+	   a_cancelled_server_closes_every_connection_test,
+	   a_server_in_a_cancelled_context_does_not_begin_test,
+	   without_memory_for_fibers_it_serves_more_slowly,
+	   accept_fork_serves_in_a_fiber_and_closes_on_every_path_test,
+	   accept_fork_does_not_report_cancellations_test,
+	   accept_fork_closes_a_connection_whose_switch_went_off_meanwhile_test,
+	   accept_fork_closes_a_connection_for_which_there_is_no_fiber,
+	   connections_opened_at_once_are_served_at_once, real_connections_keep_to_the_limit_test,
+	   stopped_servers_finish_and_leave_the_listener_open_test,
+	   drained_connections_are_closed_test, connections_of_a_cancelled_server_are_closed_test,
+	   a_listener_closed_under_a_server_ends_it_test,
+	   a_failure_is_reported_with_the_clients_address_test,
+	   a_handler_may_close_its_connection_test,
+	   when_descriptors_run_out_the_server_goes_on_test,
+	   accept_fork_serves_real_connections_test,
+	   domains_share_a_listener_and_stop_together_test)

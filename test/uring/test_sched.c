@@ -336,12 +336,15 @@ static volatile sig_atomic_t handled;
 
 static void on_alarm(int sig)
 {
+	int saved = errno;
+
 	(void) sig;
 	handled++;
 	errno = 4711;
 	eio_event_set(&event);
 	if (errno != 4711)
 		abort();
+	errno = saved;
 }
 
 static void alarm_in_ms(int ms)

@@ -1,0 +1,957 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Every call of flows, network, files and time that may suspend, cancelled at every
+ * moment: before it, as soon as it waits, while it waits, in the same round as what it
+ * waits for, in either order, some rounds later, and by a time limit. Whatever comes out,
+ * no descriptor, fiber, timer, connection or byte is lost.
+ */
+#include "faults.h"
+#include "io/util.h"
+
+#include "core/fiber.h"
+#include "core/timer.h"
+#include <eio/low_level.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { LENGTH = 6000, FILE_LENGTH = 100000 };
+
+static char data[FILE_LENGTH], scrap[FILE_LENGTH + 4096];
+
+/* What one call works on, made anew for every run. */
+struct place {
+	struct eio_switch sw; /* what the call makes is attached to it */
+	struct eio_flow f, other;
+	int raw[4]; /* far ends, by number; 0: none */
+	struct eio_listener l;
+	struct eio_addr at;
+	struct eio_dir_iter it;
+	struct eio_buffer_sink sink;
+	struct eio_string_source string;
+	struct eio_promise stop;
+	uint64_t n;        /* bytes copied, as the call says */
+	size_t put, taken; /* bytes the test put in and took out */
+	unsigned served;
+	char **names;
+	char text[LENGTH];
+
+	struct eio_cancel ctx;
+	int rc;
+	uint64_t done; /* of the last error, for a call that failed */
+	bool over;
+};
+
+struct call {
+	const char *name;
+	void (*set_up)(struct place *p);
+	int (*run)(struct place *p);
+	void (*fire)(struct place *p);  /* what the call waits for; NULL: nothing */
+	void (*check)(struct place *p); /* that nothing is lost; gives back what was made */
+	bool stuck;                     /* it waits for ever */
+};
+
+/* What runs now, for messages. */
+static const char *running_name;
+static int running_at;
+
+#define same(a, b)                                                                                 \
+	do {                                                                                       \
+		long a_ = (long) (a), b_ = (long) (b);                                             \
+		ck_assert_msg(a_ == b_, "%s at %d: %s is %ld, %s is %ld", running_name,            \
+			      running_at, #a, a_, #b, b_);                                         \
+	} while (0)
+
+/* What the call moved. */
+static size_t moved(const struct place *p)
+{
+	return p->rc >= 0 ? (size_t) p->rc : 0;
+}
+
+static size_t all_or_done(const struct place *p, size_t all)
+{
+	return p->rc >= 0 ? all : (size_t) p->done;
+}
+
+static struct eio_flow raw_flow(struct place *p, int unix_fd)
+{
+	struct eio_fd fd;
+
+	expect_ok(eio_fd_of_unix(&p->sw, unix_fd, EIO_FD_CLOSE, &fd));
+	return eio_flow_of_fd(fd);
+}
+
+static void close_raw(struct place *p, int i)
+{
+	if (p->raw[i])
+		close(p->raw[i]);
+	p->raw[i] = 0;
+}
+
+/* Pipes and sockets of which the call has one end */
+
+static void read_end(struct place *p)
+{
+	int ends[2];
+
+	ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+	p->f = raw_flow(p, ends[0]);
+	p->raw[0] = ends[1];
+}
+
+static void socket_end(struct place *p)
+{
+	int ends[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	p->f = raw_flow(p, ends[0]);
+	p->raw[0] = ends[1];
+}
+
+static void fifo_end(struct place *p)
+{
+	ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+	expect_ok(eio_fs_open_in(env->cwd, &p->sw, "fifo", &p->f));
+	ck_assert_int_eq(unlink("fifo"), 0);
+	p->raw[0] = open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+static void put(struct place *p, size_t len)
+{
+	ck_assert_int_eq(write(p->raw[0], data + p->put, len), (ssize_t) len);
+	p->put += len;
+}
+
+static void put_three(struct place *p)
+{
+	put(p, 3);
+}
+
+static void put_and_end(struct place *p)
+{
+	put(p, LENGTH);
+	close_raw(p, 0);
+}
+
+static size_t left_over(const struct place *p)
+{
+	return (size_t) readable_bytes(flow_number(p->f));
+}
+
+static int read_some(struct place *p)
+{
+	return (int) eio_flow_read(p->f, p->text, 10);
+}
+
+static void check_read(struct place *p)
+{
+	same(moved(p) + left_over(p), p->put);
+	same(is_filled(p->text, moved(p), 0), true);
+}
+
+/* The writer comes by another name: that of the descriptor. */
+static void write_to_fifo(struct place *p)
+{
+	char name[64];
+
+	close_raw(p, 0);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", flow_number(p->f));
+	p->raw[0] = open(name, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(p->raw[0], 0);
+	put(p, 3);
+}
+
+static void half_full(struct place *p)
+{
+	read_end(p);
+	put(p, 3);
+}
+
+static int read_six(struct place *p)
+{
+	return eio_flow_read_exact(p->f, p->text, 6);
+}
+
+static void check_read_six(struct place *p)
+{
+	same(all_or_done(p, 6) + left_over(p), p->put);
+	same(is_filled(p->text, all_or_done(p, 6), 0), true);
+}
+
+/* Full ones */
+
+static void fill_up(struct place *p)
+{
+	ssize_t n;
+
+	fcntl(flow_number(p->f), F_SETFL, O_NONBLOCK);
+	while ((n = write(flow_number(p->f), scrap, sizeof(scrap))) > 0)
+		p->put += (size_t) n;
+	fcntl(flow_number(p->f), F_SETFL, 0);
+}
+
+static void full_pipe_of(struct place *p, int size)
+{
+	int ends[2];
+
+	same(pipe2(ends, O_CLOEXEC), 0);
+	p->f = raw_flow(p, ends[1]);
+	p->raw[0] = ends[0];
+	same(fcntl(ends[1], F_SETPIPE_SZ, size), size);
+	fill_up(p);
+}
+
+static void full_pipe(struct place *p)
+{
+	full_pipe_of(p, 16384);
+}
+
+static void full_socket(struct place *p)
+{
+	socket_end(p);
+	fill_up(p);
+}
+
+static void take_out(struct place *p)
+{
+	ssize_t n;
+
+	fcntl(p->raw[0], F_SETFL, O_NONBLOCK);
+	while ((n = read(p->raw[0], scrap, sizeof(scrap))) > 0)
+		p->taken += (size_t) n;
+	fcntl(p->raw[0], F_SETFL, 0);
+}
+
+static int write_all(struct place *p)
+{
+	return eio_flow_write(p->f, data, LENGTH);
+}
+
+static int write_vector(struct place *p)
+{
+	struct iovec iov[2] = {{data, 1000}, {data + 1000, LENGTH - 1000}};
+
+	return eio_flow_writev(p->f, iov, 2);
+}
+
+static int write_some(struct place *p)
+{
+	struct iovec iov = {data, LENGTH};
+
+	return (int) eio_flow_write_some(p->f, &iov, 1);
+}
+
+/* What the call says it has written is what arrives. */
+static void expect_written(struct place *p, size_t written)
+{
+	take_out(p);
+	same(p->taken, p->put + written);
+}
+
+static void check_write(struct place *p)
+{
+	expect_written(p, all_or_done(p, LENGTH));
+}
+
+static void check_write_some(struct place *p)
+{
+	expect_written(p, moved(p));
+}
+
+/* Copies */
+
+static int copy_string(struct place *p)
+{
+	return eio_flow_copy(eio_string_source_init(&p->string, data, LENGTH), p->f, &p->n);
+}
+
+static void check_copy_string(struct place *p)
+{
+	same(p->string.len, LENGTH - p->n);
+	same(p->n, all_or_done(p, LENGTH));
+	expect_written(p, p->n);
+}
+
+static int copy_to_buffer(struct place *p)
+{
+	return eio_flow_copy(p->f, eio_buffer_sink_init(&p->sink, 0), &p->n);
+}
+
+static void check_copy_to_buffer(struct place *p)
+{
+	same(p->sink.len, p->n);
+	same(p->n + left_over(p), p->put);
+	if (p->n)
+		same(is_filled(p->sink.data, p->n, 0), true);
+	eio_buffer_sink_fini(&p->sink);
+}
+
+static void pipe_and_file(struct place *p)
+{
+	read_end(p);
+	p->other = eio_flow_of_fd(file_on(&p->sw));
+}
+
+static int copy_to_other(struct place *p)
+{
+	return eio_flow_copy(p->f, p->other, &p->n);
+}
+
+/* The piece that was read when the cancellation came cannot be given back: what is said is
+ * what arrived, and what was not read is still there. */
+static void check_copy_to_file(struct place *p)
+{
+	ssize_t n = pread(flow_number(p->other), scrap, sizeof(scrap), 0);
+
+	same(n, (ssize_t) p->n);
+	same(is_filled(scrap, p->n, 0), true);
+	same(p->n + left_over(p) <= p->put, true);
+	if (p->rc == 0)
+		same(p->n, p->put);
+}
+
+static void two_pipes(struct place *p)
+{
+	int ends[2];
+
+	read_end(p);
+	same(pipe2(ends, O_CLOEXEC), 0);
+	p->other = raw_flow(p, ends[1]);
+	p->raw[1] = ends[0];
+}
+
+static void check_copy_to_pipe(struct place *p)
+{
+	same(readable_bytes(p->raw[1]), (int) p->n);
+	same(read(p->raw[1], scrap, p->n), (ssize_t) p->n);
+	same(is_filled(scrap, p->n, 0), true);
+	same(p->n + left_over(p) <= p->put, true);
+	if (p->rc == 0)
+		same(p->n, p->put);
+}
+
+/* A pipe large enough for splices. */
+static void file_and_full_pipe(struct place *p)
+{
+	full_pipe_of(p, 256 * 1024);
+	p->other = eio_flow_of_fd(file_on(&p->sw));
+	same(pwrite(flow_number(p->other), data, sizeof(data), 0), sizeof(data));
+}
+
+static int copy_file(struct place *p)
+{
+	return eio_flow_copy(p->other, p->f, &p->n);
+}
+
+static void check_copy_file(struct place *p)
+{
+	same(lseek(flow_number(p->other), 0, SEEK_CUR), (off_t) p->n);
+	expect_written(p, p->n);
+}
+
+/* Connections */
+
+static void listening(struct place *p)
+{
+	expect_ok(eio_addr_parse(&p->at, "127.0.0.1:0"));
+	expect_ok(eio_net_listen(env->net, &p->sw, &p->at, NULL, &p->l));
+	expect_ok(eio_listener_addr(p->l, &p->at));
+}
+
+static void come(struct place *p, int i)
+{
+	size_t len;
+	const struct sockaddr *sa = eio_addr_sockaddr(&p->at, &len);
+
+	p->raw[i] = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(p->raw[i], 0);
+	same(connect(p->raw[i], sa, (socklen_t) len), 0);
+	same(write(p->raw[i], "x", 1), 1);
+}
+
+static void one_comes(struct place *p)
+{
+	come(p, 0);
+}
+
+/* How many connections nobody took. */
+static unsigned in_queue(struct place *p)
+{
+	struct eio_fd fd;
+	unsigned n = 0;
+	int conn, flags;
+
+	expect_ok(eio_listener_fd(p->l, &fd));
+	flags = fcntl(number(fd), F_GETFL);
+	fcntl(number(fd), F_SETFL, flags | O_NONBLOCK);
+	while ((conn = accept4(number(fd), NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+		close(conn);
+		n++;
+	}
+	return n;
+}
+
+static int accept_one(struct place *p)
+{
+	return eio_net_accept(p->l, &p->sw, &p->f, NULL);
+}
+
+static void check_accept(struct place *p)
+{
+	same((p->rc == 0) + in_queue(p), p->raw[0] != 0);
+	if (p->rc == 0)
+		expect_ok(eio_flow_close(p->f));
+}
+
+static int serve(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	struct place *p = arg;
+	char b;
+
+	(void) peer;
+	p->served++;
+	return (int) eio_flow_read(conn, &b, 1);
+}
+
+static int accept_fork(struct place *p)
+{
+	return eio_net_accept_fork(p->l, &p->sw, serve, p, NULL);
+}
+
+static void check_served(struct place *p)
+{
+	same(p->served + in_queue(p), p->raw[0] != 0);
+}
+
+static void listening_and_visited(struct place *p)
+{
+	listening(p);
+	come(p, 0);
+}
+
+static int run_server(struct place *p)
+{
+	struct eio_server_opts opts = {.stop = &p->stop};
+
+	return eio_net_run_server(p->l, serve, p, &opts);
+}
+
+static void stop_server(struct place *p)
+{
+	expect_ok(eio_promise_resolve(&p->stop, 0, NULL));
+}
+
+static int connect_to(struct place *p)
+{
+	return eio_net_connect(env->net, NULL, &p->at, NULL, &p->f);
+}
+
+static int connect_with_limit(struct place *p)
+{
+	struct eio_connect_opts opts = {.timeout_ns = EIO_SEC(1000)};
+
+	return eio_net_connect(env->net, NULL, &p->at, &opts, &p->f);
+}
+
+static void close_if_made(struct place *p)
+{
+	if (p->rc >= 0)
+		expect_ok(eio_flow_close(p->f));
+}
+
+static void full_queue(struct place *p)
+{
+	struct eio_listen_opts opts = {.backlog = 1};
+
+	expect_ok(eio_addr_parse(&p->at, "127.0.0.1:0"));
+	expect_ok(eio_net_listen(env->net, &p->sw, &p->at, &opts, &p->l));
+	expect_ok(eio_listener_addr(p->l, &p->at));
+	come(p, 0);
+	come(p, 1);
+}
+
+static int listen_unix(struct place *p)
+{
+	struct eio_addr at;
+
+	expect_ok(eio_addr_parse(&at, "unix:socket"));
+	return eio_net_listen(env->net, NULL, &at, NULL, &p->l);
+}
+
+static void check_listen_unix(struct place *p)
+{
+	same(exists("socket"), p->rc == 0);
+	if (p->rc == 0)
+		expect_ok(eio_listener_close(p->l));
+	ck_assert(!exists("socket"));
+}
+
+static int make_pipe(struct place *p)
+{
+	return eio_pipe(NULL, &p->f, &p->other);
+}
+
+static void check_pipe(struct place *p)
+{
+	close_if_made(p);
+	if (p->rc == 0)
+		expect_ok(eio_flow_close(p->other));
+}
+
+static int shut(struct place *p)
+{
+	return eio_flow_shutdown(p->f, EIO_SHUT_SEND);
+}
+
+static void check_shut(struct place *p)
+{
+	char b;
+
+	fcntl(p->raw[0], F_SETFL, O_NONBLOCK);
+	same(recv(p->raw[0], &b, 1, 0), p->rc == 0 ? 0 : -1);
+}
+
+/* Files */
+
+static void file(struct place *p)
+{
+	(void) p;
+	put_file("file", FILE_LENGTH);
+}
+
+static int open_in(struct place *p)
+{
+	return eio_fs_open_in(env->cwd, NULL, "file", &p->f);
+}
+
+static int create(struct place *p)
+{
+	struct eio_create how = {.how = EIO_CREATE_EXCLUSIVE};
+
+	return eio_fs_open_out(env->cwd, NULL, "new", &how, &p->f);
+}
+
+static void check_create(struct place *p)
+{
+	same(exists("new"), p->rc == 0);
+	close_if_made(p);
+	unlink("new");
+}
+
+static int open_dir(struct place *p)
+{
+	struct eio_dir d;
+	int rc = eio_fs_open_dir(env->cwd, NULL, ".", &d);
+
+	(void) p;
+	if (rc == 0)
+		expect_ok(eio_dir_close(d));
+	return rc;
+}
+
+static int ask(struct place *p)
+{
+	struct eio_stat st = {.size = 0};
+	int rc = eio_fs_stat(env->cwd, "file", true, &st);
+
+	(void) p;
+	same(st.size, rc == 0 ? FILE_LENGTH : 0);
+	return rc;
+}
+
+static int ask_anywhere(struct place *p)
+{
+	struct eio_stat st;
+
+	(void) p;
+	return eio_fs_stat(env->fs, "file", false, &st);
+}
+
+static int list(struct place *p)
+{
+	struct eio_dir_entry e;
+	int rc = eio_fs_dir_begin(&p->it, env->cwd, "."), n = 0;
+
+	if (rc < 0)
+		return rc;
+	while ((rc = eio_fs_dir_next(&p->it, &e)) == 1)
+		n++;
+	eio_fs_dir_end(&p->it);
+	same(n, rc == 0);
+	return rc;
+}
+
+static int read_dir(struct place *p)
+{
+	return eio_fs_read_dir(env->cwd, ".", &p->names, NULL);
+}
+
+static void check_read_dir(struct place *p)
+{
+	same(p->names != NULL, p->rc == 0);
+	if (p->rc == 0)
+		ck_assert_str_eq(p->names[0], "file");
+	free(p->names);
+}
+
+static void open_file(struct place *p)
+{
+	p->f = eio_flow_of_fd(file_on(&p->sw));
+	same(pwrite(flow_number(p->f), data, LENGTH, 0), LENGTH);
+}
+
+static int ask_file(struct place *p)
+{
+	struct eio_stat st;
+
+	return eio_file_stat(p->f, &st);
+}
+
+static int read_at(struct place *p)
+{
+	return (int) eio_file_pread(p->f, p->text, LENGTH, 1);
+}
+
+static int write_at(struct place *p)
+{
+	return eio_file_pwrite_all(p->f, data, LENGTH, LENGTH);
+}
+
+static void check_write_at(struct place *p)
+{
+	struct stat st;
+
+	same(fstat(flow_number(p->f), &st), 0);
+	same(st.st_size, LENGTH + (off_t) all_or_done(p, LENGTH));
+}
+
+static int sync_file(struct place *p)
+{
+	return eio_file_sync(p->f);
+}
+
+/* Time */
+
+static int nap(struct place *p)
+{
+	(void) p;
+	return eio_sleep(env->mono_clock, 50000);
+}
+
+static int sleep_for_ever(struct place *p)
+{
+	(void) p;
+	return eio_sleep_until(env->mono_clock, EIO_NEVER);
+}
+
+static int sleep_by_the_wall(struct place *p)
+{
+	(void) p;
+	return eio_sleep(env->clock, EIO_SEC(1000));
+}
+
+static int read_in_place(void *arg)
+{
+	return read_some(arg);
+}
+
+static int read_within(struct place *p)
+{
+	return eio_timeout_run(env->mono_clock, EIO_SEC(1000), read_in_place, p);
+}
+
+static const struct call calls[] = {
+	{"read a pipe", read_end, read_some, put_three, check_read, false},
+	{"read a socket", socket_end, read_some, put_three, check_read, false},
+	{"read a FIFO", fifo_end, read_some, write_to_fifo, check_read, false},
+	{"read_exact", half_full, read_six, put_three, check_read_six, false},
+	{"read within a limit", read_end, read_within, put_three, check_read, false},
+	{"write to a pipe", full_pipe, write_all, take_out, check_write, false},
+	{"write to a socket", full_socket, write_all, take_out, check_write, false},
+	{"writev to a pipe", full_pipe, write_vector, take_out, check_write, false},
+	{"writev to a socket", full_socket, write_vector, take_out, check_write, false},
+	{"write_some to a pipe", full_pipe, write_some, take_out, check_write_some, false},
+	{"write_some to a socket", full_socket, write_some, take_out, check_write_some, false},
+	{"copy a string to a pipe", full_pipe, copy_string, take_out, check_copy_string, false},
+	{"copy a string to a socket", full_socket, copy_string, take_out, check_copy_string, false},
+	{"copy a pipe to a buffer", read_end, copy_to_buffer, put_and_end, check_copy_to_buffer,
+	 false},
+	{"copy a socket to a buffer", socket_end, copy_to_buffer, put_and_end, check_copy_to_buffer,
+	 false},
+	{"copy a pipe to a file", pipe_and_file, copy_to_other, put_and_end, check_copy_to_file,
+	 false},
+	{"copy a pipe to a pipe", two_pipes, copy_to_other, put_and_end, check_copy_to_pipe, false},
+	{"copy a file to a large pipe", file_and_full_pipe, copy_file, take_out, check_copy_file,
+	 false},
+	{"accept", listening, accept_one, one_comes, check_accept, false},
+	{"accept_fork", listening, accept_fork, one_comes, check_served, false},
+	{"run_server", listening_and_visited, run_server, stop_server, check_served, false},
+	{"connect", listening, connect_to, NULL, close_if_made, false},
+	{"connect with a limit", listening, connect_with_limit, NULL, close_if_made, false},
+	{"connect to a full queue", full_queue, connect_to, NULL, close_if_made, true},
+	{"listen", NULL, listen_unix, NULL, check_listen_unix, false},
+	{"pipe", NULL, make_pipe, NULL, check_pipe, false},
+	{"shutdown", socket_end, shut, NULL, check_shut, false},
+	{"open_in", file, open_in, NULL, close_if_made, false},
+	{"open_out", NULL, create, NULL, check_create, false},
+	{"open_dir", NULL, open_dir, NULL, NULL, false},
+	{"stat", file, ask, NULL, NULL, false},
+	{"stat anywhere", file, ask_anywhere, NULL, NULL, false},
+	{"list", file, list, NULL, NULL, false},
+	{"read_dir", file, read_dir, NULL, check_read_dir, false},
+	{"file_stat", open_file, ask_file, NULL, NULL, false},
+	{"pread", open_file, read_at, NULL, NULL, false},
+	{"pwrite_all", open_file, write_at, NULL, check_write_at, false},
+	{"sync", open_file, sync_file, NULL, NULL, false},
+	{"sleep", NULL, nap, NULL, NULL, false},
+	{"sleep for ever", NULL, sleep_for_ever, NULL, NULL, true},
+	{"sleep on the wall clock", NULL, sleep_by_the_wall, NULL, NULL, true},
+};
+
+/* The moments */
+
+enum moment {
+	BEFORE,       /* cancelled when it begins */
+	QUEUED,       /* as soon as it waits */
+	WAITING,      /* when the kernel has it */
+	BY_SWITCH,    /* the same, its switch having failed */
+	JUST_IN_TIME, /* cancelled, and then what it waits for comes, in one round */
+	LATE,         /* what it waits for comes, and so many rounds later it is cancelled */
+	ROUNDS = 8,
+	NOT_AT_ALL = LATE + ROUNDS,
+	MOMENTS,
+};
+
+struct running {
+	const struct call *call;
+	struct place *p;
+	enum moment moment;
+};
+
+static int run_call(void *arg)
+{
+	struct running *r = arg;
+	struct place *p = r->p;
+
+	eio_cancel_begin(&p->ctx);
+	if (r->moment == BEFORE)
+		expect_ok(eio_cancel_raise(&p->ctx, -EINTR));
+	p->rc = r->call->run(p);
+	p->done = eio_last_error()->done;
+	eio_cancel_end(&p->ctx);
+	p->over = true;
+	return 0;
+}
+
+static void cancel(struct place *p)
+{
+	if (!p->over)
+		expect_ok(eio_cancel_raise(&p->ctx, -EINTR));
+}
+
+static void fire(struct running *r)
+{
+	if (r->call->fire)
+		r->call->fire(r->p);
+}
+
+/* Does what the moment says until the call is over. */
+static void drive(struct running *r, struct eio_switch *sw)
+{
+	switch (r->moment) {
+	case BEFORE:
+		break;
+	case QUEUED:
+		cancel(r->p);
+		break;
+	case WAITING:
+		trips(3);
+		cancel(r->p);
+		break;
+	case BY_SWITCH:
+		trips(3);
+		expect_ok(eio_switch_fail(sw, -EINTR));
+		break;
+	case JUST_IN_TIME:
+		trips(3);
+		cancel(r->p);
+		fire(r);
+		break;
+	default:
+		trips(3);
+		fire(r);
+		if (r->moment != NOT_AT_ALL) {
+			trips(r->moment - LATE);
+			cancel(r->p);
+		}
+	}
+}
+
+/* Those that wait for what has not come are cancelled; without a cancellation they
+ * succeed; else it may be either. */
+static void expect_result(const struct running *r)
+{
+	bool waits = r->call->fire || r->call->stuck;
+	int rc = r->p->rc;
+	bool good;
+
+	if (r->moment == BEFORE || (waits && r->moment <= BY_SWITCH))
+		good = rc == -ECANCELED;
+	else if (r->moment == NOT_AT_ALL)
+		good = rc >= 0;
+	else
+		good = rc >= 0 || rc == -ECANCELED;
+	ck_assert_msg(good, "%s at %d: %s (%d)", r->call->name, r->moment, eio_err_name(rc), rc);
+}
+
+static void set_up(const struct call *call, struct place *p)
+{
+	*p = (struct place){.rc = 1};
+	eio_switch_begin(&p->sw);
+	if (call->set_up)
+		call->set_up(p);
+}
+
+static void tear_down(const struct call *call, struct place *p)
+{
+	if (call->check)
+		call->check(p);
+	for (int i = 0; i < 4; i++)
+		close_raw(p, i);
+	unlink("file");
+	expect_ok(eio_switch_end(&p->sw, 0));
+}
+
+static void expect_nothing_left(unsigned fds)
+{
+	/* Closing may be under way. */
+	for (int i = 0; i < 2000 && count_fds() != fds; i++)
+		trips(1);
+	same(count_fds(), fds);
+	same(count_fibers(), 0);
+	same(eio__timers_next(eio__domain_self()) == EIO_NEVER, true);
+}
+
+static void run_at(const struct call *call, enum moment moment)
+{
+	unsigned fds = count_fds();
+	struct place p;
+	struct running r = {call, &p, moment};
+	struct eio_switch sw;
+
+	running_name = call->name;
+	running_at = moment;
+	set_up(call, &p);
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, run_call, &r));
+	drive(&r, &sw);
+	expect_err(eio_switch_end(&sw, 0), moment == BY_SWITCH ? -EINTR : 0);
+	ck_assert(p.over);
+	expect_result(&r);
+	tear_down(call, &p);
+	expect_nothing_left(fds);
+}
+
+static int sweep(void *arg)
+{
+	(void) arg;
+	fill(data, sizeof(data), 0);
+	for (size_t i = 0; i < COUNT(calls); i++) {
+		for (enum moment m = BEFORE; m < MOMENTS; m++) {
+			if (!calls[i].stuck || m <= JUST_IN_TIME)
+				run_at(&calls[i], m);
+		}
+	}
+	return 0;
+}
+
+static int call_within(void *arg)
+{
+	struct running *r = arg;
+
+	r->p->rc = r->call->run(r->p);
+	r->p->done = eio_last_error()->done;
+	return r->p->rc;
+}
+
+/* Limits of some sizes; nothing that is waited for comes. */
+static int sweep_limits(void *arg)
+{
+	static const int64_t limits[] = {-1, 1, 1000, 20000, 300000, EIO_MS(1)};
+
+	(void) arg;
+	fill(data, sizeof(data), 0);
+	for (size_t i = 0; i < COUNT(calls) * COUNT(limits); i++) {
+		const struct call *call = &calls[i / COUNT(limits)];
+		int64_t limit = limits[i % COUNT(limits)];
+		unsigned fds = count_fds();
+		struct place p;
+		struct running r = {call, &p, BEFORE};
+		int rc;
+
+		running_name = call->name;
+		running_at = (int) limit;
+		set_up(call, &p);
+		rc = eio_timeout_run(env->mono_clock, limit, call_within, &r);
+		same(rc, p.rc == -ECANCELED ? -ETIMEDOUT : p.rc);
+		if (call->fire || call->stuck || limit < 0)
+			same(p.rc, -ECANCELED);
+		else
+			same(p.rc >= 0 || p.rc == -ECANCELED, true);
+		tear_down(call, &p);
+		expect_nothing_left(fds);
+	}
+	return 0;
+}
+
+static void run_in_scratch(const struct eio_config *config, struct faults *f, eio_fn *fn)
+{
+	if (f)
+		faults_install(f);
+	enter_scratch();
+	run_ring_with(config, fn, 0);
+	leave_scratch();
+}
+
+START_TEST(nothing_is_lost_whenever_the_cancellation_comes)
+{
+	run_in_scratch(NULL, NULL, sweep);
+}
+END_TEST
+
+START_TEST(nothing_is_lost_though_there_is_no_room_for_cancel_requests)
+{
+	run_in_scratch(&(struct eio_config){.queue_depth = 2}, NULL, sweep);
+}
+END_TEST
+
+START_TEST(nothing_is_lost_when_the_kernel_is_odd)
+{
+	struct faults odd = {.seed = 42,
+			     .eintr = 30,
+			     .eagain = 20,
+			     .ebusy = 20,
+			     .reorder = 100,
+			     .eintr_after = 20};
+
+	run_in_scratch(NULL, &odd, sweep);
+	odd = (struct faults){.seed = 43, .shorten = 100, .transient = 40, .reorder = 100};
+	run_in_scratch(NULL, &odd, sweep);
+	ck_assert_uint_gt(odd.shortened, 50);
+	ck_assert_uint_gt(odd.refused, 50);
+}
+END_TEST
+
+START_TEST(nothing_is_lost_when_a_limit_expires)
+{
+	run_in_scratch(NULL, NULL, sweep_limits);
+}
+END_TEST
+
+SUITE_MAIN("io_sweep", true, nothing_is_lost_whenever_the_cancellation_comes,
+	   nothing_is_lost_though_there_is_no_room_for_cancel_requests,
+	   nothing_is_lost_when_the_kernel_is_odd, nothing_is_lost_when_a_limit_expires)
