@@ -24,6 +24,7 @@
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+#define PIDFD_SELF_PROCESS (-10001) /* Linux 6.14 */
 
 struct eio__slab {
 	struct eio__slab *older;
@@ -57,7 +58,7 @@ static char *stack_of(const struct eio__stacks *s, const struct eio__slab *slab,
 
 static struct eio__fiber *record_of(const struct eio__stacks *s, char *base, size_t slot)
 {
-	size_t colour = slot % 16 * 64;
+	size_t colour = slot % EIO__COLOURS * 64;
 
 	return (struct eio__fiber *) ((uintptr_t) (base + s->usable - colour -
 						   sizeof(struct eio__fiber)) &
@@ -72,14 +73,18 @@ static bool advise_all(struct iovec *ranges, size_t n, int advice)
 {
 	size_t total = 0;
 	long done;
-	int pidfd = (int) syscall(SYS_pidfd_open, getpid(), 0);
+	int pidfd;
 
-	if (pidfd < 0)
-		return false;
 	for (size_t i = 0; i < n; i++)
 		total += ranges[i].iov_len;
-	done = syscall(SYS_process_madvise, pidfd, ranges, n, advice, 0);
-	close(pidfd);
+	done = syscall(SYS_process_madvise, PIDFD_SELF_PROCESS, ranges, n, advice, 0);
+	if (done < 0 && errno == EBADF) {
+		pidfd = (int) syscall(SYS_pidfd_open, getpid(), 0);
+		if (pidfd < 0)
+			return false;
+		done = syscall(SYS_process_madvise, pidfd, ranges, n, advice, 0);
+		close(pidfd);
+	}
 	return done >= 0 && (size_t) done == total;
 }
 
@@ -228,6 +233,8 @@ int eio__stacks_init(struct eio__stacks *s, size_t usable)
 	*s = (struct eio__stacks){0};
 	s->usable = round_up(usable < 2 * page ? 2 * page : usable, page);
 	s->stride = s->usable + round_up(EIO__GUARD, page);
+	if (s->stride / page % 2 == 0)
+		s->stride += page;
 	return 0;
 }
 

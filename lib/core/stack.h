@@ -6,8 +6,9 @@
  *   | guard, 64 KiB | usable, default 64 KiB … frames | record | colour |
  *
  * Record and first frames share a page, so a blocked fiber costs one. The record ends
- * colour bytes below the page end, (slot mod 16) x 64, so that the records of many
- * fibers do not compete for the same cache sets.
+ * colour bytes below the page end, (slot mod 24) x 64, so that the records of many
+ * fibers do not compete for the same cache sets; the distance of two stacks is an odd
+ * number of pages, so that their pages do not compete for the same sets of the TLB.
  *
  * Stacks come from slabs: one mapping for 64 stacks, the next for twice as many, and so
  * on. Inside a slab they are prepared 64 at a time: guards installed, and from the
@@ -25,7 +26,12 @@
 struct eio__fiber;
 struct eio__slab;
 
-enum { EIO__GUARD = 64 * 1024, EIO__STACK_DEFAULT = 64 * 1024, EIO__STACK_BATCH = 64 };
+enum {
+	EIO__GUARD = 64 * 1024, /* at least */
+	EIO__STACK_DEFAULT = 64 * 1024,
+	EIO__STACK_BATCH = 64,
+	EIO__COLOURS = 24, /* 23 x 64 bytes leave 2.5 KiB of a page */
+};
 
 struct eio__stacks {
 	struct eio__fiber *hot, *cold; /* free, linked by next */

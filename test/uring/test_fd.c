@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -188,6 +189,21 @@ RING_TEST(a_closed_handle_does_not_follow_its_number)
 		expect_ok(eio_fd_of_unix(NULL, next, EIO_FD_CLOSE, &fd));
 		expect_err(eio_fd_use(first), -EBADF);
 		expect_err(eio_fd_close(first), -EBADF);
+		expect_ok(eio_fd_close(fd));
+	}
+	return 0;
+}
+
+RING_TEST(a_free_slot_rests_before_it_is_used_again)
+{
+	struct eio_fd first, fd;
+
+	(void) arg;
+	expect_ok(eio_fd_of_unix(NULL, STDOUT_FILENO, 0, &first));
+	expect_ok(eio_fd_close(first));
+	for (int i = 0; i < 16; i++) {
+		expect_ok(eio_fd_of_unix(NULL, STDOUT_FILENO, 0, &fd));
+		ck_assert_uint_ne(fd.slot, first.slot);
 		expect_ok(eio_fd_close(fd));
 	}
 	return 0;
@@ -848,6 +864,58 @@ START_TEST(a_handle_closed_by_another_domain_leaves_its_switch_well)
 }
 END_TEST
 
+/* Another domain closes a handle that is on a switch here, and opens many: none of them is
+ * closed by the switch. */
+static struct eio_fd on_switch, opened_elsewhere[100];
+static sem_t closed_elsewhere, switch_ended;
+
+static int close_and_open(struct eio_env *e, void *arg)
+{
+	(void) e, (void) arg;
+	expect_ok(eio_fd_close(on_switch));
+	for (int i = 0; i < 100; i++)
+		expect_ok(eio_fd_of_unix(NULL, STDOUT_FILENO, 0, &opened_elsewhere[i]));
+	sem_post(&closed_elsewhere);
+	sem_wait(&switch_ended);
+	for (int i = 0; i < 100; i++)
+		expect_ok(eio_fd_close(opened_elsewhere[i]));
+	return 0;
+}
+
+static void *closing_thread(void *arg)
+{
+	expect_ok(eio_run(NULL, close_and_open, arg));
+	return NULL;
+}
+
+static int closed_by_another(void *arg)
+{
+	struct eio_switch sw;
+	pthread_t t;
+
+	(void) arg;
+	sem_init(&closed_elsewhere, 0, 0);
+	sem_init(&switch_ended, 0, 0);
+	eio_switch_begin(&sw);
+	on_switch = file_on(&sw);
+	ck_assert_int_eq(pthread_create(&t, NULL, closing_thread, NULL), 0);
+	sem_wait(&closed_elsewhere);
+	expect_err(eio_fd_use(on_switch), -EBADF);
+	expect_ok(eio_switch_end(&sw, 0));
+	for (int i = 0; i < 100; i++)
+		ck_assert(eio_fd_is_open(opened_elsewhere[i]));
+	sem_post(&switch_ended);
+	pthread_join(t, NULL);
+	return 0;
+}
+
+START_TEST(a_slot_released_elsewhere_is_not_reused_before_its_switch_let_go)
+{
+	warm_up_threads(2);
+	run_ring(closed_by_another, 0);
+}
+END_TEST
+
 /* The number is waited for here while the last user is there: each round of the taker
  * ends with a wake-up from the other domain. */
 static int taker_main(struct eio_env *e, void *arg)
@@ -991,6 +1059,7 @@ SUITE_MAIN("fd", true, closing_twice_gives_EBADF_test,
 	   every_call_on_a_handle_that_never_was_gives_EBADF_test, places_are_no_descriptors_test,
 	   a_closed_handle_stays_dead_after_a_million_reuses_test,
 	   a_closed_handle_does_not_follow_its_number_test,
+	   a_free_slot_rests_before_it_is_used_again_test,
 	   a_slot_whose_generation_would_wrap_is_retired_test,
 	   the_last_user_of_a_closed_handle_closes_test,
 	   a_pinned_descriptor_outlives_its_handle_test,
@@ -1008,6 +1077,7 @@ SUITE_MAIN("fd", true, closing_twice_gives_EBADF_test,
 	   take_with_users_outside_a_fiber_changes_nothing, a_refused_take_is_not_seen_by_a_close,
 	   of_two_domains_racing_to_close_one_does, two_domains_racing_to_use_and_close_close_once,
 	   a_handle_closed_by_another_domain_leaves_its_switch_well,
+	   a_slot_released_elsewhere_is_not_reused_before_its_switch_let_go,
 	   take_is_woken_by_the_last_user_in_another_domain,
 	   standard_descriptors_are_there_and_never_closed_test,
 	   a_standard_input_closed_at_the_start_stays_closed)

@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -160,6 +162,37 @@ START_TEST(a_seccomp_profile_that_hides_is_named)
 	forbid_setup(ENOSYS);
 	expect_refusal(NULL, -ENOSYS, "no io_uring, or a seccomp profile hides it",
 		       "Linux 5.15 or newer");
+}
+END_TEST
+
+/* In a mount namespace of its own the sysctl's file can say anything. */
+static bool pretend_sysctl(const char *value)
+{
+	int unix_fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", unix_fd);
+	return unix_fd >= 0 && write(unix_fd, value, strlen(value)) > 0 &&
+	       unshare(CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount(path, "/proc/sys/kernel/io_uring_disabled", NULL, MS_BIND, NULL) == 0;
+}
+
+START_TEST(a_sysctl_that_disables_is_named)
+{
+	if (!pretend_sysctl("2\n"))
+		return;
+	forbid_setup(EPERM);
+	expect_refusal(NULL, -EPERM, "kernel.io_uring_disabled=2", "set it to 0");
+}
+END_TEST
+
+START_TEST(a_sysctl_that_disables_for_most_is_named_with_its_group)
+{
+	if (!pretend_sysctl("1\n"))
+		return;
+	forbid_setup(EPERM);
+	expect_refusal(NULL, -EPERM, "kernel.io_uring_disabled=1", "or join kernel.io_uring_group");
 }
 END_TEST
 
@@ -431,7 +464,8 @@ RING_TEST(a_forked_child_does_not_inherit_the_rings_memory)
 
 SUITE_MAIN("ring", true, an_older_kernel_gets_the_flags_it_knows,
 	   a_kernel_that_lacks_a_feature_is_refused, a_seccomp_profile_that_forbids_is_named,
-	   a_seccomp_profile_that_hides_is_named, no_descriptor_left_is_named,
+	   a_seccomp_profile_that_hides_is_named, a_sysctl_that_disables_is_named,
+	   a_sysctl_that_disables_for_most_is_named_with_its_group, no_descriptor_left_is_named,
 	   a_ring_that_cannot_be_locked_is_named, the_fallbacks_result_is_the_runs,
 	   a_run_inside_a_run_is_EBUSY, a_run_inside_a_mock_run_is_EBUSY_test,
 	   a_bad_configuration_is_EINVAL_and_named, odd_configurations_work,
