@@ -26,7 +26,7 @@ done
 bad=0
 # shellcheck disable=SC2044,SC2086 # names without spaces; CFLAGS is a list
 for source in $(find lib -name '*.c'); do
-	musl-gcc -std=gnu11 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Ilib \
+	musl-gcc -std=gnu11 -O2 -fno-strict-aliasing -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Ilib \
 		-idirafter "$out/include" ${CFLAGS-} -c -o "$out/object.o" "$source" || bad=1
 done
 exit $bad

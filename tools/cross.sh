@@ -19,6 +19,6 @@ trap 'rm -rf "$out"' EXIT
 
 # shellcheck disable=SC2086 # CFLAGS is a list
 find lib/base "lib/arch/$cpu" lib/core test/switch_plain.c -name '*.[cS]' \
-	-exec "$cc" -std=gnu11 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Ilib \
+	-exec "$cc" -std=gnu11 -O2 -fno-strict-aliasing -g -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Ilib \
 	${CFLAGS-} -pthread -static -o "$out/switch_plain" {} +
 "qemu-$cpu" "$out/switch_plain"
