@@ -40,7 +40,8 @@ EIO_API void eio_cancel_begin(struct eio_cancel *c);
 EIO_API void eio_cancel_protect_begin(struct eio_cancel *c);
 
 /**
- * Leave the context. Ending scopes out of order aborts with a message naming both.
+ * Leave the context. Ending scopes out of order aborts with a message naming both; from
+ * another domain nothing changes, and the log hook is warned.
  *
  * @since 0.1
  */

@@ -50,6 +50,7 @@ EIO_API void eio_switch_begin_protected(struct eio_switch *sw);
  *   eio_switch_fail; -ECANCELED while the switch is not cancelled cancels it.
  * @return The first failure; else -ECANCELED if the body or a fiber was cancelled;
  *   else @p rc. The failure's operation and subject become the caller's last error.
+ *   -EPERM from another domain; nothing was done.
  * @cancel Does not interrupt the wait: it reaches the fibers, which end early.
  * @since 0.1
  */

@@ -16,6 +16,7 @@ void eio__ctx_root(struct eio__ctx *c, struct eio__domain *d)
 	c->parent = NULL;
 	c->domain = d;
 	c->kind = "domain";
+	c->name = NULL;
 	c->err = 0;
 	c->protected = false;
 	d->main.ctx = c;
@@ -35,6 +36,7 @@ void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, 
 	c->parent = parent;
 	c->domain = f->domain;
 	c->kind = kind;
+	c->name = NULL;
 	c->err = parent->err && !protected ? -ECANCELED : 0;
 	c->protected = protected;
 	eio__list_unlink(&f->in_ctx);
@@ -44,12 +46,17 @@ void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, 
 
 void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
 {
-	if (unlikely(!f || f->ctx != c))
-		eio__fatal("%s ended while the innermost open scope is a %s", c->kind,
-			   f ? f->ctx->kind : "thread without fibers");
-	if (unlikely(!eio__list_empty(&c->children)))
-		eio__fatal("%s ended before a %s inside it", c->kind,
-			   eio__container_of(c->children.next, struct eio__ctx, sibling)->kind);
+	const struct eio__ctx *inner = f->ctx;
+
+	if (unlikely(inner != c))
+		eio__fatal(EIO__CTX_FORMAT
+			   " ended while the innermost open scope is a " EIO__CTX_FORMAT,
+			   EIO__CTX_ARGS(c), EIO__CTX_ARGS(inner));
+	if (unlikely(!eio__list_empty(&c->children))) {
+		inner = eio__container_of(c->children.next, struct eio__ctx, sibling);
+		eio__fatal(EIO__CTX_FORMAT " ended before a " EIO__CTX_FORMAT " inside it",
+			   EIO__CTX_ARGS(c), EIO__CTX_ARGS(inner));
+	}
 	eio__list_unlink(&c->sibling);
 	eio__list_unlink(&f->in_ctx);
 	eio__list_insert(&c->parent->fibers, &f->in_ctx);
@@ -115,9 +122,16 @@ void eio_cancel_protect_begin(struct eio_cancel *c)
 	eio__ctx_enter(eio__self(), ctx_of(c), "protected context", true);
 }
 
-void eio_cancel_end(struct eio_cancel *c)
+void eio_cancel_end(struct eio_cancel *pub)
 {
-	eio__ctx_leave(eio__self(), ctx_of(c));
+	struct eio__ctx *c = ctx_of(pub);
+
+	if (c->domain != eio__domain_self()) {
+		eio__log(EIO_LOG_WARNING, EIO__CTX_FORMAT " of another domain cannot be ended here",
+			 EIO__CTX_ARGS(c));
+		return;
+	}
+	eio__ctx_leave(eio__self(), c);
 }
 
 int eio_cancel_raise(struct eio_cancel *pub, int err)

@@ -26,10 +26,15 @@ struct eio__ctx {
 	struct eio__list fibers;
 	struct eio__ctx *parent; /* NULL: the root */
 	struct eio__domain *domain;
-	const char *kind; /* "switch", "timeout", …: for messages */
+	const char *kind; /* "switch", "timeout", … */
+	const char *name; /* NULL: none */
 	int err;
 	bool protected;
 };
+
+/* A context in a message: its kind and, if it has one, its name. */
+#define EIO__CTX_FORMAT    "%s%s%s"
+#define EIO__CTX_ARGS(ctx) (ctx)->kind, (ctx)->name ? " " : "", (ctx)->name ? (ctx)->name : ""
 
 _Static_assert(sizeof(struct eio__ctx) <= sizeof(struct eio_cancel), "eio_cancel is too small");
 

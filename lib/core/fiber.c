@@ -142,9 +142,9 @@ static void finish(struct eio__fiber *f, int rc)
 	struct eio__domain *d = f->domain;
 
 	if (unlikely(f->ctx != &f->sw->ctx))
-		eio__fatal("fiber %llu (%s) returned inside a %s it had not ended",
+		eio__fatal("fiber %llu (%s) returned inside a " EIO__CTX_FORMAT " it had not ended",
 			   (unsigned long long) f->id, f->name ? f->name : "without name",
-			   f->ctx->kind);
+			   EIO__CTX_ARGS(f->ctx));
 	eio__list_unlink(&f->in_ctx);
 	if (likely(rc >= 0 && !f->daemon && !f->sw->waiting))
 		f->sw->fibers--;
@@ -229,8 +229,8 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 		return -EPERM;
 	if (unlikely(sw->finished)) {
 #ifdef EIO_DEBUG
-		eio__fatal("fork on switch %s, which is finished",
-			   sw->name ? sw->name : "without name");
+		eio__fatal("fork on " EIO__CTX_FORMAT ", which is finished",
+			   EIO__CTX_ARGS(&sw->ctx));
 #else
 		return -EINVAL;
 #endif
@@ -390,7 +390,8 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 void eio__domain_check_end(const struct eio__domain *d)
 {
 	if (d->main.ctx != &d->root)
-		eio__fatal("main returned inside a %s it had not ended", d->main.ctx->kind);
+		eio__fatal("main returned inside a " EIO__CTX_FORMAT " it had not ended",
+			   EIO__CTX_ARGS(d->main.ctx));
 }
 
 void eio__domain_fini(struct eio__domain *d)

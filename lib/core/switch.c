@@ -21,7 +21,7 @@ static void begin(struct eio_switch *pub, const char *name, bool protected)
 	eio__ctx_enter(f, &sw->ctx, "switch", protected);
 	eio__list_init(&sw->hooks);
 	sw->owner = f;
-	sw->name = name;
+	sw->ctx.name = name;
 	sw->error = NULL;
 	sw->fibers = sw->daemons = sw->n_failures = 0;
 	sw->cancelled = sw->waiting = sw->finished = false;
@@ -113,15 +113,26 @@ static void release_one(struct eio__switch *sw, struct eio__fiber *f)
 		note(sw, f, rc);
 }
 
+/* The daemons have ended: what comes now, hooks and what they fork, is not cancelled,
+ * unless it is from outside. */
+static void forget_daemons(struct eio__ctx *c)
+{
+	if (unlikely(c->err == DAEMONS_LEFT))
+		c->err = c->parent->err && !c->protected ? -ECANCELED : 0;
+}
+
 int eio_switch_end(struct eio_switch *pub, int rc)
 {
 	struct eio__switch *sw = eio__switch_of(pub);
 	struct eio__fiber *f = eio__self();
 
+	if (unlikely(sw->ctx.domain != eio__domain_self()))
+		return -EPERM;
 	if (unlikely(rc < 0))
 		note(sw, f, rc);
 	for (;;) {
 		if (sw->fibers == 0) {
+			forget_daemons(&sw->ctx);
 			if (eio__list_empty(&sw->hooks))
 				break;
 			release_one(sw, f);

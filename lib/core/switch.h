@@ -20,9 +20,8 @@ enum { EIO__FAILURES = 16 };
 struct eio__switch {
 	struct eio__ctx ctx;
 	struct eio__fiber *owner; /* the one that began it and ends it */
-	const char *name;
-	struct eio__list hooks;  /* the latest first */
-	struct eio_error *error; /* details of failures[0], if known */
+	struct eio__list hooks;   /* the latest first */
+	struct eio_error *error;  /* details of failures[0], if known */
 	unsigned fibers, daemons;
 	unsigned n_failures;
 	int failures[EIO__FAILURES];

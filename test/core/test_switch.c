@@ -617,6 +617,57 @@ static int fork_failure(void *arg)
 	return 0;
 }
 
+static int wait_for_end(void *arg)
+{
+	int rc = eio_await_cancel();
+
+	note("%s", (const char *) arg);
+	return rc;
+}
+
+MOCK_TEST(a_hook_may_fork_after_the_daemons_ended)
+{
+	struct eio_switch sw;
+	struct eio_hook b;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_on_release(&sw, &b, forking_hook, &sw));
+	expect_ok(eio_fork_daemon(&sw, wait_for_end, "daemon"));
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert_msg(strncmp(log_text(), "daemon ", 7) == 0, "%s", log_text());
+	ck_assert_str_ne(log_text() + 7, "");
+	log_clear();
+	return 0;
+}
+
+static int end_foreign_context(void *arg)
+{
+	eio_cancel_end(arg);
+	return 0;
+}
+
+static int end_foreign_switch(void *arg)
+{
+	expect_err(eio_switch_end(arg, 0), -EPERM);
+	return 0;
+}
+
+MOCK_TEST(ending_a_switch_or_a_context_of_another_domain_changes_nothing)
+{
+	struct eio_switch sw;
+	struct eio_cancel c;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	eio_cancel_begin(&c);
+	in_other_domain(end_foreign_context, &c);
+	in_other_domain(end_foreign_switch, &sw);
+	expect_ok(eio_check());
+	eio_cancel_end(&c);
+	return eio_switch_end(&sw, 0);
+}
+
 MOCK_TEST(a_failure_of_a_fiber_forked_by_a_hook_counts)
 {
 	struct eio_hook a, b;
@@ -917,6 +968,18 @@ static int end_context_around_switch(void *arg)
 	return 0;
 }
 
+static int end_around_named(void *arg)
+{
+	struct eio_cancel outer;
+	struct eio_switch inner;
+
+	(void) arg;
+	eio_cancel_begin(&outer);
+	eio_switch_begin_named(&inner, "clients");
+	eio_cancel_end(&outer);
+	return 0;
+}
+
 static int return_inside(void *arg)
 {
 	static struct eio_cancel left_open;
@@ -959,6 +1022,7 @@ START_TEST(scopes_ended_out_of_order_abort_naming_both)
 		     "switch ended while the innermost open scope is a cancellation context");
 	expect_abort(end_context_around_switch, NULL,
 		     "protected context ended while the innermost open scope is a switch");
+	expect_abort(end_around_named, NULL, "the innermost open scope is a switch clients");
 	expect_abort(hook_leaves_open, NULL,
 		     "release hook ended while the innermost open scope is a cancellation context");
 }
@@ -997,6 +1061,8 @@ SUITE_MAIN(
 	failing_hooks_count_and_keep_no_other_from_running_test,
 	a_failing_hooks_details_travel_test,
 	fibers_forked_by_a_hook_are_awaited_before_the_next_hook_test,
+	a_hook_may_fork_after_the_daemons_ended_test,
+	ending_a_switch_or_a_context_of_another_domain_changes_nothing_test,
 	a_failure_of_a_fiber_forked_by_a_hook_counts_test, a_hook_attached_by_a_hook_runs_next_test,
 	a_hook_on_a_finished_switch_runs_at_once_and_protected_test, a_hook_is_removed_once_test,
 	a_removed_hook_can_be_attached_again_test,
