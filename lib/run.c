@@ -71,6 +71,13 @@ static int refuse(int err, const char *subject)
 	return err;
 }
 
+/* io_uring cannot be had here, as opposed to resources being short. */
+static bool is_refusal(int err)
+{
+	return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM ||
+	       err == -EINVAL;
+}
+
 static int run_main(int (*main)(struct eio_env *env, void *arg), void *arg)
 {
 	struct eio_env env = {
@@ -111,7 +118,7 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 	if (rc < 0) {
 		free(u);
 		refuse(rc, why);
-		return c->fallback ? c->fallback(why, c->fallback_arg) : rc;
+		return c->fallback && is_refusal(rc) ? c->fallback(why, c->fallback_arg) : rc;
 	}
 	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
 		ignore_sigpipe();

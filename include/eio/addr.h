@@ -48,7 +48,8 @@ EIO_API void eio_addr_tcp4(struct eio_addr *ret, const void *ip, unsigned port);
 /** IPv6 from sixteen bytes; port in host order. @since 0.1 */
 EIO_API void eio_addr_tcp6(struct eio_addr *ret, const void *ip, unsigned port);
 
-/** From a struct sockaddr of @p len bytes: 0, or -EINVAL if it is too large. @since 0.1 */
+/** From a struct sockaddr of @p len bytes: 0, or -EINVAL if that is too small or too large.
+ *  @since 0.1 */
 EIO_API int eio_addr_from_sockaddr(struct eio_addr *ret, const struct sockaddr *sa, size_t len);
 
 /** As a struct sockaddr; valid as long as @p a. @since 0.1 */

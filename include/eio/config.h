@@ -23,12 +23,13 @@ enum {
 /** Zeroed fields are defaults. */
 struct eio_config {
 	unsigned queue_depth;        /**< SQ entries, >= 1, capped by the kernel; 0 = 256 */
-	unsigned n_blocks;           /**< fixed buffers; 0 = queue_depth, at most 256 */
+	unsigned n_blocks;           /**< fixed buffers; 0 = queue_depth, but no more than 256 */
 	size_t block_size;           /**< their size in bytes, rounded up to pages; 0 = 4096 */
 	unsigned polling_timeout_ms; /**< > 0: kernel-side polling (SQPOLL), idle time in ms */
 	size_t stack_size;           /**< usable bytes per fiber, rounded up to pages; 0 = 64 KiB */
 	enum eio_backend backend;
-	/** If set: called instead of main when io_uring cannot be had; @p why says why and
+	/** If set: called instead of main when io_uring cannot be had (not when descriptors
+	 *  are short, or a value is wrong); @p why says why and
 	 *  what to change. Its result is eio_run's. */
 	int (*fallback)(const char *why, void *arg);
 	void *fallback_arg;

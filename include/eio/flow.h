@@ -108,6 +108,9 @@ EIO_API EIO_NODISCARD ssize_t eio_flow_write_some(struct eio_flow f, const struc
 /**
  * Copy until the end of @p src, the fastest way the two ends allow.
  *
+ * What goes from a file to a connection may still be read from the file's cached pages
+ * after the call returned: changing the file then changes what is not sent yet.
+ *
  * @param ret_bytes  Optional: bytes copied, set on failure too.
  * @return 0 at the end of @p src, or the first failure of either side.
  * @cancel Yes; whole pieces only, nothing read is lost unless writing it failed.

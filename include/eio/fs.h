@@ -37,7 +37,7 @@ enum eio_file_kind {
 	EIO_KIND_SOCKET,
 };
 
-/** What is known of a file. Times are nanoseconds since 1970. */
+/** What is known of a file. Times are nanoseconds since 1970, cut to the range of int64_t. */
 struct eio_stat {
 	enum eio_file_kind kind;
 	uint32_t mode; /**< permission bits only */
@@ -96,12 +96,13 @@ struct eio_dir_ops {
 /**
  * Open a file for reading.
  *
- * Opening a FIFO does not wait for a writer; reading it does.
+ * Opening a FIFO does not wait for a writer; reading it does. Directories can be opened
+ * too; reading one gives -EISDIR.
  *
  * @param sw  The file is closed at its end; NULL: the caller closes it.
  * @return 0, or -ENOENT, -EACCES, -EXDEV (leaves the directory), -ELOOP, -ENOTDIR,
  *   -EMFILE, -ENFILE, -ENOMEM, -ENAMETOOLONG, -EBADF (the directory is closed),
- *   -ECANCELED, -EINVAL, -EPERM.
+ *   -EAGAIN (somebody holds a lease on the file), -ECANCELED, -EINVAL, -EPERM.
  * @cancel Yes; a file opened although cancelled is returned, not lost.
  * @since 0.1
  */

@@ -2,9 +2,10 @@
 /*
  * The ring itself: one suspending call per operation, and any operation at all.
  *
- * Every call here submits one io_uring entry and suspends the fiber until the
- * kernel's final completion; buffers are the kernel's until then. Unless said
- * otherwise a call returns
+ * A call here submits one io_uring entry and suspends the fiber until the kernel's
+ * final completion; buffers are the kernel's until then. Those that cannot wait are
+ * made directly (socket, bind, listen, shutdown, pipe, fstat). Unless said otherwise a
+ * call returns
  *   -ECANCELED  the caller's context was cancelled before it completed
  *   -EBADF      the handle is closed
  *   -EPERM      this thread runs no domain
@@ -51,7 +52,8 @@ EIO_API struct io_uring_sqe *eio_ll_sqe(void);
  *
  * @param sqe  Any memory of the caller; user_data is the library's.
  * @return The first result that is not a notification; the kernel's own -ECANCELED is
- *   passed on. -EINVAL for IOSQE_CQE_SKIP_SUCCESS and for link flags (use _await_n).
+ *   passed on. -EINVAL for IOSQE_CQE_SKIP_SUCCESS, IOSQE_IO_DRAIN, multishot entries,
+ *   and for link flags (use _await_n).
  * @cancel Asks the kernel to cancel, and waits for its answer.
  */
 EIO_API EIO_NODISCARD int eio_ll_await(struct io_uring_sqe *sqe);
@@ -62,6 +64,7 @@ EIO_API EIO_NODISCARD int eio_ll_await_cqe(struct io_uring_sqe *sqe, struct io_u
 /**
  * Submit entries next to each other, so that IOSQE_IO_LINK works, and wait for all.
  *
+ * @param sqes         As for eio_ll_await; no link flag on the last one.
  * @param n            1 to 64, at most the queue's size, else -EINVAL.
  * @param ret_results  n results; -ECANCELED among them: a broken link.
  * @return 0 when all have completed; -ECANCELED when the caller was cancelled (the
@@ -116,11 +119,12 @@ EIO_API bool eio_ll_fixed_registered(void);
 EIO_API EIO_NODISCARD ssize_t eio_ll_read_upto(struct eio_fd fd, struct eio_chunk c, size_t len,
 					       int64_t off);
 
-/** Fill @p len bytes of a block: 0, or EIO_EOF with done telling how many came. */
+/** Fill @p len bytes of a block: 0, EIO_EOF with done telling how many came, -EINVAL if
+ *  the block is shorter. Blocks of another domain give -EFAULT. */
 EIO_API EIO_NODISCARD int eio_ll_read_exactly(struct eio_fd fd, struct eio_chunk c, size_t len,
 					      int64_t off);
 
-/** Write the first @p len bytes of a block, all of them: 0. */
+/** Write the first @p len bytes of a block, all of them: 0, -EINVAL if it is shorter. */
 EIO_API int eio_ll_write(struct eio_fd fd, struct eio_chunk c, size_t len, int64_t off);
 
 /* Plain memory */
@@ -217,7 +221,8 @@ EIO_API EIO_NODISCARD int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd,
 
 /**
  * Close a listening descriptor: cancels the accepts in flight, in every domain, and
- * returns when the port is free: 0 or -EBADF. Never -ECANCELED.
+ * returns when the port is free: 0 or -EBADF. Never -ECANCELED. A thread without a
+ * domain does not wait for them.
  */
 EIO_API int eio_ll_close_listener(struct eio_fd fd);
 

@@ -86,7 +86,8 @@ EIO_API int eio_listener_addr(struct eio_listener l, struct eio_addr *ret);
 /**
  * Stop listening.
  *
- * Accepts in flight return -EBADF. When the call returns the port is free.
+ * Accepts in flight return -EBADF. When the call returns the port is free; a thread
+ * without a domain does not wait for that.
  *
  * @return 0, or -EBADF if it was closed before.
  * @cancel No.

@@ -65,7 +65,8 @@ EIO_API int eio_sleep(struct eio_clock c, int64_t ns);
 EIO_API int eio_sleep_until(struct eio_clock c, int64_t deadline_ns);
 
 /**
- * Open a scope that is cancelled when @p ns have passed. Cannot fail.
+ * Open a scope that is cancelled when @p ns have passed. Cannot fail; outside a fiber it
+ * aborts with a message.
  *
  * @param ns  From now; zero or negative is due at once, EIO_NEVER never.
  * @since 0.1
@@ -83,7 +84,7 @@ EIO_API void eio_timeout_reset(struct eio_timeout *t, int64_t ns);
  */
 EIO_API int eio_timeout_end(struct eio_timeout *t, int rc);
 
-/** Run @p fn within a limit: begin, fn, end. @since 0.1 */
+/** Run @p fn within a limit: begin, fn, end; -EPERM outside a fiber. @since 0.1 */
 EIO_API int eio_timeout_run(struct eio_clock c, int64_t ns, eio_fn *fn, void *arg);
 
 EIO_END_DECLS

@@ -44,7 +44,7 @@ void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, 
 	f->ctx = c;
 }
 
-void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
+void eio__ctx_check_innermost(const struct eio__fiber *f, const struct eio__ctx *c)
 {
 	const struct eio__ctx *inner = f->ctx;
 
@@ -52,6 +52,13 @@ void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
 		eio__fatal(EIO__CTX_FORMAT
 			   " ended while the innermost open scope is a " EIO__CTX_FORMAT,
 			   EIO__CTX_ARGS(c), EIO__CTX_ARGS(inner));
+}
+
+void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
+{
+	const struct eio__ctx *inner;
+
+	eio__ctx_check_innermost(f, c);
 	if (unlikely(!eio__list_empty(&c->children))) {
 		inner = eio__container_of(c->children.next, struct eio__ctx, sibling);
 		eio__fatal(EIO__CTX_FORMAT " ended before a " EIO__CTX_FORMAT " inside it",

@@ -44,7 +44,10 @@ void eio__ctx_root(struct eio__ctx *c, struct eio__domain *d);
 /* Opens a scope of the running fiber; aborts outside a domain. */
 void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, bool protected);
 
-/* Closes it; aborts if it is not the innermost one. */
+/* Aborts if the context is not the fiber's innermost open scope. */
+void eio__ctx_check_innermost(const struct eio__fiber *f, const struct eio__ctx *c);
+
+/* Closes it, after that check. */
 void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c);
 
 /* Cancels the tree; the caller has checked domain and err. */

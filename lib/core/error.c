@@ -203,6 +203,16 @@ void eio__error_attach(struct eio__fiber *f, struct eio_error *e)
 	f->error = e;
 }
 
+void eio__error_inherit(struct eio__fiber *f, int err, struct eio_error *e)
+{
+	if (e) {
+		eio__error_attach(f, e);
+	} else if (f->error && f->error->code == err) {
+		eio__error_free(f->domain, f->error);
+		f->error = NULL;
+	}
+}
+
 void eio__error_free(struct eio__domain *d, struct eio_error *e)
 {
 	e->op = (const char *) d->errors;

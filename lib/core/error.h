@@ -32,6 +32,10 @@ struct eio_error *eio__error_detach(struct eio__fiber *f, int err);
 void eio__error_attach(struct eio__fiber *f, struct eio_error *e);
 void eio__error_free(struct eio__domain *d, struct eio_error *e);
 
+/* The details of failure @p err become the fiber's; NULL: nothing is known of it, and what
+ * the fiber has of an older failure with that code is not about this one. */
+void eio__error_inherit(struct eio__fiber *f, int err, struct eio_error *e);
+
 /* The last error of a thread whose run has ended. */
 void eio__error_keep(const struct eio_error *e);
 

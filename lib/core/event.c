@@ -13,6 +13,7 @@
  */
 #include "base/lock.h"
 #include "core/fiber.h"
+#include "core/log.h"
 
 #include <eio/event.h>
 
@@ -43,8 +44,13 @@ static bool take(struct event *e)
 {
 	unsigned set = SET;
 
-	return __atomic_compare_exchange_n(&e->state, &set, CLEAR, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
+	if (!__atomic_compare_exchange_n(&e->state, &set, CLEAR, false, __ATOMIC_ACQUIRE,
+					 __ATOMIC_RELAXED))
+		return false;
+	/* Pairs with the fence in eio_event_set: either that call finds the event clear, or
+	 * what was written before it is seen by whoever is woken now. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return true;
 }
 
 static void arrived(struct eio__inbox_node *n)
@@ -110,6 +116,7 @@ void eio_event_set(struct eio_event *pub)
 
 	/* From the exchange on the event may be gone; the domain is pinned. */
 	eio__waker_pin(waker);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_compare_exchange_n(&e->state, &clear, POSTED, false, __ATOMIC_SEQ_CST,
 					__ATOMIC_RELAXED))
 		eio__waker_push(waker, &e->node);
@@ -121,6 +128,10 @@ void eio_event_fini(struct eio_event *pub)
 {
 	struct event *e = event_of(pub);
 
+	if (e->domain != eio__domain_self()) {
+		eio__log(EIO_LOG_WARNING, "an event of another domain cannot be ended here");
+		return;
+	}
 	while (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == POSTED) {
 		eio__inbox_drain(&e->domain->waker.inbox);
 		eio__cpu_relax();

@@ -362,12 +362,27 @@ static void adopt_thread_stack(struct eio__fiber *main)
 	eio__san_thread(&main->san, bottom, size);
 }
 
+/* The child of a fork has the parent's domain in its memory, but neither its ring nor the
+ * threads it knows: to the library it is a thread without a domain. */
+static void forget_domain(void)
+{
+	eio__tls_domain = NULL;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forget_domain);
+}
+
 int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, size_t stack_size)
 {
 	int rc;
 
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
 	if (eio__tls_domain)
 		return -EBUSY;
+	pthread_once(&once, watch_forks);
 	memset(d, 0, sizeof(*d));
 	rc = eio__stacks_init(&d->stacks, stack_size);
 	if (rc < 0)

@@ -67,8 +67,11 @@ static void on_segv(int sig, siginfo_t *info, void *context)
 	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
 		previous.sa_handler(sig);
 	} else {
-		/* The instruction faults again, and this time for good. */
+		/* The instruction faults again, and this time for good. A signal that was sent
+		 * is sent again, and delivered when this returns. */
 		signal(sig, SIG_DFL);
+		if (info->si_code <= 0)
+			raise(sig);
 	}
 }
 
@@ -103,6 +106,7 @@ void eio__overflow_begin(struct eio__altstack *a)
 void eio__overflow_end(struct eio__altstack *a)
 {
 	struct sigaction now;
+	stack_t old;
 
 	pthread_mutex_lock(&mutex);
 	/* Somebody else's handler, installed meanwhile, stays. */
@@ -110,7 +114,9 @@ void eio__overflow_end(struct eio__altstack *a)
 		sigaction(SIGSEGV, &previous, NULL);
 	pthread_mutex_unlock(&mutex);
 	if (a->memory) {
-		sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
+		/* Unless the program put one of its own in the place. */
+		if (sigaltstack(NULL, &old) == 0 && old.ss_sp == a->memory)
+			sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
 		munmap(a->memory, a->size);
 	}
 }

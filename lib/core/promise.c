@@ -123,6 +123,7 @@ static int await(struct promise *p, struct eio__fiber *f, void **ret_value,
 		return eio__canceled(f);
 	if (ret_value)
 		*ret_value = w.value;
+	eio__error_inherit(f, w.rc, NULL);
 	return w.rc;
 }
 

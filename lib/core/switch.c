@@ -114,11 +114,17 @@ static void release_one(struct eio__switch *sw, struct eio__fiber *f)
 }
 
 /* The daemons have ended: what comes now, hooks and what they fork, is not cancelled,
- * unless it is from outside. */
-static void forget_daemons(struct eio__ctx *c)
+ * unless the switch failed meanwhile or was cancelled from outside. */
+static void forget_daemons(struct eio__switch *sw)
 {
-	if (unlikely(c->err == DAEMONS_LEFT))
-		c->err = c->parent->err && !c->protected ? -ECANCELED : 0;
+	struct eio__ctx *c = &sw->ctx;
+
+	if (likely(c->err != DAEMONS_LEFT))
+		return;
+	if (sw->n_failures)
+		c->err = sw->failures[0];
+	else
+		c->err = sw->cancelled || (c->parent->err && !c->protected) ? -ECANCELED : 0;
 }
 
 int eio_switch_end(struct eio_switch *pub, int rc)
@@ -128,11 +134,12 @@ int eio_switch_end(struct eio_switch *pub, int rc)
 
 	if (unlikely(sw->ctx.domain != eio__domain_self()))
 		return -EPERM;
+	eio__ctx_check_innermost(f, &sw->ctx);
 	if (unlikely(rc < 0))
 		note(sw, f, rc);
 	for (;;) {
 		if (sw->fibers == 0) {
-			forget_daemons(&sw->ctx);
+			forget_daemons(sw);
 			if (eio__list_empty(&sw->hooks))
 				break;
 			release_one(sw, f);
@@ -145,12 +152,10 @@ int eio_switch_end(struct eio_switch *pub, int rc)
 	}
 	sw->finished = true;
 	eio__ctx_leave(f, &sw->ctx);
-	if (unlikely(sw->error)) {
-		eio__error_attach(f, sw->error);
-		sw->error = NULL;
-	}
-	if (unlikely(sw->n_failures))
+	if (unlikely(sw->n_failures)) {
+		eio__error_inherit(f, sw->failures[0], sw->error);
 		return sw->failures[0];
+	}
 	return unlikely(sw->cancelled) ? -ECANCELED : rc;
 }
 

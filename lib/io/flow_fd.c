@@ -14,7 +14,7 @@
  *
  * From a file to a socket, sendfile(2) takes a quarter of the time of any of these. It is
  * called directly, and only for what the kernel says is in the page cache, so that it
- * waits for no disk; the socket is O_NONBLOCK meanwhile, so that it waits for no peer.
+ * waits for no disk; the socket is O_NONBLOCK from then on, so that it waits for no peer.
  */
 #include "core/error.h"
 #include "core/fiber.h"
@@ -25,6 +25,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -326,12 +327,20 @@ static int send_pieces(struct eio_flow dst, int to, struct eio_flow src, uint64_
 	return 0;
 }
 
+/* sendfile knows no MSG_NOSIGNAL. */
+static bool sigpipe_is_ignored(void)
+{
+	struct sigaction now;
+
+	return sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 static int socket_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t max, uint64_t *moved)
 {
 	int pipe_size, flags, to, rc;
 	mode_t kind;
 
-	if (src.ops != &file_ops)
+	if (src.ops != &file_ops || !sigpipe_is_ignored())
 		return -EOPNOTSUPP;
 	rc = look(src.u.fd, &kind, &pipe_size);
 	if (rc < 0 || !S_ISREG(kind))
@@ -339,12 +348,11 @@ static int socket_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t m
 	to = eio_fd_use(dst.u.fd);
 	if (to < 0)
 		return eio__fail(to, "copy", NULL);
+	/* For good: a copy may go on by another handle to the same socket. */
 	flags = fcntl(to, F_GETFL);
 	if (!(flags & O_NONBLOCK))
 		fcntl(to, F_SETFL, flags | O_NONBLOCK);
 	rc = send_pieces(dst, to, src, max, moved);
-	if (!(flags & O_NONBLOCK))
-		fcntl(to, F_SETFL, flags);
 	eio_fd_unuse(dst.u.fd);
 	/* Not for another loop to go on: a piece may have been read. */
 	return rc == -EOPNOTSUPP ? -EIO : rc;
@@ -355,6 +363,16 @@ static const struct eio_flow_ops socket_ops = {
 	.read = socket_read,
 	.write_some = socket_write_some,
 	.copy_from = socket_copy_from,
+	.shutdown = socket_shutdown,
+	.close = close_fd,
+	.fd = get_fd,
+};
+
+/* Sockets that came from outside, perhaps shared with others, whose flags are not ours. */
+static const struct eio_flow_ops foreign_socket_ops = {
+	.name = "socket",
+	.read = socket_read,
+	.write_some = socket_write_some,
 	.shutdown = socket_shutdown,
 	.close = close_fd,
 	.fd = get_fd,
@@ -378,7 +396,9 @@ struct eio_flow eio_flow_of_fd(struct eio_fd handle)
 		return eio__flow_file(handle);
 	is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
 	eio_fd_unuse(handle);
-	return is_socket ? eio__flow_socket(handle) : eio__flow_file(handle);
+	if (!is_socket)
+		return eio__flow_file(handle);
+	return (struct eio_flow){.ops = &foreign_socket_ops, .u.fd = handle};
 }
 
 int eio_pipe(struct eio_switch *sw, struct eio_flow *ret_r, struct eio_flow *ret_w)

@@ -41,9 +41,15 @@ enum eio_file_kind eio__kind_of_mode(unsigned mode)
 	return EIO_KIND_UNKNOWN;
 }
 
+/* The years 1678 to 2262; what lies outside is the nearest of them. */
 static int64_t time_ns(struct statx_timestamp t)
 {
-	return EIO_SEC(t.tv_sec) + t.tv_nsec;
+	int64_t ns;
+
+	if (__builtin_mul_overflow((int64_t) t.tv_sec, EIO_SEC(1), &ns) ||
+	    __builtin_add_overflow(ns, (int64_t) t.tv_nsec, &ns))
+		return t.tv_sec < 0 ? INT64_MIN : INT64_MAX;
+	return ns;
 }
 
 static void convert(const struct statx *stx, struct eio_stat *ret)

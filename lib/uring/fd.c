@@ -170,34 +170,6 @@ static void wake_waiter(struct eio__slot_waiter *w)
 	}
 }
 
-/* Closes without waiting for it; does not suspend. */
-static void close_later(int unix_fd)
-{
-	struct eio__uring *u = eio__uring_self();
-	struct io_uring_sqe *sqe = u ? eio__sqe_ignored(u) : NULL;
-
-	if (!sqe) {
-		close(unix_fd);
-		return;
-	}
-	io_uring_prep_close(sqe, unix_fd);
-	sqe->user_data = EIO__UD_IGNORE;
-}
-
-/* By the last user of a slot that is closing. */
-void eio__slot_release(struct eio__slot *s)
-{
-	struct eio__slot_waiter *w = s->waiter;
-	int unix_fd = s->unix_fd;
-
-	s->waiter = NULL;
-	if (!w && s->flags & EIO_FD_CLOSE)
-		close_later(unix_fd);
-	detach_and_free(s);
-	if (w)
-		wake_waiter(w);
-}
-
 int eio__close_unix(int unix_fd)
 {
 	struct eio__uring *u = eio__uring_self();
@@ -209,6 +181,23 @@ int eio__close_unix(int unix_fd)
 	sqe = eio__sqe(u, false);
 	io_uring_prep_close(sqe, unix_fd);
 	return eio__op_await(u, &op, sqe, NULL);
+}
+
+/*
+ * By the last user of a slot that is closing. Closing may wait, so a fiber waits for it:
+ * when its switch has ended the descriptor is gone.
+ */
+void eio__slot_release(struct eio__slot *s)
+{
+	struct eio__slot_waiter *w = s->waiter;
+	int unix_fd = s->unix_fd;
+
+	s->waiter = NULL;
+	if (!w && __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_CLOSE)
+		eio__close_unix(unix_fd);
+	detach_and_free(s);
+	if (w)
+		wake_waiter(w);
 }
 
 /* Sets the closing bit and, with @p users, adds the caller as one: 0, -EBADF if the handle
@@ -241,7 +230,7 @@ int eio_fd_close(struct eio_fd fd)
 		return rc;
 	if (before & EIO__SLOT_USERS)
 		return 0; /* the last of them closes */
-	unix_fd = s->flags & EIO_FD_CLOSE ? s->unix_fd : -1;
+	unix_fd = __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_CLOSE ? s->unix_fd : -1;
 	detach_and_free(s);
 	return unix_fd < 0 ? 0 : eio__fail(eio__close_unix(unix_fd), "close", NULL);
 }
@@ -258,7 +247,7 @@ int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *
 		return rc;
 	/* The use that begin_close added keeps the slot ours until it is given up. */
 	unix_fd = s->unix_fd;
-	*ret_owned = s->flags & EIO_FD_CLOSE;
+	*ret_owned = __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_CLOSE;
 	s->waiter = &w;
 	if (cancel)
 		cancel(s);
@@ -266,6 +255,19 @@ int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *
 	if (!w.released)
 		eio__suspend(f, NULL, NULL);
 	return unix_fd;
+}
+
+int eio__fd_close_cancelling(struct eio_fd fd, void (*cancel)(struct eio__slot *s))
+{
+	struct eio__slot *s = eio__slot(fd);
+	uint64_t before;
+	int rc = begin_close(s, fd, 1, false, &before);
+
+	if (rc < 0)
+		return rc;
+	cancel(s);
+	eio__fd_unuse(fd);
+	return 0;
 }
 
 /* Handles */
@@ -310,7 +312,7 @@ int eio_fd_of_unix(struct eio_switch *sw, int unix_fd, unsigned flags, struct ei
 		return eio__fail(rc, "fd", NULL);
 	}
 	s->unix_fd = unix_fd;
-	s->flags = flags;
+	__atomic_store_n(&s->flags, flags, __ATOMIC_RELAXED);
 	s->owner = NULL;
 	s->waiter = NULL;
 	if (sw) {
@@ -357,15 +359,17 @@ int eio_fd_is_seekable(struct eio_fd fd)
 {
 	struct eio__slot *s = eio__slot(fd);
 	int unix_fd = eio__fd_use(fd);
+	unsigned flags;
 
 	if (unix_fd < 0)
 		return unix_fd;
-	if (!(s->flags & (EIO_FD_SEEKABLE | EIO_FD_NOT_SEEKABLE)))
-		s->flags |= lseek(unix_fd, 0, SEEK_CUR) >= 0 ? EIO_FD_SEEKABLE
-							     : EIO_FD_NOT_SEEKABLE;
-	unix_fd = s->flags & EIO_FD_SEEKABLE ? 1 : 0;
+	flags = __atomic_load_n(&s->flags, __ATOMIC_RELAXED);
+	if (!(flags & (EIO_FD_SEEKABLE | EIO_FD_NOT_SEEKABLE))) {
+		flags = lseek(unix_fd, 0, SEEK_CUR) >= 0 ? EIO_FD_SEEKABLE : EIO_FD_NOT_SEEKABLE;
+		__atomic_fetch_or(&s->flags, flags, __ATOMIC_RELAXED);
+	}
 	eio__fd_unuse(fd);
-	return unix_fd;
+	return flags & EIO_FD_SEEKABLE ? 1 : 0;
 }
 
 int eio_fd_is_blocking(struct eio_fd fd)

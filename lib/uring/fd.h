@@ -141,4 +141,7 @@ int eio__close_unix(int unix_fd);
  * the slot once no new use can begin. Not cancellable. -EBADF, -EPERM. */
 int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *ret_owned);
 
+/* The same without waiting, from any thread: the last user closes. 0 or -EBADF. */
+int eio__fd_close_cancelling(struct eio_fd fd, void (*cancel)(struct eio__slot *s));
+
 #endif

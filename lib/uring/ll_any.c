@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <string.h>
 
-enum { GROUP_MAX = 64 };
+enum { GROUP_MAX = 64, LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK };
 
 _Static_assert(sizeof(struct io_uring_sqe) == EIO__SCRATCH, "the staging entry has another size");
 
@@ -47,10 +47,34 @@ struct io_uring_sqe *eio_ll_sqe(void)
 	return f ? memset(f->scratch, 0, sizeof(f->scratch)) : NULL;
 }
 
-/* What the library cannot keep track of. */
+/* Entries that complete more than once: nobody would see the results after the first. */
+static bool is_multishot(const struct io_uring_sqe *sqe)
+{
+	enum { READ_MULTISHOT = 49, TIMEOUT_MULTISHOT = 1 << 6 }; /* newer than liburing 2.3 */
+
+	switch (sqe->opcode) {
+	case IORING_OP_ACCEPT:
+		return sqe->ioprio & IORING_ACCEPT_MULTISHOT;
+	case IORING_OP_RECV:
+	case IORING_OP_RECVMSG:
+		return sqe->ioprio & IORING_RECV_MULTISHOT;
+	case IORING_OP_POLL_ADD:
+		return sqe->len & IORING_POLL_ADD_MULTI;
+	case IORING_OP_TIMEOUT:
+		return sqe->timeout_flags & TIMEOUT_MULTISHOT;
+	}
+	return sqe->opcode == READ_MULTISHOT;
+}
+
+/*
+ * What the library cannot keep track of, or what reaches beyond the call: a drained entry
+ * would wait for the read of the wake-up descriptor, and hold up all that comes after it;
+ * a link flag (of @p flags) on the last entry would chain whatever is queued next.
+ */
 static int refused(const struct io_uring_sqe *sqe, unsigned flags)
 {
-	return sqe->flags & (flags | IOSQE_CQE_SKIP_SUCCESS) ? -EINVAL : 0;
+	flags |= IOSQE_CQE_SKIP_SUCCESS | IOSQE_IO_DRAIN;
+	return sqe->flags & flags || is_multishot(sqe) ? -EINVAL : 0;
 }
 
 int eio_ll_await_cqe(struct io_uring_sqe *sqe, struct io_uring_cqe *ret)
@@ -63,7 +87,7 @@ int eio_ll_await_cqe(struct io_uring_sqe *sqe, struct io_uring_cqe *ret)
 	u = eio__enter_call(&rc);
 	if (!u)
 		return rc;
-	rc = refused(sqe, IOSQE_IO_LINK | IOSQE_IO_HARDLINK);
+	rc = refused(sqe, LINKS);
 	if (rc < 0)
 		return eio__fail(rc, "await", NULL);
 	entry = eio__sqe(u, true);
@@ -108,7 +132,7 @@ int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, int *ret_results)
 	if (n < 1 || n > GROUP_MAX || n > u->ring.uring.sq.ring_entries)
 		return eio__fail(-EINVAL, "await_n", NULL);
 	for (unsigned i = 0; i < n; i++) {
-		if (refused(&sqes[i], 0) < 0)
+		if (refused(&sqes[i], i + 1 == n ? LINKS : 0) < 0)
 			return eio__fail(-EINVAL, "await_n", NULL);
 	}
 	rc = eio__sqe_room(u, n);

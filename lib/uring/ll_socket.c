@@ -193,8 +193,11 @@ int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
 int eio_ll_close_listener(struct eio_fd fd)
 {
 	bool owned;
-	int unix_fd = eio__fd_detach(fd, cancel_accepts, &owned);
+	int unix_fd;
 
+	if (!eio__self())
+		return eio__fail(eio__fd_close_cancelling(fd, cancel_accepts), "close", NULL);
+	unix_fd = eio__fd_detach(fd, cancel_accepts, &owned);
 	if (unix_fd < 0)
 		return eio__fail(unix_fd, "close", NULL);
 	if (owned && close(unix_fd) < 0)

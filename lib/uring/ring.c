@@ -13,6 +13,8 @@
 #define IORING_SETUP_SUBMIT_ALL (1U << 7)
 #endif
 
+enum { WORKERS = 64 };
+
 #define NEEDED_FEATURES                                                                            \
 	(IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG)
 
@@ -116,6 +118,19 @@ static int set_up(struct eio__ring *r, const struct eio_config *config)
 	return rc;
 }
 
+/* A ring that ended gives its memory back a little later, and kernels that charge it to
+ * RLIMIT_MEMLOCK refuse the next one meanwhile. */
+static int set_up_patiently(struct eio__ring *r, const struct eio_config *config)
+{
+	int rc = set_up(r, config);
+
+	for (int tries = 0; rc == -ENOMEM && tries < 20; tries++) {
+		usleep(10000);
+		rc = set_up(r, config);
+	}
+	return rc;
+}
+
 static void probe(struct eio__ring *r)
 {
 	struct io_uring_probe *p = io_uring_get_probe_ring(&r->uring);
@@ -134,7 +149,7 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *w
 	int rc;
 
 	memset(r, 0, sizeof(*r));
-	rc = set_up(r, config);
+	rc = set_up_patiently(r, config);
 	eio__san_mapped(&rings);
 	if (rc < 0) {
 		explain(rc, why, size);
@@ -152,6 +167,8 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *w
 		r->enter_flags |= IORING_ENTER_REGISTERED_RING;
 	if (r->uring.features & EIO__FEAT_NO_IOWAIT)
 		r->enter_flags |= IORING_ENTER_NO_IOWAIT;
+	/* Splices and the like hold a worker for as long as they wait: not without end. */
+	io_uring_register_iowq_max_workers(&r->uring, (unsigned[]){0, WORKERS});
 	/* Entries are used in order, so the indirection stays as it is. */
 	for (unsigned i = 0; r->uring.sq.array && i < r->uring.sq.ring_entries; i++)
 		r->uring.sq.array[i] = i;
@@ -183,6 +200,9 @@ int eio__ring_kernel_enter(struct eio__ring *r, unsigned wait, int64_t timeout_n
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		if (__atomic_load_n(sq->kflags, __ATOMIC_RELAXED) & IORING_SQ_NEED_WAKEUP)
 			flags |= IORING_ENTER_SQ_WAKEUP;
+		/* Until the thread has taken something. */
+		if (eio__ring_queued(r) == sq->ring_entries)
+			flags |= IORING_ENTER_SQ_WAIT;
 	}
 	if (timed) {
 		ts.tv_sec = timeout_ns <= 0 ? 0 : timeout_ns / 1000000000;

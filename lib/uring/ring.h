@@ -71,14 +71,31 @@ static inline unsigned eio__ring_pending(const struct eio__ring *r)
 	return r->uring.sq.sqe_tail - r->finals;
 }
 
-/* The next entry, with undefined contents, or NULL when the queue is full. */
+/* Since liburing 2.6 an entry is cleared when it is got, no longer when it is prepared.
+ * The headers have version numbers since 2.4. */
+static inline struct io_uring_sqe *eio__ring_clear(struct io_uring_sqe *sqe)
+{
+#ifdef IO_URING_VERSION_MAJOR
+	sqe->flags = 0;
+	sqe->ioprio = 0;
+	sqe->rw_flags = 0;
+	sqe->buf_index = 0;
+	sqe->personality = 0;
+	sqe->file_index = 0;
+	sqe->addr3 = 0;
+	sqe->__pad2[0] = 0;
+#endif
+	return sqe;
+}
+
+/* The next entry, ready to be prepared, or NULL when the queue is full. */
 static inline struct io_uring_sqe *eio__ring_sqe(struct eio__ring *r)
 {
 	struct io_uring_sq *sq = &r->uring.sq;
 
 	if (eio__ring_queued(r) >= sq->ring_entries)
 		return NULL;
-	return &sq->sqes[sq->sqe_tail++ & sq->ring_mask];
+	return eio__ring_clear(&sq->sqes[sq->sqe_tail++ & sq->ring_mask]);
 }
 
 #endif

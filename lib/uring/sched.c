@@ -171,7 +171,7 @@ static void enter(struct eio__uring *u, unsigned wait, int64_t timeout_ns)
 		break;
 	case -EAGAIN:
 	case -ENOMEM: /* out of memory for requests; nothing else tells when to try again */
-		if (wait)
+		if (!u->domain.head)
 			usleep(1000);
 		break;
 	case -EBADR:

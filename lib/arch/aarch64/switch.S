@@ -42,9 +42,17 @@ EIO_FUNC(eio__arch_switch)
 	.cfi_rel_offset x29, 80
 	.cfi_rel_offset x30, 88
 	stp d8, d9, [sp, #96]
+	.cfi_rel_offset d8, 96
+	.cfi_rel_offset d9, 104
 	stp d10, d11, [sp, #112]
+	.cfi_rel_offset d10, 112
+	.cfi_rel_offset d11, 120
 	stp d12, d13, [sp, #128]
+	.cfi_rel_offset d12, 128
+	.cfi_rel_offset d13, 136
 	stp d14, d15, [sp, #144]
+	.cfi_rel_offset d14, 144
+	.cfi_rel_offset d15, 152
 #ifdef EIO_FP_CONTROL
 	mrs x3, fpcr
 	str x3, [sp, #160]
@@ -74,6 +82,14 @@ EIO_FUNC(eio__arch_switch)
 	ldp x25, x26, [sp, #48]
 	ldp x27, x28, [sp, #64]
 	ldp x29, x30, [sp, #80]
+	.cfi_restore d8
+	.cfi_restore d9
+	.cfi_restore d10
+	.cfi_restore d11
+	.cfi_restore d12
+	.cfi_restore d13
+	.cfi_restore d14
+	.cfi_restore d15
 	.cfi_restore x19
 	.cfi_restore x20
 	.cfi_restore x21
@@ -92,6 +108,8 @@ EIO_FUNC(eio__arch_switch)
 
 	/* A fresh stack: nothing is above this frame, so unwinding ends here. */
 .Lstart:
+	.cfi_restore_state
+	.cfi_remember_state
 	mov sp, x1
 	.cfi_def_cfa sp, 0
 	.cfi_undefined x29

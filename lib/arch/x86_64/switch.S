@@ -91,6 +91,8 @@ EIO_FUNC(eio__arch_switch)
 
 	/* A fresh stack: nothing is above this frame, so unwinding ends here. */
 .Lstart:
+	.cfi_restore_state
+	.cfi_remember_state
 	movq %rsi, %rsp
 	.cfi_def_cfa %rsp, 0
 	.cfi_undefined %rip
