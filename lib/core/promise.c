@@ -123,8 +123,15 @@ static int await(struct promise *p, struct eio__fiber *f, void **ret_value,
 		return eio__canceled(f);
 	if (ret_value)
 		*ret_value = w.value;
-	eio__error_inherit(f, w.rc, NULL);
 	return w.rc;
+}
+
+/* The failure that comes out of a promise is not the caller's own older one. */
+static int settled(struct eio__fiber *f, int rc)
+{
+	if (f && rc < 0)
+		eio__error_inherit(f, rc, NULL);
+	return rc;
 }
 
 int eio_promise_await(struct eio_promise *pub, void **ret_value)
@@ -139,8 +146,8 @@ int eio_promise_await(struct eio_promise *pub, void **ret_value)
 			return rc;
 	}
 	if (is_resolved(p))
-		return result(p, ret_value);
-	return f ? await(p, f, ret_value, cancel) : -EPERM;
+		return settled(f, result(p, ret_value));
+	return f ? settled(f, await(p, f, ret_value, cancel)) : -EPERM;
 }
 
 int eio_promise_await_protected(struct eio_promise *pub, void **ret_value)
@@ -149,8 +156,8 @@ int eio_promise_await_protected(struct eio_promise *pub, void **ret_value)
 	struct eio__fiber *f = eio__self();
 
 	if (is_resolved(p))
-		return result(p, ret_value);
-	return f ? await(p, f, ret_value, NULL) : -EPERM;
+		return settled(f, result(p, ret_value));
+	return f ? settled(f, await(p, f, ret_value, NULL)) : -EPERM;
 }
 
 /* Claims every waiter, waiting for those that are leaving; called with the lock held. */

@@ -641,6 +641,63 @@ MOCK_TEST(a_hook_may_fork_after_the_daemons_ended)
 	return 0;
 }
 
+static int fail_the_switch_when_cancelled(void *sw)
+{
+	int rc = eio_await_cancel();
+
+	expect_ok(eio_switch_fail(sw, -EIO));
+	return rc;
+}
+
+static int find_it_failed(void *sw)
+{
+	expect_err(eio_switch_check(sw), -ECANCELED);
+	return 0;
+}
+
+MOCK_TEST(a_switch_that_failed_while_its_daemons_ended_stays_so_for_its_hooks)
+{
+	struct eio_switch sw;
+	struct eio_hook hook;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_on_release(&sw, &hook, find_it_failed, &sw));
+	expect_ok(eio_fork_daemon(&sw, fail_the_switch_when_cancelled, &sw));
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	return 0;
+}
+
+static int give_enoent(void *arg)
+{
+	(void) arg;
+	return -ENOENT;
+}
+
+/* The caller's own older failure with the same code is another one. */
+MOCK_TEST(a_failure_without_details_does_not_get_older_ones)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct eio_switch sw;
+	char text[256];
+
+	(void) arg;
+	eio_error_set(-ENOENT, "open", "elsewhere");
+	eio_switch_begin(&sw);
+	eio_fork(&sw, give_enoent, NULL);
+	expect_err(eio_switch_end(&sw, 0), -ENOENT);
+	eio_error_format(-ENOENT, text, sizeof(text));
+	ck_assert_str_eq(text, eio_strerror(-ENOENT));
+
+	eio_error_set(-ENOENT, "open", "elsewhere");
+	eio_switch_begin(&sw);
+	eio_fork_promise(&sw, give_enoent, NULL, &p);
+	expect_err(eio_promise_await(&p, NULL), -ENOENT);
+	eio_error_format(-ENOENT, text, sizeof(text));
+	ck_assert_str_eq(text, eio_strerror(-ENOENT));
+	return eio_switch_end(&sw, 0);
+}
+
 static int end_foreign_context(void *arg)
 {
 	eio_cancel_end(arg);
@@ -980,6 +1037,35 @@ static int end_around_named(void *arg)
 	return 0;
 }
 
+/* A child still waits: it must abort all the same, and not hang. */
+static int end_around_a_scope_with_a_child(void *arg)
+{
+	struct eio_cancel inner;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	eio_fork(&sw, wait_for_end, "child");
+	eio_cancel_begin(&inner);
+	return eio_switch_end(&sw, 0);
+}
+
+static int end_of_anothers(void *sw)
+{
+	return eio_switch_end(sw, 0);
+}
+
+static int end_by_another_fiber(void *arg)
+{
+	struct eio_switch outer, inner;
+
+	(void) arg;
+	eio_switch_begin(&outer);
+	eio_switch_begin_named(&inner, "mine");
+	eio_fork(&outer, end_of_anothers, &inner);
+	return 0;
+}
+
 static int return_inside(void *arg)
 {
 	static struct eio_cancel left_open;
@@ -1023,6 +1109,10 @@ START_TEST(scopes_ended_out_of_order_abort_naming_both)
 	expect_abort(end_context_around_switch, NULL,
 		     "protected context ended while the innermost open scope is a switch");
 	expect_abort(end_around_named, NULL, "the innermost open scope is a switch clients");
+	expect_abort(end_around_a_scope_with_a_child, NULL,
+		     "switch ended while the innermost open scope is a cancellation context");
+	expect_abort(end_by_another_fiber, NULL,
+		     "switch mine ended while the innermost open scope is a switch");
 	expect_abort(hook_leaves_open, NULL,
 		     "release hook ended while the innermost open scope is a cancellation context");
 }
@@ -1062,6 +1152,8 @@ SUITE_MAIN(
 	a_failing_hooks_details_travel_test,
 	fibers_forked_by_a_hook_are_awaited_before_the_next_hook_test,
 	a_hook_may_fork_after_the_daemons_ended_test,
+	a_switch_that_failed_while_its_daemons_ended_stays_so_for_its_hooks_test,
+	a_failure_without_details_does_not_get_older_ones_test,
 	ending_a_switch_or_a_context_of_another_domain_changes_nothing_test,
 	a_failure_of_a_fiber_forked_by_a_hook_counts_test, a_hook_attached_by_a_hook_runs_next_test,
 	a_hook_on_a_finished_switch_runs_at_once_and_protected_test, a_hook_is_removed_once_test,

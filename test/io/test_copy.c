@@ -6,10 +6,12 @@
 #include "faults.h"
 #include "io/script.h"
 
+#include <dlfcn.h>
 #include <eio/low_level.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -311,6 +313,141 @@ RING_TEST(files_of_proc_are_copied_into_any_pipe)
 	return 0;
 }
 
+/* Files to sockets, whose shorter way is for what is cached only */
+
+static bool no_cachestat;
+
+long syscall(long call, ...)
+{
+	static long (*real)(long call, ...);
+	long a[6];
+	va_list ap;
+
+	if (!real)
+		*(void **) &real = dlsym(RTLD_NEXT, "syscall");
+	va_start(ap, call);
+	for (int i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (call == 451 && no_cachestat) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return real(call, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+/* A part of the file at @p from is not in the cache. */
+static void evict(int unix_fd, off_t from, off_t len)
+{
+	ck_assert_int_eq(fsync(unix_fd), 0);
+	ck_assert_int_eq(posix_fadvise(unix_fd, from, len, POSIX_FADV_DONTNEED), 0);
+}
+
+RING_TEST(files_reach_sockets_whether_cached_or_not)
+{
+	static const struct {
+		off_t from, len; /* what is not cached; 0: to the end */
+		bool old_kernel;
+	} cases[] = {
+		{MOST, 1, false}, {0, 0, false},   {300000, 0, false},
+		{0, 8192, false}, {MOST, 1, true}, {300000, 0, true},
+	};
+	struct eio_switch sw;
+	struct source source;
+	struct sink sink;
+	uint64_t n;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < 2 * COUNT(cases); k++) {
+		eio_switch_begin(&sw);
+		source_begin(&sw, &source, REGULAR, MOST);
+		evict(flow_number(source.f), cases[k / 2].from, cases[k / 2].len);
+		no_cachestat = cases[k / 2].old_kernel;
+		sink_begin(&sw, &sink, k % 2 ? TCP : SOCKET);
+		expect_ok(eio_flow_copy_max(source.f, sink.f, 100000, &n));
+		ck_assert_uint_eq(n, 100000);
+		expect_ok(eio_flow_copy(source.f, sink.f, &n));
+		ck_assert_uint_eq(n, MOST - 100000);
+		ck_assert_uint_eq(sink_end(&sink, MOST), MOST);
+		no_cachestat = false;
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* What was sent but not yet received is still the file's: it must not change. */
+RING_TEST(a_file_that_grows_or_shrinks_is_sent_as_it_is_then)
+{
+	struct eio_switch sw;
+	struct source source;
+	struct sink sink;
+	uint64_t n;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	eio_switch_begin(&sw);
+	source_begin(&sw, &source, REGULAR, 1000);
+	sink_begin(&sw, &sink, TCP);
+	expect_ok(eio_flow_copy(source.f, sink.f, &n));
+	ck_assert_uint_eq(n, 1000);
+	ck_assert_int_eq(pwrite(flow_number(source.f), pattern + 1000, 5000, 1000), 5000);
+	expect_ok(eio_flow_copy_max(source.f, sink.f, 500, &n));
+	ck_assert_uint_eq(n, 500);
+	wait_until(sink.done == 1500);
+	ck_assert_int_eq(ftruncate(flow_number(source.f), 1200), 0);
+	expect_ok(eio_flow_copy(source.f, sink.f, &n));
+	ck_assert_uint_eq(n, 0);
+	ck_assert_uint_eq(sink_end(&sink, 0), 1500);
+	return eio_switch_end(&sw, 0);
+}
+
+static int send_file(void *arg)
+{
+	struct source *s = arg;
+	uint64_t n;
+
+	expect_ok(eio_flow_copy(s->f, s->other, &n));
+	ck_assert_uint_eq(n, MOST);
+	return eio_flow_shutdown(s->other, EIO_SHUT_SEND);
+}
+
+/* Reading waits on, though the socket is O_NONBLOCK meanwhile. */
+RING_TEST(a_socket_is_read_while_a_file_goes_to_it)
+{
+	struct source file = {.len = 0}, back = {.len = 300000};
+	struct eio_buffer_sink heard, got;
+	struct eio_switch sw;
+	struct eio_flow a, b;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (int tcp = 0; tcp < 2; tcp++) {
+		int flags;
+
+		eio_switch_begin(&sw);
+		source_begin(&sw, &file, REGULAR, MOST);
+		connect_ends(&sw, tcp ? TCP : SOCKET, &a, &b);
+		flags = fcntl(flow_number(a), F_GETFL);
+		file.other = a;
+		back.other = b;
+		expect_ok(eio_fork(&sw, send_file, &file));
+		expect_ok(eio_flow_copy_max(b, eio_buffer_sink_init(&got, 0), MOST, NULL));
+		expect_ok(eio_fork(&sw, feed, &back));
+		expect_ok(eio_flow_copy(a, eio_buffer_sink_init(&heard, 0), NULL));
+		ck_assert_uint_eq(got.len, MOST);
+		ck_assert(is_filled(got.data, MOST, 0));
+		ck_assert_uint_eq(heard.len, 300000);
+		ck_assert(is_filled(heard.data, 300000, 0));
+		/* Sockets of ours become O_NONBLOCK, and nothing else. */
+		ck_assert_int_eq(fcntl(flow_number(a), F_GETFL) | O_NONBLOCK, flags | O_NONBLOCK);
+		eio_buffer_sink_fini(&heard);
+		eio_buffer_sink_fini(&got);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
 /* Positions */
 
 RING_TEST(files_are_copied_from_and_to_their_positions)
@@ -550,10 +687,52 @@ static bool is_full(int unix_fd)
 	return poll(&p, 1, 0) == 0;
 }
 
-/* The sink is full: what it holds is what the copy says. */
-RING_TEST(a_copy_cancelled_while_it_waits_for_room_says_what_is_there)
+static size_t count_to_end(struct eio_flow f)
 {
-	static const enum kind kinds[] = {PIPE, BIG_PIPE};
+	uint64_t n;
+
+	expect_ok(eio_flow_copy(f, eio_null(), &n));
+	return n;
+}
+
+/* More than any sink holds. */
+static void endless_source(struct eio_switch *sw, struct source *s, enum kind kind)
+{
+	source_begin(sw, s, kind, MOST);
+	if (kind == OWN)
+		s->script.len = SIZE_MAX;
+	else if (kind == REGULAR)
+		ck_assert_int_eq(ftruncate(flow_number(s->f), 1 << 30), 0);
+}
+
+/* Its flags may be shared with other processes. */
+RING_TEST(the_flags_of_a_socket_from_outside_are_left_alone)
+{
+	struct eio_buffer_sink got;
+	struct eio_switch sw;
+	struct source file;
+	struct eio_fd ends[2];
+	int pair[2];
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	source_begin(&sw, &file, REGULAR, 1000);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_fd_of_unix(&sw, pair[i], EIO_FD_CLOSE, &ends[i]));
+	expect_ok(eio_flow_copy(file.f, eio_flow_of_fd(ends[0]), NULL));
+	ck_assert(!(fcntl(pair[0], F_GETFL) & O_NONBLOCK));
+	expect_ok(eio_flow_shutdown(eio_flow_of_fd(ends[0]), EIO_SHUT_SEND));
+	expect_ok(eio_flow_copy(eio_flow_of_fd(ends[1]), eio_buffer_sink_init(&got, 0), NULL));
+	ck_assert_uint_eq(got.len, 1000);
+	eio_buffer_sink_fini(&got);
+	return eio_switch_end(&sw, 0);
+}
+
+/* The sink is full: what arrives is what the copy says. */
+RING_TEST(a_copy_cancelled_while_it_waits_for_room_says_what_arrives)
+{
+	static const enum kind kinds[] = {PIPE, BIG_PIPE, SOCKET, TCP};
 	struct eio_switch sw;
 	struct source source;
 	struct stuck s;
@@ -561,14 +740,18 @@ RING_TEST(a_copy_cancelled_while_it_waits_for_room_says_what_is_there)
 	(void) arg;
 	fill(pattern, sizeof(pattern), 0);
 	for (size_t k = 0; k < COUNT(sources) * COUNT(kinds); k++) {
-		enum kind kind = kinds[k % COUNT(kinds)];
+		enum kind from = sources[k / COUNT(kinds)], to = kinds[k % COUNT(kinds)];
+		int small = 20000, flags;
 		struct eio_flow r;
 
 		eio_switch_begin(&sw);
-		connect_ends(&sw, kind, &r, &s.to);
-		if (kind == BIG_PIPE)
+		connect_ends(&sw, to, &r, &s.to);
+		if (to == BIG_PIPE)
 			fcntl(flow_number(s.to), F_SETPIPE_SZ, 256 * 1024);
-		source_begin(&sw, &source, sources[k / COUNT(kinds)], MOST);
+		setsockopt(flow_number(s.to), SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+		setsockopt(flow_number(r), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		flags = fcntl(flow_number(s.to), F_GETFL);
+		endless_source(&sw, &source, from);
 		s.from = source.f;
 		s.over = false;
 		expect_ok(eio_fork(&sw, copy_until_stuck, &s));
@@ -578,11 +761,15 @@ RING_TEST(a_copy_cancelled_while_it_waits_for_room_says_what_is_there)
 		expect_ok(eio_cancel_raise(&s.ctx, -EINTR));
 		wait_until(s.over);
 		expect_err(s.rc, -ECANCELED);
-		ck_assert_int_eq(readable_bytes(flow_number(r)), (int) s.n);
 		ck_assert_uint_eq(s.done, s.n);
-		if (sources[k / COUNT(kinds)] == STRING)
+		ck_assert_int_eq(fcntl(flow_number(s.to), F_GETFL) | O_NONBLOCK,
+				 flags | O_NONBLOCK);
+		expect_ok(eio_flow_close(s.to));
+		ck_assert_msg(count_to_end(r) == s.n, "%s to %s", kind_names[from], kind_names[to]);
+		if (from == STRING)
 			ck_assert_uint_eq(source.string.len, MOST - s.n);
-		(void) eio_flow_close(r);
+		if (from == REGULAR && to == BIG_PIPE)
+			ck_assert_int_eq(lseek(flow_number(source.f), 0, SEEK_CUR), (off_t) s.n);
 		(void) eio_flow_close(source.f);
 		expect_ok(eio_switch_end(&sw, 0));
 	}
@@ -774,13 +961,17 @@ SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
 	   limited_copies_take_no_more_than_they_copy_test,
 	   copies_are_complete_though_transfers_are_short_and_interrupted,
 	   a_gigabyte_is_copied_test, files_of_proc_are_copied_into_any_pipe_test,
+	   files_reach_sockets_whether_cached_or_not_test,
+	   a_file_that_grows_or_shrinks_is_sent_as_it_is_then_test,
+	   a_socket_is_read_while_a_file_goes_to_it_test,
 	   files_are_copied_from_and_to_their_positions_test,
 	   a_source_that_fails_midway_has_copied_what_came_before_test,
 	   a_sink_that_fails_midway_has_taken_what_is_said_test,
 	   a_full_device_fails_with_ENOSPC_test, a_reader_that_goes_away_ends_the_copy_test,
 	   a_reset_source_fails_after_what_came_before_test,
 	   a_copy_cancelled_by_its_sink_loses_nothing_test,
-	   a_copy_cancelled_while_it_waits_for_room_says_what_is_there_test,
+	   the_flags_of_a_socket_from_outside_are_left_alone_test,
+	   a_copy_cancelled_while_it_waits_for_room_says_what_arrives_test,
 	   a_copy_cancelled_while_it_waits_for_bytes_loses_none_test,
 	   a_sinks_own_way_is_taken_first_test,
 	   the_common_way_goes_on_where_the_sinks_own_ends_test,

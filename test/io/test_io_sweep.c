@@ -342,6 +342,13 @@ static void file_and_full_pipe(struct place *p)
 	same(pwrite(flow_number(p->other), data, sizeof(data), 0), sizeof(data));
 }
 
+static void file_and_full_socket(struct place *p)
+{
+	full_socket(p);
+	p->other = eio_flow_of_fd(file_on(&p->sw));
+	ck_assert_int_eq(pwrite(flow_number(p->other), data, sizeof(data), 0), sizeof(data));
+}
+
 static int copy_file(struct place *p)
 {
 	return eio_flow_copy(p->other, p->f, &p->n);
@@ -686,6 +693,8 @@ static const struct call calls[] = {
 	 false},
 	{"copy a pipe to a pipe", two_pipes, copy_to_other, put_and_end, check_copy_to_pipe, false},
 	{"copy a file to a large pipe", file_and_full_pipe, copy_file, take_out, check_copy_file,
+	 false},
+	{"copy a file to a socket", file_and_full_socket, copy_file, take_out, check_copy_file,
 	 false},
 	{"accept", listening, accept_one, one_comes, check_accept, false},
 	{"accept_fork", listening, accept_fork, one_comes, check_served, false},

@@ -154,6 +154,7 @@ static void expect_all_closed(void)
 /* A server in a fiber, and its end */
 
 struct serving {
+	struct eio_switch sw; /* first: what is forked on it is not deeper than it */
 	struct eio_listener l;
 	struct eio_server_opts opts;
 	struct eio_promise stop;
@@ -177,19 +178,19 @@ static int run_server(void *arg)
 	return 0;
 }
 
-static void set_stage(struct eio_switch *sw, struct serving *s)
+static void set_stage(struct serving *s)
 {
 	memset(&stage, 0, sizeof(stage));
 	expect_ok(eio_event_init(&stage.more));
-	eio_switch_begin(sw);
 	*s = (struct serving){.l = staged, .handler = handle, .arg = &stage};
+	eio_switch_begin(&s->sw);
 	s->opts.stop = &s->stop;
 	s->opts.on_error = report;
 }
 
-static void start(struct eio_switch *sw, struct serving *s)
+static void start(struct serving *s)
 {
-	expect_ok(eio_fork(sw, run_server, s));
+	expect_ok(eio_fork(&s->sw, run_server, s));
 }
 
 static void stop(struct serving *s)
@@ -197,9 +198,9 @@ static void stop(struct serving *s)
 	expect_ok(eio_promise_resolve(&s->stop, 0, NULL));
 }
 
-static void clear_stage(struct eio_switch *sw, struct serving *s, int expected)
+static void clear_stage(struct serving *s, int expected)
 {
-	expect_ok(eio_switch_end(sw, 0));
+	expect_ok(eio_switch_end(&s->sw, 0));
 	ck_assert(s->over);
 	expect_err(s->rc, expected);
 	expect_all_closed();
@@ -215,36 +216,34 @@ static void pass(int64_t ns)
 
 MOCK_TEST(connections_are_served_as_they_come)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
-	start(&sw, &s);
+	set_stage(&s);
+	start(&s);
 	for (size_t i = 1; i <= 20; i++) {
 		arrive(i);
 		pass(1);
 		ck_assert_uint_eq(stage.ended, i * (i + 1) / 2);
 	}
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
 MOCK_TEST(connections_are_closed_however_their_handler_ends)
 {
 	static const int results[] = {0, 5, -EPROTO, -ECANCELED, EIO_EOF, 0};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.results = results;
-	start(&sw, &s);
+	start(&s);
 	arrive(COUNT(results));
 	pass(1);
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	ck_assert_uint_eq(stage.ended, COUNT(results));
 	ck_assert_uint_eq(stage.reports, 2);
 	return 0;
@@ -253,13 +252,12 @@ MOCK_TEST(connections_are_closed_however_their_handler_ends)
 MOCK_TEST(a_failing_handler_is_reported_with_its_peer_and_stops_nothing)
 {
 	static const int results[] = {0, -EPROTO, 0, -ECONNRESET, 0};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.results = results;
-	start(&sw, &s);
+	start(&s);
 	for (size_t i = 0; i < COUNT(results); i++) {
 		arrive(1);
 		pass(1);
@@ -268,28 +266,27 @@ MOCK_TEST(a_failing_handler_is_reported_with_its_peer_and_stops_nothing)
 	ck_assert_str_eq(stage.report, "greet you: Connection reset by peer");
 	ck_assert_uint_eq(stage.ended, COUNT(results));
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
 MOCK_TEST(without_on_error_a_failing_handler_is_logged)
 {
 	static const int results[] = {0, -EPROTO, -ECANCELED};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	count_warnings();
-	set_stage(&sw, &s);
+	set_stage(&s);
 	s.opts.on_error = NULL;
 	stage.results = results;
-	start(&sw, &s);
+	start(&s);
 	arrive(3);
 	pass(1);
 	ck_assert_uint_eq(warnings, 1);
 	ck_assert_str_eq(last_warning, "connection of 127.0.0.1:2: greet you: Protocol error");
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
@@ -297,24 +294,23 @@ MOCK_TEST(without_on_error_a_failing_handler_is_logged)
 
 MOCK_TEST(as_many_as_allowed_are_served_at_once_and_no_more)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	for (size_t max = 1; max < 40; max = max * 2 + 1) {
 		int64_t start_ns = now();
 
-		set_stage(&sw, &s);
+		set_stage(&s);
 		s.opts.max_connections = max;
 		stage.lasts = 10;
 		arrive(100);
-		start(&sw, &s);
+		start(&s);
 		pass((int64_t) (100 + max - 1) / (int64_t) max * 10 + 1);
 		ck_assert_uint_eq(stage.ended, 100);
 		ck_assert_uint_eq(stage.most_live, max);
 		ck_assert_uint_le(stage.most_accepting, max);
 		stop(&s);
-		clear_stage(&sw, &s, 0);
+		clear_stage(&s, 0);
 		ck_assert_int_eq(s.at,
 				 start_ns + (100 + (int64_t) max - 1) / (int64_t) max * 10 + 1);
 	}
@@ -323,18 +319,17 @@ MOCK_TEST(as_many_as_allowed_are_served_at_once_and_no_more)
 
 MOCK_TEST(without_a_limit_all_are_served_at_once)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 10;
-	start(&sw, &s);
+	start(&s);
 	arrive(SEATS);
 	pass(1);
 	ck_assert_uint_eq(stage.live, SEATS);
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	ck_assert_int_eq(s.at, 10);
 	return 0;
 }
@@ -342,14 +337,13 @@ MOCK_TEST(without_a_limit_all_are_served_at_once)
 /* One while it is quiet, more as they come, never too many. */
 MOCK_TEST(several_accepts_wait_once_connections_come)
 {
-	struct eio_switch sw;
 	struct serving s;
 	size_t before = 1;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 1000;
-	start(&sw, &s);
+	start(&s);
 	pass(1);
 	ck_assert_uint_eq(stage.accepting, 1);
 	for (int i = 0; i < 8; i++) {
@@ -370,25 +364,24 @@ MOCK_TEST(several_accepts_wait_once_connections_come)
 	ck_assert_uint_eq(stage.live, 100);
 	ck_assert_uint_eq(stage.most_accepting, 16);
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
 /* A burst is taken in a few rounds: the fibers of one round wake the next. */
 MOCK_TEST(a_burst_is_taken_before_the_first_comers_are_served)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 1;
-	start(&sw, &s);
+	start(&s);
 	arrive(200);
 	pass(1);
 	ck_assert_uint_eq(stage.most_live, 200);
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
@@ -398,15 +391,14 @@ MOCK_TEST(when_descriptors_run_out_it_waits_longer_and_longer_and_goes_on)
 {
 	static const int errors[] = {-EMFILE, -ENFILE, -ENOBUFS, -ENOMEM,
 				     -EMFILE, -EMFILE, -EMFILE,  0};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	count_warnings();
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.errors = errors;
 	arrive(1);
-	start(&sw, &s);
+	start(&s);
 	pass(EIO_MS(1000));
 	/* 5 ms, 10, 20, 40, 80, 100, 100. */
 	expect_log("0 5 15 35 75 155 255");
@@ -414,22 +406,21 @@ MOCK_TEST(when_descriptors_run_out_it_waits_longer_and_longer_and_goes_on)
 	ck_assert_uint_eq(warnings, 1);
 	ck_assert_str_eq(last_warning, "server: Too many open files: accepting more slowly");
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
 MOCK_TEST(shortages_that_are_apart_are_two)
 {
 	static const int once[] = {-EMFILE, 0}, twice[] = {-EMFILE, -EMFILE, 0};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	count_warnings();
-	set_stage(&sw, &s);
+	set_stage(&s);
 	s.opts.max_connections = 1;
 	stage.errors = once;
-	start(&sw, &s);
+	start(&s);
 	pass(EIO_MS(500));
 	stage.errors = once;
 	arrive(1);
@@ -443,7 +434,7 @@ MOCK_TEST(shortages_that_are_apart_are_two)
 	ck_assert_uint_eq(stage.ended, 2);
 	log_clear();
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
@@ -451,13 +442,12 @@ MOCK_TEST(shortages_that_are_apart_are_two)
 MOCK_TEST(in_a_shortage_one_accept_is_left)
 {
 	static const int short_time[] = {-EMFILE, -EMFILE, -EMFILE, -EMFILE, 0};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = EIO_MS(1);
-	start(&sw, &s);
+	start(&s);
 	for (int i = 0; i < 3; i++) {
 		arrive(1);
 		pass(1);
@@ -475,7 +465,7 @@ MOCK_TEST(in_a_shortage_one_accept_is_left)
 	ck_assert_uint_eq(stage.ended, 57);
 	log_clear();
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
@@ -484,35 +474,33 @@ MOCK_TEST(failures_of_a_single_connection_are_passed_over)
 	static const int errors[] = {-ECONNABORTED, -EPROTO, -ENETDOWN,     -ENOPROTOOPT,
 				     -EHOSTDOWN,    -ENONET, -EHOSTUNREACH, -ENETUNREACH,
 				     -EAGAIN,       -EINTR,  -ETIMEDOUT,    0};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	count_warnings();
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.errors = errors;
 	arrive(1);
-	start(&sw, &s);
+	start(&s);
 	pass(1);
 	ck_assert_uint_eq(stage.ended, 1);
 	ck_assert_uint_eq(warnings, 0);
 	expect_log("0 0 0 0 0 0 0 0 0 0 0");
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
 MOCK_TEST(a_listener_that_is_no_good_ends_the_server_after_its_connections)
 {
 	static const int errors[] = {-EINVAL, 0};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 10;
 	s.opts.max_connections = 3;
-	start(&sw, &s);
+	start(&s);
 	arrive(2);
 	pass(1);
 	ck_assert_uint_eq(stage.live, 2);
@@ -522,7 +510,7 @@ MOCK_TEST(a_listener_that_is_no_good_ends_the_server_after_its_connections)
 	ck_assert(!s.over);
 	ck_assert_uint_eq(stage.live, 3);
 	log_clear();
-	clear_stage(&sw, &s, -EINVAL);
+	clear_stage(&s, -EINVAL);
 	ck_assert_int_eq(s.at, 11);
 	ck_assert_uint_eq(stage.cancelled, 0);
 	return 0;
@@ -530,20 +518,19 @@ MOCK_TEST(a_listener_that_is_no_good_ends_the_server_after_its_connections)
 
 MOCK_TEST(a_closed_listener_ends_the_server_after_its_connections)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 10;
-	start(&sw, &s);
+	start(&s);
 	arrive(50);
 	pass(1);
 	close_stage();
 	pass(8);
 	ck_assert(!s.over);
 	ck_assert_uint_eq(stage.live, 50);
-	clear_stage(&sw, &s, -EBADF);
+	clear_stage(&s, -EBADF);
 	ck_assert_int_eq(s.at, 10);
 	ck_assert_uint_eq(stage.cancelled, 0);
 	return 0;
@@ -553,13 +540,12 @@ MOCK_TEST(a_closed_listener_ends_the_server_after_its_connections)
 
 MOCK_TEST(a_stop_lets_open_connections_finish)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 10;
-	start(&sw, &s);
+	start(&s);
 	arrive(50);
 	pass(1);
 	stop(&s);
@@ -569,7 +555,7 @@ MOCK_TEST(a_stop_lets_open_connections_finish)
 	pass(1);
 	ck_assert(!s.over);
 	ck_assert_uint_eq(stage.live, 50);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	ck_assert_int_eq(s.at, 10);
 	ck_assert_uint_eq(stage.taken, 50);
 	ck_assert_uint_eq(stage.pending, 3);
@@ -579,20 +565,19 @@ MOCK_TEST(a_stop_lets_open_connections_finish)
 
 MOCK_TEST(a_stop_ends_an_idle_server_at_once)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	for (int before = 0; before < 2; before++) {
-		set_stage(&sw, &s);
+		set_stage(&s);
 		s.opts.drain_ns = EIO_SEC(1000);
 		if (before)
 			stop(&s);
-		start(&sw, &s);
+		start(&s);
 		pass(1);
 		if (!before)
 			stop(&s);
-		clear_stage(&sw, &s, 0);
+		clear_stage(&s, 0);
 		ck_assert_int_eq(s.at, 1);
 		ck_assert_uint_eq(stage.calls, !before);
 	}
@@ -601,38 +586,36 @@ MOCK_TEST(a_stop_ends_an_idle_server_at_once)
 
 MOCK_TEST(a_stop_that_is_a_failure_stops_as_well)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
-	start(&sw, &s);
+	set_stage(&s);
+	start(&s);
 	expect_ok(eio_promise_resolve(&s.stop, -ECANCELED, NULL));
-	clear_stage(&sw, &s, 0);
-	set_stage(&sw, &s);
-	start(&sw, &s);
+	clear_stage(&s, 0);
+	set_stage(&s);
+	start(&s);
 	expect_ok(eio_promise_resolve(&s.stop, -EIO, NULL));
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
 MOCK_TEST(after_drain_ns_the_rest_is_cancelled)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	s.opts.drain_ns = 20;
 	stage.lasts = 10;
-	start(&sw, &s);
+	start(&s);
 	arrive(5);
 	pass(1);
 	stage.lasts = EIO_SEC(1);
 	arrive(7);
 	pass(1);
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	ck_assert_int_eq(s.at, 22);
 	ck_assert_uint_eq(stage.ended, 12);
 	ck_assert_uint_eq(stage.cancelled, 7);
@@ -642,18 +625,17 @@ MOCK_TEST(after_drain_ns_the_rest_is_cancelled)
 
 MOCK_TEST(a_drain_that_is_done_early_is_not_waited_for)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	s.opts.drain_ns = EIO_SEC(1000);
 	stage.lasts = 10;
-	start(&sw, &s);
+	start(&s);
 	arrive(5);
 	pass(1);
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	ck_assert_int_eq(s.at, 10);
 	ck_assert_uint_eq(stage.cancelled, 0);
 	return 0;
@@ -672,14 +654,13 @@ MOCK_TEST(a_negative_drain_is_refused)
 
 MOCK_TEST(a_cancelled_server_closes_every_connection)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	for (int stopped = 0; stopped < 2; stopped++) {
-		set_stage(&sw, &s);
+		set_stage(&s);
 		stage.lasts = 1000;
-		start(&sw, &s);
+		start(&s);
 		arrive(50);
 		pass(1);
 		if (stopped) {
@@ -687,7 +668,7 @@ MOCK_TEST(a_cancelled_server_closes_every_connection)
 			pass(1);
 		}
 		expect_ok(eio_cancel_raise(&s.ctx, -EIO));
-		clear_stage(&sw, &s, -ECANCELED);
+		clear_stage(&s, -ECANCELED);
 		ck_assert_uint_eq(stage.cancelled, 50);
 		ck_assert_uint_eq(stage.reports, 0);
 	}
@@ -712,14 +693,13 @@ MOCK_TEST(a_server_in_a_cancelled_context_does_not_begin)
 static int serve_without_memory(void *arg)
 {
 	struct rlimit all, none;
-	struct eio_switch sw;
 	struct serving s;
 	size_t served;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = EIO_MS(1);
-	start(&sw, &s);
+	start(&s);
 	pass(1);
 	ck_assert_int_eq(getrlimit(RLIMIT_AS, &all), 0);
 	none = all;
@@ -734,7 +714,7 @@ static int serve_without_memory(void *arg)
 	ck_assert_uint_gt(warnings, 0);
 	ck_assert_uint_lt(stage.most_live, SEATS);
 	stop(&s);
-	clear_stage(&sw, &s, 0);
+	clear_stage(&s, 0);
 	return 0;
 }
 
@@ -757,29 +737,28 @@ static int accept_fork(struct eio_switch *sw, eio_conn_error_fn *on_error)
 MOCK_TEST(accept_fork_serves_in_a_fiber_and_closes_on_every_path)
 {
 	static const int results[] = {0, 5, -EPROTO, -ECANCELED};
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
 	count_warnings();
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.results = results;
 	stage.lasts = 10;
 	arrive(COUNT(results));
 	for (size_t i = 0; i < COUNT(results); i++)
-		expect_ok(accept_fork(&sw, report));
+		expect_ok(accept_fork(&s.sw, report));
 	ck_assert_uint_eq(stage.live, COUNT(results));
-	expect_ok(eio_switch_end(&sw, 0));
+	expect_ok(eio_switch_end(&s.sw, 0));
 	expect_all_closed();
 	expect_log("3:-71");
 	ck_assert_str_eq(stage.report, "greet you: Protocol error");
 
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.results = results;
 	arrive(COUNT(results));
 	for (size_t i = 0; i < COUNT(results); i++)
-		expect_ok(accept_fork(&sw, NULL));
-	expect_ok(eio_switch_end(&sw, 0));
+		expect_ok(accept_fork(&s.sw, NULL));
+	expect_ok(eio_switch_end(&s.sw, 0));
 	expect_all_closed();
 	ck_assert_uint_eq(warnings, 1);
 	ck_assert_str_eq(last_warning, "connection of 127.0.0.1:3: greet you: Protocol error");
@@ -788,17 +767,16 @@ MOCK_TEST(accept_fork_serves_in_a_fiber_and_closes_on_every_path)
 
 MOCK_TEST(accept_fork_does_not_report_cancellations)
 {
-	struct eio_switch sw;
 	struct serving s;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 1000;
 	arrive(3);
 	for (int i = 0; i < 3; i++)
-		expect_ok(accept_fork(&sw, report));
-	expect_ok(eio_switch_fail(&sw, -EIO));
-	expect_err(eio_switch_end(&sw, 0), -EIO);
+		expect_ok(accept_fork(&s.sw, report));
+	expect_ok(eio_switch_fail(&s.sw, -EIO));
+	expect_err(eio_switch_end(&s.sw, 0), -EIO);
 	expect_all_closed();
 	ck_assert_uint_eq(stage.cancelled, 3);
 	ck_assert_uint_eq(stage.reports, 0);
@@ -821,17 +799,17 @@ static int accept_and_fork(void *arg)
 /* The fiber that accepts is outside the switch it forks on. */
 MOCK_TEST(accept_fork_closes_a_connection_whose_switch_went_off_meanwhile)
 {
-	struct eio_switch sw, outer;
+	struct eio_switch outer;
 	struct forking f;
 	struct serving s;
 
 	(void) arg;
 	eio_switch_begin(&outer);
-	set_stage(&sw, &s);
-	f = (struct forking){.sw = &sw};
+	set_stage(&s);
+	f = (struct forking){.sw = &s.sw};
 	expect_ok(eio_fork(&outer, accept_and_fork, &f));
 	ck_assert_uint_eq(stage.accepting, 1);
-	expect_ok(eio_switch_fail(&sw, -EIO));
+	expect_ok(eio_switch_fail(&s.sw, -EIO));
 	arrive(1);
 	eio_cancel_protect_begin(&s.ctx);
 	pass(1);
@@ -840,9 +818,9 @@ MOCK_TEST(accept_fork_closes_a_connection_whose_switch_went_off_meanwhile)
 	ck_assert_uint_eq(stage.taken, 1);
 	ck_assert_uint_eq(stage.ended, 0);
 	expect_all_closed();
-	expect_err(accept_fork(&sw, report), -ECANCELED);
-	expect_err(eio_switch_end(&sw, 0), -EIO);
-	expect_err(accept_fork(&sw, report), -EINVAL);
+	expect_err(accept_fork(&s.sw, report), -ECANCELED);
+	expect_err(eio_switch_end(&s.sw, 0), -EIO);
+	expect_err(accept_fork(&s.sw, report), -EINVAL);
 	ck_assert_uint_eq(stage.calls, 1);
 	ck_assert_uint_eq(stage.reports, 0);
 	return eio_switch_end(&outer, 0);
@@ -851,12 +829,11 @@ MOCK_TEST(accept_fork_closes_a_connection_whose_switch_went_off_meanwhile)
 static int fork_without_memory(void *arg)
 {
 	struct rlimit all, none;
-	struct eio_switch sw;
 	struct serving s;
 	int rc = 0;
 
 	(void) arg;
-	set_stage(&sw, &s);
+	set_stage(&s);
 	stage.lasts = 10;
 	ck_assert_int_eq(getrlimit(RLIMIT_AS, &all), 0);
 	none = all;
@@ -864,12 +841,12 @@ static int fork_without_memory(void *arg)
 	setrlimit(RLIMIT_AS, &none);
 	stage.pending = SEATS;
 	for (int i = 0; i < SEATS && rc == 0; i++)
-		rc = accept_fork(&sw, report);
+		rc = accept_fork(&s.sw, report);
 	setrlimit(RLIMIT_AS, &all);
 	expect_err(rc, -ENOMEM);
 	ck_assert_int_eq(stage.closes[stage.taken], 1);
 	ck_assert_uint_eq(stage.live, stage.taken - 1);
-	expect_ok(eio_switch_end(&sw, 0));
+	expect_ok(eio_switch_end(&s.sw, 0));
 	expect_all_closed();
 	return 0;
 }
@@ -886,9 +863,8 @@ END_TEST
 enum { CLIENTS = 250 };
 
 struct hall {
-	struct eio_addr at;
 	struct serving s;
-	struct eio_switch sw;
+	struct eio_addr at;
 	struct eio_promise open; /* handlers wait for it */
 	int clients[CLIENTS];
 	unsigned live, most_live, served, cancelled;
@@ -923,9 +899,9 @@ static void open_hall(const char *place)
 	hall.s.handler = greet;
 	hall.s.arg = &hall;
 	hall.s.opts.stop = &hall.s.stop;
-	eio_switch_begin(&hall.sw);
+	eio_switch_begin(&hall.s.sw);
 	expect_ok(eio_addr_parse(&hall.at, place));
-	expect_ok(eio_net_listen(env->net, &hall.sw, &hall.at, NULL, &hall.s.l));
+	expect_ok(eio_net_listen(env->net, &hall.s.sw, &hall.at, NULL, &hall.s.l));
 	expect_ok(eio_listener_addr(hall.s.l, &hall.at));
 }
 
@@ -943,6 +919,15 @@ static void enter_hall(unsigned from, unsigned n)
 	}
 }
 
+/* What a client reads, while the fibers go on. */
+static ssize_t hear(int client, char *ret)
+{
+	ssize_t n;
+
+	wait_until((n = recv(client, ret, 1, MSG_DONTWAIT)) >= 0 || errno != EAGAIN);
+	return n;
+}
+
 /* Each got its own byte back and then the end; or the end alone. */
 static void leave_hall(unsigned from, unsigned n, bool answered)
 {
@@ -950,17 +935,17 @@ static void leave_hall(unsigned from, unsigned n, bool answered)
 		char b;
 
 		if (answered) {
-			ck_assert_int_eq(recv(hall.clients[i], &b, 1, 0), 1);
+			ck_assert_int_eq(hear(hall.clients[i], &b), 1);
 			ck_assert_int_eq(b, (char) i);
 		}
-		ck_assert_int_eq(recv(hall.clients[i], &b, 1, 0), 0);
+		ck_assert_int_eq(hear(hall.clients[i], &b), 0);
 		close(hall.clients[i]);
 	}
 }
 
 static void close_hall(int expected)
 {
-	expect_ok(eio_switch_end(&hall.sw, 0));
+	expect_ok(eio_switch_end(&hall.s.sw, 0));
 	ck_assert(hall.s.over);
 	expect_err(hall.s.rc, expected);
 	ck_assert_uint_eq(hall.live, 0);
@@ -987,7 +972,7 @@ static int serve_burst(void *arg)
 	(void) arg;
 	open_hall("127.0.0.1:0");
 	enter_hall(0, n);
-	start(&hall.sw, &hall.s);
+	start(&hall.s);
 	enters = counting.enters;
 	while (hall.live < n)
 		expect_ok(eio_yield());
@@ -1013,7 +998,7 @@ RING_TEST(real_connections_keep_to_the_limit)
 	for (unsigned max = 1; max < 20; max = max * 3 + 1) {
 		open_hall("127.0.0.1:0");
 		hall.s.opts.max_connections = max;
-		start(&hall.sw, &hall.s);
+		start(&hall.s);
 		enter_hall(0, 60);
 		wait_until(hall.live == max);
 		trips(5);
@@ -1035,7 +1020,7 @@ DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
 	(void) arg;
 	for (size_t i = 0; i < COUNT(places); i++) {
 		open_hall(places[i]);
-		start(&hall.sw, &hall.s);
+		start(&hall.s);
 		enter_hall(0, 20);
 		wait_until(hall.live == 20);
 		stop(&hall.s);
@@ -1052,7 +1037,7 @@ DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
 		/* Another one serves those that came too late. */
 		hall.s.stop = (struct eio_promise) EIO_PROMISE_INIT;
 		hall.s.over = false;
-		start(&hall.sw, &hall.s);
+		start(&hall.s);
 		wait_until(hall.served == 25);
 		leave_hall(20, 5, true);
 		stop(&hall.s);
@@ -1068,7 +1053,7 @@ RING_TEST(drained_connections_are_closed)
 	(void) arg;
 	open_hall("127.0.0.1:0");
 	hall.s.opts.drain_ns = EIO_MS(1);
-	start(&hall.sw, &hall.s);
+	start(&hall.s);
 	enter_hall(0, 20);
 	wait_until(hall.live == 20);
 	stop(&hall.s);
@@ -1087,7 +1072,7 @@ RING_TEST(connections_of_a_cancelled_server_are_closed)
 
 	(void) arg;
 	open_hall("127.0.0.1:0");
-	start(&hall.sw, &hall.s);
+	start(&hall.s);
 	enter_hall(0, 20);
 	wait_until(hall.live == 20);
 	expect_ok(eio_cancel_raise(&hall.s.ctx, -EIO));
@@ -1106,7 +1091,7 @@ RING_TEST(a_listener_closed_under_a_server_ends_it)
 {
 	(void) arg;
 	open_hall("127.0.0.1:0");
-	start(&hall.sw, &hall.s);
+	start(&hall.s);
 	enter_hall(0, 20);
 	wait_until(hall.live == 20);
 	expect_ok(eio_listener_close(hall.s.l));
@@ -1156,7 +1141,7 @@ RING_TEST(a_failure_is_reported_with_the_clients_address)
 	open_hall("127.0.0.1:0");
 	hall.s.handler = refuse_to_serve;
 	hall.s.opts.on_error = complain;
-	start(&hall.sw, &hall.s);
+	start(&hall.s);
 	for (int i = 0; i < 3; i++) {
 		struct eio_addr client;
 
@@ -1191,7 +1176,7 @@ RING_TEST(a_handler_may_close_its_connection)
 	(void) arg;
 	open_hall("127.0.0.1:0");
 	hall.s.handler = close_and_reuse;
-	start(&hall.sw, &hall.s);
+	start(&hall.s);
 	enter_hall(0, 1);
 	wait_until(hall.served == 1);
 	trips(3);
@@ -1210,7 +1195,7 @@ RING_TEST(when_descriptors_run_out_the_server_goes_on)
 	(void) arg;
 	count_warnings();
 	open_hall("127.0.0.1:0");
-	start(&hall.sw, &hall.s);
+	start(&hall.s);
 	enter_hall(0, N);
 	limit_fds(SPARE);
 	wait_until(warnings > 0 && hall.live == SPARE);
@@ -1242,15 +1227,15 @@ RING_TEST(accept_fork_serves_real_connections)
 	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
 	enter_hall(0, 20);
 	for (int i = 0; i < 20; i++)
-		expect_ok(eio_net_accept_fork(hall.s.l, &hall.sw, greet, &hall, complain));
+		expect_ok(eio_net_accept_fork(hall.s.l, &hall.s.sw, greet, &hall, complain));
 	wait_until(hall.served == 20);
 	leave_hall(0, 20, true);
 	hall.open = (struct eio_promise) EIO_PROMISE_INIT;
 	enter_hall(0, 5);
 	for (int i = 0; i < 5; i++)
-		expect_ok(eio_net_accept_fork(hall.s.l, &hall.sw, greet, &hall, complain));
+		expect_ok(eio_net_accept_fork(hall.s.l, &hall.s.sw, greet, &hall, complain));
 	wait_until(hall.live == 5);
-	expect_err(eio_switch_end(&hall.sw, -EIO), -EIO);
+	expect_err(eio_switch_end(&hall.s.sw, -EIO), -EIO);
 	leave_hall(0, 5, false);
 	expect_log("");
 	ck_assert_uint_eq(count_fds(), fds);
@@ -1313,7 +1298,7 @@ RING_TEST(domains_share_a_listener_and_stop_together)
 	open_hall("127.0.0.1:0");
 	s.l = hall.s.l;
 	expect_ok(-pthread_create(&thread, NULL, serve_elsewhere, &s));
-	expect_ok(eio_fork_promise(&hall.sw, serve_here, &s, &end));
+	expect_ok(eio_fork_promise(&hall.s.sw, serve_here, &s, &end));
 	for (int round = 1; round <= 4; round++) {
 		enter_hall(0, 50);
 		wait_until(__atomic_load_n(&s.served, __ATOMIC_RELAXED) == 50 * round);
@@ -1324,7 +1309,7 @@ RING_TEST(domains_share_a_listener_and_stop_together)
 	expect_ok(-pthread_join(thread, NULL));
 	expect_ok(s.rc);
 	expect_ok(eio_promise_await(&end, NULL));
-	return eio_switch_end(&hall.sw, 0);
+	return eio_switch_end(&hall.s.sw, 0);
 }
 
 SUITE_MAIN("server", false, connections_are_served_as_they_come_test,

@@ -152,35 +152,55 @@ RING_TEST(await_waits_for_the_release_of_a_buffer_and_gives_the_first_result)
 	return eio_switch_end(&sw, 0);
 }
 
-static int poll_many(void *arg)
+/* Their later results would be nobody's. */
+RING_TEST(entries_that_complete_more_than_once_are_refused)
 {
-	struct eio_fd *r = arg;
 	struct io_uring_sqe *sqe = eio_ll_sqe();
+	int result;
 
-	io_uring_prep_poll_multishot(sqe, number(*r), POLLIN);
-	note("%s", eio_ll_await(sqe) == POLLIN ? "POLLIN" : "?");
+	(void) arg;
+	io_uring_prep_poll_multishot(sqe, 0, POLLIN);
+	expect_err(eio_ll_await(sqe), -EINVAL);
+	expect_err(eio_ll_await_n(sqe, 1, &result), -EINVAL);
+	io_uring_prep_multishot_accept(eio_ll_sqe(), 0, NULL, NULL, 0);
+	expect_err(eio_ll_await(sqe), -EINVAL);
+	io_uring_prep_recv_multishot(eio_ll_sqe(), 0, NULL, 0, 0);
+	expect_err(eio_ll_await(sqe), -EINVAL);
 	return 0;
 }
 
-RING_TEST(await_waits_for_the_completion_that_is_the_last)
+/* It would wait for the wake-up descriptor, and everything after it. */
+RING_TEST(a_drained_entry_is_refused)
 {
-	struct eio_switch sw, inner;
-	struct eio_fd r, w;
+	struct io_uring_sqe *sqe = eio_ll_sqe();
+	int result;
 
 	(void) arg;
-	eio_switch_begin(&sw);
-	pipe_on(&sw, &r, &w);
-	eio_switch_begin(&inner);
-	expect_ok(eio_fork(&inner, poll_many, &r));
-	for (int i = 0; i < 3; i++) {
-		expect_ok(eio_ll_noop());
-		ck_assert_int_eq(write(number(w), "x", 1), 1);
+	io_uring_prep_nop(sqe);
+	sqe->flags |= IOSQE_IO_DRAIN;
+	expect_err(eio_ll_await(sqe), -EINVAL);
+	expect_err(eio_ll_await_n(sqe, 1, &result), -EINVAL);
+	return 0;
+}
+
+/* It would chain what another fiber queues next. */
+RING_TEST(a_link_flag_on_the_last_entry_is_refused)
+{
+	struct io_uring_sqe sqes[2];
+	int results[2];
+
+	(void) arg;
+	memset(sqes, 0, sizeof(sqes));
+	for (int i = 0; i < 2; i++) {
+		io_uring_prep_nop(&sqes[i]);
+		sqes[i].flags |= IOSQE_IO_LINK;
 	}
-	expect_ok(eio_ll_noop());
-	expect_log("");
-	end_cancelled(&inner);
-	expect_log("POLLIN");
-	return eio_switch_end(&sw, 0);
+	expect_err(eio_ll_await_n(sqes, 2, results), -EINVAL);
+	sqes[1].flags = IOSQE_IO_HARDLINK;
+	expect_err(eio_ll_await_n(sqes, 2, results), -EINVAL);
+	sqes[1].flags = 0;
+	expect_ok(eio_ll_await_n(sqes, 2, results));
+	return 0;
 }
 
 /* The staging entry */
@@ -873,7 +893,8 @@ SUITE_MAIN("ll_any", true, await_runs_what_was_prepared_test, await_gives_the_ke
 	   await_cqe_gives_flags_and_keeps_user_data_to_itself_test,
 	   what_cannot_be_awaited_is_refused_test,
 	   await_waits_for_the_release_of_a_buffer_and_gives_the_first_result_test,
-	   await_waits_for_the_completion_that_is_the_last_test,
+	   entries_that_complete_more_than_once_are_refused_test, a_drained_entry_is_refused_test,
+	   a_link_flag_on_the_last_entry_is_refused_test,
 	   an_abandoned_staging_entry_does_nothing_test, each_fiber_has_its_own_staging_entry_test,
 	   links_keep_their_order_test, a_broken_link_gives_the_kernels_codes_test,
 	   entries_without_links_are_independent_test,

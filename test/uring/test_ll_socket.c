@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -207,6 +208,27 @@ RING_TEST(a_reset_connection_gives_ECONNRESET)
 	expect_err(eio_ll_recv(s, &b, 1, 0), -ECONNRESET);
 	return eio_switch_end(&sw, 0);
 }
+
+/* Also where SIGPIPE is left as it is. */
+static int send_to_nobody(void *arg)
+{
+	struct eio_switch sw;
+	struct eio_fd a, z;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	pair_on(&sw, &a, &z);
+	expect_ok(eio_fd_close(z));
+	expect_err(eio_ll_send(a, "x", 1, 0), -EPIPE);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(send_raises_no_SIGPIPE)
+{
+	signal(SIGPIPE, SIG_DFL);
+	run_ring_with(&(struct eio_config){.flags = EIO_RUN_KEEP_SIGPIPE}, send_to_nobody, 0);
+}
+END_TEST
 
 /* Accepts that end otherwise */
 
@@ -684,11 +706,12 @@ static int splice_one(void *arg)
 }
 
 /* Of either side, when it is not ready. */
-RING_TEST(splice_waits_also_where_a_side_is_nonblocking)
+static int nonblocking_splice(void *arg)
 {
 	struct eio_switch sw, inner;
 	struct eio_fd w, r, full_w;
 	char b[4096] = "";
+	unsigned tries;
 
 	(void) arg;
 	eio_switch_begin(&sw);
@@ -707,6 +730,7 @@ RING_TEST(splice_waits_also_where_a_side_is_nonblocking)
 	while (write(number(full_w), b, sizeof(b)) > 0)
 		;
 	ck_assert_int_eq(write(number(w), "x", 1), 1);
+	tries = faults.entries[IORING_OP_SPLICE];
 	eio_switch_begin(&inner);
 	expect_ok(eio_fork(&inner, splice_one, NULL));
 	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
@@ -715,10 +739,20 @@ RING_TEST(splice_waits_also_where_a_side_is_nonblocking)
 		ck_assert_int_gt(read(number(r), b, sizeof(b)), 0);
 	expect_ok(eio_switch_end(&inner, 0));
 	expect_log("splices read spliced");
+	/* Waiting, not trying. */
+	ck_assert_uint_le(faults.entries[IORING_OP_SPLICE] - tries, 4);
 	return eio_switch_end(&sw, 0);
 }
 
-RING_TEST(splice_pins_both_sides)
+START_TEST(splice_waits_also_where_a_side_is_nonblocking)
+{
+	faults = (struct faults){.seed = 1};
+	faults_install(&faults);
+	run_ring(nonblocking_splice, 0);
+}
+END_TEST
+
+static int splice_and_close(void *arg)
 {
 	struct eio_switch sw, inner;
 	struct eio_fd w, r;
@@ -730,8 +764,15 @@ RING_TEST(splice_pins_both_sides)
 	pipe_on(&sw, &r, &splice_to);
 	from = number(splice_from);
 	to = number(splice_to);
+	faults.refuse.nth = 1;
+	faults.refuse.opcode = IORING_OP_SPLICE;
+	faults.refuse.err = -EINTR;
 	eio_switch_begin(&inner);
 	expect_ok(eio_fork(&inner, splice_one, NULL));
+	/* It was interrupted once, and tries again. */
+	expect_ok(eio_ll_noop());
+	expect_ok(eio_ll_noop());
+	ck_assert_uint_eq(faults.refused, 1);
 	expect_ok(eio_fd_close(splice_from));
 	expect_ok(eio_fd_close(splice_to));
 	expect_ok(eio_ll_noop());
@@ -745,6 +786,14 @@ RING_TEST(splice_pins_both_sides)
 	ck_assert(!is_open(to));
 	return eio_switch_end(&sw, 0);
 }
+
+START_TEST(splice_pins_both_sides_as_long_as_it_takes)
+{
+	faults = (struct faults){.seed = 1};
+	faults_install(&faults);
+	run_ring(splice_and_close, 0);
+}
+END_TEST
 
 /* Readiness */
 
@@ -813,7 +862,8 @@ RING_TEST(readiness_is_waited_for_and_nothing_is_taken)
 SUITE_MAIN("ll_socket", true, bytes_go_both_ways_and_shutdown_is_an_end_test,
 	   accept_tells_who_it_is_test, a_connection_nobody_takes_is_refused_with_its_address_test,
 	   sockets_fail_as_the_system_says_test, flags_go_to_send_and_recv_test,
-	   a_reset_connection_gives_ECONNRESET_test, a_cancelled_accept_leaves_nothing_test,
+	   a_reset_connection_gives_ECONNRESET_test, send_raises_no_SIGPIPE,
+	   a_cancelled_accept_leaves_nothing_test,
 	   a_connection_for_a_finished_switch_is_closed_test,
 	   closing_a_listener_ends_its_accepts_and_frees_the_port_test,
 	   closing_a_listener_without_accepts_frees_the_port_test,
@@ -824,6 +874,6 @@ SUITE_MAIN("ll_socket", true, bytes_go_both_ways_and_shutdown_is_an_end_test,
 	   closing_a_listener_ends_the_accepts_of_other_domains,
 	   a_connection_that_comes_while_the_listener_closes_is_not_leaked,
 	   splice_moves_bytes_through_a_pipe_test, splice_without_a_pipe_is_EINVAL_test,
-	   splice_waits_also_where_a_side_is_nonblocking_test, splice_pins_both_sides_test,
-	   poll_gives_the_events_that_are_there_test,
+	   splice_waits_also_where_a_side_is_nonblocking,
+	   splice_pins_both_sides_as_long_as_it_takes, poll_gives_the_events_that_are_there_test,
 	   readiness_is_waited_for_and_nothing_is_taken_test)

@@ -168,14 +168,16 @@ END_TEST
 /* In a mount namespace of its own the sysctl's file can say anything. */
 static bool pretend_sysctl(const char *value)
 {
-	int unix_fd = open("/tmp", O_TMPFILE | O_RDWR, 0600);
-	char path[64];
+	char path[] = "/tmp/eio-sysctl-XXXXXX";
+	int unix_fd = mkstemp(path);
+	bool done = unix_fd >= 0 && write(unix_fd, value, strlen(value)) > 0 &&
+		    unshare(CLONE_NEWNS) == 0 &&
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		    mount(path, "/proc/sys/kernel/io_uring_disabled", NULL, MS_BIND, NULL) == 0;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", unix_fd);
-	return unix_fd >= 0 && write(unix_fd, value, strlen(value)) > 0 &&
-	       unshare(CLONE_NEWNS) == 0 &&
-	       mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       mount(path, "/proc/sys/kernel/io_uring_disabled", NULL, MS_BIND, NULL) == 0;
+	unlink(path);
+	close(unix_fd);
+	return done;
 }
 
 START_TEST(a_sysctl_that_disables_is_named)
@@ -230,6 +232,22 @@ START_TEST(a_ring_that_cannot_be_locked_is_named)
 	expect_err(rc, -ENOMEM);
 	ck_assert_ptr_nonnull(strstr(told, "RLIMIT_MEMLOCK"));
 	ck_assert_ptr_nonnull(strstr(told, "ulimit -l"));
+}
+END_TEST
+
+/* Of a ring that ended the memory is charged for a while. */
+static int do_nothing(struct eio_env *e, void *arg)
+{
+	(void) e, (void) arg;
+	return 0;
+}
+
+START_TEST(runs_one_after_the_other_fit_where_one_fits)
+{
+	if (!limit_locked_memory(512 * 1024))
+		return;
+	for (int i = 0; i < 30; i++)
+		expect_ok(eio_run(NULL, do_nothing, NULL));
 }
 END_TEST
 
@@ -466,10 +484,11 @@ SUITE_MAIN("ring", true, an_older_kernel_gets_the_flags_it_knows,
 	   a_kernel_that_lacks_a_feature_is_refused, a_seccomp_profile_that_forbids_is_named,
 	   a_seccomp_profile_that_hides_is_named, a_sysctl_that_disables_is_named,
 	   a_sysctl_that_disables_for_most_is_named_with_its_group, no_descriptor_left_is_named,
-	   a_ring_that_cannot_be_locked_is_named, the_fallbacks_result_is_the_runs,
-	   a_run_inside_a_run_is_EBUSY, a_run_inside_a_mock_run_is_EBUSY_test,
-	   a_bad_configuration_is_EINVAL_and_named, odd_configurations_work,
-	   kernel_side_polling_works, kernel_side_polling_works_with_a_small_queue,
+	   a_ring_that_cannot_be_locked_is_named, runs_one_after_the_other_fit_where_one_fits,
+	   the_fallbacks_result_is_the_runs, a_run_inside_a_run_is_EBUSY,
+	   a_run_inside_a_mock_run_is_EBUSY_test, a_bad_configuration_is_EINVAL_and_named,
+	   odd_configurations_work, kernel_side_polling_works,
+	   kernel_side_polling_works_with_a_small_queue,
 	   kernel_side_polling_serves_more_operations_than_entries,
 	   kernel_side_polling_that_is_refused_is_EINVAL, waiting_is_no_iowait_where_the_kernel_can,
 	   a_forked_child_does_not_inherit_the_rings_memory_test)

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Results */
@@ -312,6 +313,62 @@ START_TEST(a_fiber_returning_inside_a_scope_aborts_and_names_both)
 }
 END_TEST
 
+static int raises_segv(struct eio_env *e, void *arg)
+{
+	(void) e, (void) arg;
+	raise(SIGSEGV);
+	return 0;
+}
+
+START_TEST(a_segv_that_was_sent_kills)
+{
+	if (!SANITIZED)
+		expect_last_words(raises_segv, SIGSEGV, "");
+}
+END_TEST
+
+/* The program's own alternate stack, put in the place of the run's, is still there after. */
+static char own_stack[65536];
+
+static int puts_a_stack(struct eio_env *e, void *arg)
+{
+	stack_t ss = {.ss_sp = own_stack, .ss_size = sizeof(own_stack)};
+
+	(void) e, (void) arg;
+	ck_assert_int_eq(sigaltstack(&ss, NULL), 0);
+	return 0;
+}
+
+START_TEST(an_alternate_stack_of_the_program_stays)
+{
+	stack_t ss;
+
+	expect_ok(eio_run(NULL, puts_a_stack, NULL));
+	ck_assert_int_eq(sigaltstack(NULL, &ss), 0);
+	ck_assert_ptr_eq(ss.ss_sp, own_stack);
+}
+END_TEST
+
+/* It has neither the ring nor the fibers: it is a thread without a domain. */
+RING_TEST(the_child_of_a_fork_is_no_domain)
+{
+	int status;
+	pid_t pid;
+
+	(void) arg;
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		_exit(eio_check() == -EPERM && eio_ll_noop() == -EPERM &&
+				      eio_flow_copy_string(env->out, "x") == -EPERM
+			      ? 0
+			      : 1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	expect_ok(eio_ll_noop());
+	return 0;
+}
+
 /* What is written to a stack's guard is an overflow, which is explained. */
 static int dig(int depth)
 {
@@ -355,5 +412,6 @@ SUITE_MAIN("run", true, the_result_is_mains, a_failures_details_outlive_the_run,
 	   threads_run_side_by_side_each_with_its_own_result,
 	   main_returning_inside_a_scope_aborts_and_names_it,
 	   main_returning_with_fibers_waiting_aborts_and_does_not_hang,
-	   a_fiber_returning_inside_a_scope_aborts_and_names_both,
+	   a_fiber_returning_inside_a_scope_aborts_and_names_both, a_segv_that_was_sent_kills,
+	   an_alternate_stack_of_the_program_stays, the_child_of_a_fork_is_no_domain_test,
 	   an_overflow_is_explained_and_kills_as_before)
