@@ -113,7 +113,8 @@ EIO_API EIO_NODISCARD ssize_t eio_flow_write_some(struct eio_flow f, const struc
  *
  * @param ret_bytes  Optional: bytes copied, set on failure too.
  * @return 0 at the end of @p src, or the first failure of either side.
- * @cancel Yes; whole pieces only, nothing read is lost unless writing it failed.
+ * @cancel Yes. What was read and could not be written, for whatever reason, is lost,
+ *   unless @p src is a file: then its position is where the copy came to.
  * @since 0.1
  */
 EIO_API int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *ret_bytes);

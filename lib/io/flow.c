@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum {
 	WINDOW = 8,              /* entries of a vector that are copied at a time */
@@ -189,6 +190,21 @@ static int write_string(struct eio_flow dst, struct eio_string_source *s, uint64
 	return rc;
 }
 
+/* What was read and not written: a file has it still. */
+static void unread(struct eio_flow src, uint64_t bytes)
+{
+	struct eio_fd handle;
+	int fd;
+
+	if (bytes == 0 || eio_flow_fd(src, &handle) < 0)
+		return;
+	fd = eio_fd_use(handle);
+	if (fd < 0)
+		return;
+	(void) lseek(fd, -(off_t) bytes, SEEK_CUR);
+	eio_fd_unuse(handle);
+}
+
 int eio__flow_copy_loop(struct eio_flow dst, struct eio_flow src, uint64_t max, size_t piece,
 			uint64_t *moved)
 {
@@ -211,8 +227,10 @@ int eio__flow_copy_loop(struct eio_flow dst, struct eio_flow src, uint64_t max, 
 		rc = write_all(dst, &r, &done);
 		*moved += done;
 		max -= done;
-		if (rc < 0)
+		if (rc < 0) {
+			unread(src, (uint64_t) n - done);
 			break;
+		}
 		/* A full piece promises more. Without the memory, small ones do. */
 		if ((size_t) n == size && size < piece && max > size) {
 			char *bigger = malloc(piece);
