@@ -128,7 +128,7 @@ EIO_API int eio_dir_close(struct eio_dir d);
 /** The directory a tracked descriptor is open on, as a capability. @since 0.1 */
 EIO_API struct eio_dir eio_dir_of_fd(struct eio_fd fd);
 
-/** The tracked descriptor of a directory: 0, or -ENOTSUP (env->cwd and env->fs have none). @since 0.1 */
+/** The descriptor of a directory: 0, or -ENOTSUP (env->cwd and env->fs have none). @since 0.1 */
 EIO_API int eio_dir_fd(struct eio_dir d, struct eio_fd *ret);
 
 /**

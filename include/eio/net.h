@@ -174,7 +174,7 @@ EIO_API int eio_net_run_server(struct eio_listener l, eio_conn_fn *handler, void
 EIO_API int eio_net_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
 			    const struct eio_connect_opts *opts, struct eio_flow *ret);
 
-/** The address of the near end of a connection: 0, -EBADF, -ENOTSUP without a descriptor. @since 0.1 */
+/** The address of the near end: 0, -EBADF, -ENOTSUP without a descriptor. @since 0.1 */
 EIO_API int eio_net_local_addr(struct eio_flow conn, struct eio_addr *ret);
 
 /** The address of the far end: as eio_net_local_addr, and -ENOTCONN. @since 0.1 */

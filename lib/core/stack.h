@@ -44,8 +44,8 @@ struct eio__stacks {
 int eio__stacks_init(struct eio__stacks *s, size_t usable);
 void eio__stacks_fini(struct eio__stacks *s);
 
-/* The record of a free stack, when the hot list is empty: all zero if it is fresh, as its last fiber left it if not.
- * NULL: the reason is in *ret_why, a static text, and *ret_err. */
+/* The record of a free stack, when the hot list is empty: all zero if it is fresh, as its
+ * last fiber left it if not. NULL: the reason is in *ret_why, a static text, and *ret_err. */
 struct eio__fiber *eio__stack_make(struct eio__stacks *s, int *ret_err, const char **ret_why);
 
 /* Gives the deep parts of 64 stacks back, leaving the 64 hottest alone. */
