@@ -14,6 +14,9 @@ enum { EIO__COUNT_MAX = 0x7ffff000 };
 struct eio_flow eio__flow_file(struct eio_fd fd);
 struct eio_flow eio__flow_socket(struct eio_fd fd);
 
+/* Was it made by eio__flow_file? */
+bool eio__flow_is_file(struct eio_flow f);
+
 /* The reading end of a named pipe that was opened without waiting for a writer. */
 struct eio_flow eio__flow_fifo(struct eio_fd fd);
 

@@ -145,6 +145,11 @@ struct eio_flow eio__flow_file(struct eio_fd fd)
 	return (struct eio_flow){.ops = &file_ops, .u.fd = fd};
 }
 
+bool eio__flow_is_file(struct eio_flow f)
+{
+	return f.ops == &file_ops;
+}
+
 /* Named pipes */
 
 /* A read gives 0 whenever there is no writer. If one has been there poll says so by

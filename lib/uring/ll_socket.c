@@ -231,40 +231,73 @@ int eio_ll_shutdown(struct eio_fd fd, int how)
 	return eio__fail(rc, "shutdown", NULL);
 }
 
-/* The second try of a call is made by calling it again, from a function that the compiler
- * keeps apart: a loop would make it keep in the waiting fiber's frame what it saves. */
+/* The second try of a call, and those after it, are a loop of their own that the compiler
+ * keeps apart: in the call itself it would make it keep in the waiting fiber's frame what
+ * it saves. */
+static inline __attribute__((always_inline)) bool send_once(struct eio__call *c, struct eio_fd fd,
+							    const void *buf, size_t len, int flags)
+{
+	struct io_uring_sqe *sqe = eio__begin(c, fd);
+
+	if (sqe)
+		io_uring_prep_send(sqe, c->unix_fd, buf, eio__io_len(len), flags | MSG_NOSIGNAL);
+	return eio__finish(c, sqe, flags & MSG_DONTWAIT ? 0 : POLLOUT);
+}
+
 static __attribute__((cold, noinline)) ssize_t send_again(struct eio_fd fd, const void *buf,
 							  size_t len, int flags)
 {
-	return eio_ll_send(fd, buf, len, flags);
+	struct eio__call c;
+
+	while (send_once(&c, fd, buf, len, flags))
+		;
+	return eio__fail(c.res, "send", NULL);
 }
 
 ssize_t eio_ll_send(struct eio_fd fd, const void *buf, size_t len, int flags)
 {
 	struct eio__call c;
-	struct io_uring_sqe *sqe = eio__begin(&c, fd);
 
-	if (sqe)
-		io_uring_prep_send(sqe, c.unix_fd, buf, eio__io_len(len), flags | MSG_NOSIGNAL);
-	if (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLOUT))
+	if (send_once(&c, fd, buf, len, flags))
 		return send_again(fd, buf, len, flags);
 	return eio__fail(c.res, "send", NULL);
+}
+
+/* Where writes to sockets are made directly (eio__go_direct) the peer has only just got
+ * what it will answer: a try would find nothing. */
+static inline uint16_t receive_hint(const struct eio__uring *u)
+{
+	return eio__has_many_fibers(&u->domain) && u->ring.poll_first ? IORING_RECVSEND_POLL_FIRST
+								      : 0;
+}
+
+static inline __attribute__((always_inline)) bool recv_once(struct eio__call *c, struct eio_fd fd,
+							    void *buf, size_t len, int flags)
+{
+	struct io_uring_sqe *sqe = eio__begin(c, fd);
+
+	if (sqe) {
+		io_uring_prep_recv(sqe, c->unix_fd, buf, eio__io_len(len), flags);
+		sqe->ioprio = receive_hint(c->u);
+	}
+	return eio__finish(c, sqe, flags & MSG_DONTWAIT ? 0 : POLLIN);
 }
 
 static __attribute__((cold, noinline)) ssize_t recv_again(struct eio_fd fd, void *buf, size_t len,
 							  int flags)
 {
-	return eio_ll_recv(fd, buf, len, flags);
+	struct eio__call c;
+
+	while (recv_once(&c, fd, buf, len, flags))
+		;
+	return eio__fail(c.res, "recv", NULL);
 }
 
 ssize_t eio_ll_recv(struct eio_fd fd, void *buf, size_t len, int flags)
 {
 	struct eio__call c;
-	struct io_uring_sqe *sqe = eio__begin(&c, fd);
 
-	if (sqe)
-		io_uring_prep_recv(sqe, c.unix_fd, buf, eio__io_len(len), flags);
-	if (eio__finish(&c, sqe, flags & MSG_DONTWAIT ? 0 : POLLIN))
+	if (recv_once(&c, fd, buf, len, flags))
 		return recv_again(fd, buf, len, flags);
 	return eio__fail(c.res, "recv", NULL);
 }

@@ -114,6 +114,7 @@ static int set_up(struct eio__ring *r, const struct eio_config *config)
 		rc = io_uring_queue_init_params(depth, &r->uring, &p);
 		r->uring.features = p.features;
 		r->sqpoll = p.flags & IORING_SETUP_SQPOLL;
+		r->poll_first = p.flags & IORING_SETUP_SINGLE_ISSUER; /* is newer */
 	}
 	return rc;
 }

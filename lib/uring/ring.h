@@ -32,6 +32,7 @@ struct eio__ring {
 	unsigned finals;      /* final completions reaped, modulo 2^32 like the tails */
 	unsigned enter_flags; /* in every enter */
 	bool sqpoll;
+	bool poll_first; /* a receive may be told to poll before it tries (5.19) */
 	uint8_t ops[32]; /* a bit for each opcode the kernel has */
 	/*
 	 * Submits what is queued, waits until @p wait completions are there or

@@ -288,25 +288,33 @@ RING_TEST(a_gigabyte_is_copied)
 	return eio_switch_end(&sw, 0);
 }
 
-/* What is only said to be a regular file: the splice to a large pipe is refused. */
-RING_TEST(files_of_proc_are_copied_into_any_pipe)
+/* What is only said to be a regular file; from some of them the kernel does not splice. */
+RING_TEST(files_of_proc_are_copied_whatever_the_kernel_refuses)
 {
+	static const char *const files[] = {"/proc/version", "/proc/self/cmdline"};
+	static const enum kind kinds[] = {PIPE, BIG_PIPE, SOCKET, TCP};
 	struct eio_buffer_sink text;
+	char expected[512];
 	struct eio_flow f, r, w;
 	struct eio_switch sw;
-	uint64_t n, m;
+	uint64_t n;
 
 	(void) arg;
-	for (int big = 0; big < 2; big++) {
+	for (size_t k = 0; k < COUNT(files) * COUNT(kinds); k++) {
+		int fd = open(files[k / COUNT(kinds)], O_RDONLY | O_CLOEXEC);
+		ssize_t len = read(fd, expected, sizeof(expected));
+
+		ck_assert_int_gt(len, 0);
+		close(fd);
 		eio_switch_begin(&sw);
-		connect_ends(&sw, big ? BIG_PIPE : PIPE, &r, &w);
-		expect_ok(eio_fs_open_in(env->fs, &sw, "/proc/version", &f));
+		connect_ends(&sw, kinds[k % COUNT(kinds)], &r, &w);
+		expect_ok(eio_fs_open_in(env->fs, &sw, files[k / COUNT(kinds)], &f));
 		expect_ok(eio_flow_copy(f, w, &n));
-		ck_assert_uint_gt(n, 10);
+		ck_assert_uint_eq(n, (uint64_t) len);
 		expect_ok(eio_flow_close(w));
-		expect_ok(eio_flow_copy(r, eio_buffer_sink_init(&text, 0), &m));
-		ck_assert_uint_eq(n, m);
-		ck_assert_int_eq(strncmp(text.data, "Linux version ", 14), 0);
+		expect_ok(eio_flow_copy(r, eio_buffer_sink_init(&text, 0), NULL));
+		ck_assert_uint_eq(text.len, (uint64_t) len);
+		ck_assert_mem_eq(text.data, expected, (size_t) len);
 		eio_buffer_sink_fini(&text);
 		expect_ok(eio_switch_end(&sw, 0));
 	}
@@ -371,6 +379,38 @@ RING_TEST(files_reach_sockets_whether_cached_or_not)
 		ck_assert_uint_eq(n, MOST - 100000);
 		ck_assert_uint_eq(sink_end(&sink, MOST), MOST);
 		no_cachestat = false;
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* More than a piece, of which only the middle is cached. */
+RING_TEST(long_files_reach_sockets_partly_cached)
+{
+	enum { LEN = 5 << 20 };
+	struct eio_switch sw;
+	struct source source;
+	struct sink sink;
+	uint64_t n;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (int tcp = 0; tcp < 2; tcp++) {
+		eio_switch_begin(&sw);
+		source_begin(&sw, &source, REGULAR, MOST);
+		for (off_t at = MOST; at < LEN; at += 4096) {
+			char b[4096];
+
+			fill(b, sizeof(b), (size_t) at);
+			ck_assert_int_eq(pwrite(flow_number(source.f), b, sizeof(b), at), 4096);
+		}
+		ck_assert_int_eq(ftruncate(flow_number(source.f), LEN), 0);
+		evict(flow_number(source.f), 0, 2 << 20);
+		evict(flow_number(source.f), 4 << 20, 0);
+		sink_begin(&sw, &sink, tcp ? TCP : SOCKET);
+		expect_ok(eio_flow_copy(source.f, sink.f, &n));
+		ck_assert_uint_eq(n, LEN);
+		ck_assert_uint_eq(sink_end(&sink, LEN), LEN);
 		expect_ok(eio_switch_end(&sw, 0));
 	}
 	return 0;
@@ -539,8 +579,9 @@ RING_TEST(a_sink_that_fails_midway_has_taken_what_is_said)
 		ck_assert_uint_eq(sink.script.done, place);
 		if (kind == STRING)
 			ck_assert_uint_eq(source.string.len, MOST - place);
-		else
-			(void) eio_flow_close(source.f);
+		if (kind == REGULAR)
+			ck_assert_int_eq(lseek(flow_number(source.f), 0, SEEK_CUR), (off_t) place);
+		(void) eio_flow_close(source.f);
 		expect_ok(eio_switch_end(&sw, 0));
 	}
 	return 0;
@@ -768,7 +809,7 @@ RING_TEST(a_copy_cancelled_while_it_waits_for_room_says_what_arrives)
 		ck_assert_msg(count_to_end(r) == s.n, "%s to %s", kind_names[from], kind_names[to]);
 		if (from == STRING)
 			ck_assert_uint_eq(source.string.len, MOST - s.n);
-		if (from == REGULAR && to == BIG_PIPE)
+		if (from == REGULAR)
 			ck_assert_int_eq(lseek(flow_number(source.f), 0, SEEK_CUR), (off_t) s.n);
 		(void) eio_flow_close(source.f);
 		expect_ok(eio_switch_end(&sw, 0));
@@ -886,6 +927,35 @@ MOCK_TEST(the_common_way_goes_on_where_the_sinks_own_ends)
 	return 0;
 }
 
+static struct eio_fd lent;
+
+/* What it reads is not what its descriptor gives. */
+static int lend_fd(struct eio_flow f, struct eio_fd *ret)
+{
+	(void) f;
+	*ret = lent;
+	return 0;
+}
+
+RING_TEST(a_failed_copy_does_not_move_what_is_below_a_programs_own_flow)
+{
+	static const struct eio_flow_ops ops = {
+		.name = "cipher", .read = script_read, .fd = lend_fd};
+	struct script script = {.len = 1000}, full = {.err = -ENOSPC, .fail_at = 10};
+	struct eio_flow f = {.ops = &ops, .u.ptr = &script};
+	struct eio_switch sw;
+	uint64_t n;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	lent = file_on(&sw);
+	ck_assert_int_eq(lseek(number(lent), 5000, SEEK_SET), 5000);
+	expect_err(eio_flow_copy(f, script_sink(&full), &n), -ENOSPC);
+	ck_assert_uint_eq(n, 10);
+	ck_assert_int_eq(lseek(number(lent), 0, SEEK_CUR), 5000);
+	return eio_switch_end(&sw, 0);
+}
+
 /* Small steps are no ends. */
 MOCK_TEST(sources_and_sinks_may_work_in_any_steps)
 {
@@ -960,8 +1030,9 @@ RING_TEST(two_copies_make_a_proxy)
 SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
 	   limited_copies_take_no_more_than_they_copy_test,
 	   copies_are_complete_though_transfers_are_short_and_interrupted,
-	   a_gigabyte_is_copied_test, files_of_proc_are_copied_into_any_pipe_test,
+	   a_gigabyte_is_copied_test, files_of_proc_are_copied_whatever_the_kernel_refuses_test,
 	   files_reach_sockets_whether_cached_or_not_test,
+	   long_files_reach_sockets_partly_cached_test,
 	   a_file_that_grows_or_shrinks_is_sent_as_it_is_then_test,
 	   a_socket_is_read_while_a_file_goes_to_it_test,
 	   files_are_copied_from_and_to_their_positions_test,
@@ -975,4 +1046,5 @@ SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
 	   a_copy_cancelled_while_it_waits_for_bytes_loses_none_test,
 	   a_sinks_own_way_is_taken_first_test,
 	   the_common_way_goes_on_where_the_sinks_own_ends_test,
+	   a_failed_copy_does_not_move_what_is_below_a_programs_own_flow_test,
 	   sources_and_sinks_may_work_in_any_steps_test, two_copies_make_a_proxy_test)

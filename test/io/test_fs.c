@@ -775,6 +775,7 @@ DIR_TEST(without_descriptors_opening_fails_with_EMFILE)
 DIR_TEST(stat_says_what_the_system_says)
 {
 	struct eio_switch sw;
+	const struct timespec times[2] = {{1000000000, 1}, {1500000000, 999999999}};
 	struct eio_stat st, same;
 	struct eio_flow f;
 	struct stat s;
@@ -784,6 +785,7 @@ DIR_TEST(stat_says_what_the_system_says)
 	put_file("file", 12345);
 	ck_assert_int_eq(chmod("file", 04751), 0);
 	ck_assert_int_eq(link("file", "other"), 0);
+	ck_assert_int_eq(utimensat(AT_FDCWD, "file", times, 0), 0);
 	ck_assert_int_eq(stat("file", &s), 0);
 	expect_ok(eio_fs_stat(env->cwd, "file", true, &st));
 	ck_assert_int_eq(st.kind, EIO_KIND_REGULAR);
@@ -801,12 +803,33 @@ DIR_TEST(stat_says_what_the_system_says)
 	ck_assert_int_eq(st.ctime_ns, EIO_SEC(s.st_ctim.tv_sec) + s.st_ctim.tv_nsec);
 	ck_assert_int_ge(st.btime_ns, 0);
 	ck_assert_int_le(st.btime_ns, st.ctime_ns);
+	ck_assert_int_eq(st.atime_ns, 1000000000000000001);
+	ck_assert_int_eq(st.mtime_ns, 1500000000999999999);
 	f = open_in(&sw, "file");
 	expect_ok(eio_file_stat(f, &same));
 	ck_assert_mem_eq(&st, &same, sizeof(st));
 	expect_ok(eio_fs_stat(env->fs, "file", false, &same));
 	ck_assert_mem_eq(&st, &same, sizeof(st));
 	return eio_switch_end(&sw, 0);
+}
+
+/* Where the file system keeps such times. */
+DIR_TEST(times_beyond_2262_are_cut)
+{
+	const struct timespec times[2] = {{10000000000, 1}, {-1000000000, 5}};
+	struct eio_stat st;
+	struct stat s;
+
+	(void) arg;
+	put_text("file", "");
+	ck_assert_int_eq(utimensat(AT_FDCWD, "file", times, 0), 0);
+	ck_assert_int_eq(stat("file", &s), 0);
+	expect_ok(eio_fs_stat(env->cwd, "file", true, &st));
+	if (s.st_atim.tv_sec == times[0].tv_sec)
+		ck_assert_int_eq(st.atime_ns, INT64_MAX);
+	if (s.st_mtim.tv_sec == times[1].tv_sec)
+		ck_assert_int_eq(st.mtime_ns, -999999999999999995);
+	return 0;
 }
 
 static void make_socket(const char *path)
@@ -1043,6 +1066,7 @@ DIR_TEST(an_entry_removed_meanwhile_is_left_out)
 	struct eio_dir_iter it;
 	struct eio_dir_entry e;
 	unsigned n = 0;
+	int rc;
 
 	(void) arg;
 	hide_kinds = true;
@@ -1050,7 +1074,7 @@ DIR_TEST(an_entry_removed_meanwhile_is_left_out)
 	put_text("b", "");
 	put_text("c", "");
 	expect_ok(eio_fs_dir_begin(&it, env->cwd, "."));
-	while (eio_fs_dir_next(&it, &e) == 1) {
+	while ((rc = eio_fs_dir_next(&it, &e)) == 1) {
 		if (n++ == 0) {
 			for (char name[] = "a"; *name <= 'c'; ++*name) {
 				if (strcmp(name, e.name) != 0)
@@ -1058,6 +1082,7 @@ DIR_TEST(an_entry_removed_meanwhile_is_left_out)
 			}
 		}
 	}
+	expect_ok(rc);
 	eio_fs_dir_end(&it);
 	ck_assert_uint_eq(n, 1);
 	return 0;
@@ -1492,8 +1517,8 @@ SUITE_MAIN("fs", false, nothing_leads_out_of_a_directory_test,
 	   nothing_is_opened_or_created_on_a_switch_that_is_off_test,
 	   a_cancelled_caller_opens_and_creates_nothing_test,
 	   without_descriptors_opening_fails_with_EMFILE_test, stat_says_what_the_system_says_test,
-	   stat_tells_every_kind_test, open_things_tell_their_kind_test,
-	   a_listing_gives_each_entry_once_and_its_kind_test,
+	   times_beyond_2262_are_cut_test, stat_tells_every_kind_test,
+	   open_things_tell_their_kind_test, a_listing_gives_each_entry_once_and_its_kind_test,
 	   a_listing_of_ten_thousand_is_complete_test, read_dir_sorts_by_bytes_test,
 	   a_directory_removed_meanwhile_is_at_its_end_test,
 	   an_entry_removed_meanwhile_is_left_out_test,

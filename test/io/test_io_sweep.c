@@ -481,6 +481,16 @@ static void full_queue(struct place *p)
 	come(p, 1);
 }
 
+static void full_unix_queue(struct place *p)
+{
+	struct eio_listen_opts opts = {.backlog = 1};
+
+	expect_ok(eio_addr_parse(&p->at, "unix:@eio-test-sweep"));
+	expect_ok(eio_net_listen(env->net, &p->sw, &p->at, &opts, &p->l));
+	come(p, 0);
+	come(p, 1);
+}
+
 static int listen_unix(struct place *p)
 {
 	struct eio_addr at;
@@ -702,6 +712,8 @@ static const struct call calls[] = {
 	{"connect", listening, connect_to, NULL, close_if_made, false},
 	{"connect with a limit", listening, connect_with_limit, NULL, close_if_made, false},
 	{"connect to a full queue", full_queue, connect_to, NULL, close_if_made, true},
+	{"connect to a full queue by a path", full_unix_queue, connect_to, NULL, close_if_made,
+	 true},
 	{"listen", NULL, listen_unix, NULL, check_listen_unix, false},
 	{"pipe", NULL, make_pipe, NULL, check_pipe, false},
 	{"shutdown", socket_end, shut, NULL, check_shut, false},
@@ -955,6 +967,15 @@ START_TEST(nothing_is_lost_when_the_kernel_is_odd)
 }
 END_TEST
 
+START_TEST(nothing_is_lost_though_cancel_requests_miss)
+{
+	struct faults deaf = {.seed = 44, .deaf = 128};
+
+	run_in_scratch(NULL, &deaf, sweep);
+	ck_assert_uint_gt(deaf.deafened, 50);
+}
+END_TEST
+
 START_TEST(nothing_is_lost_when_a_limit_expires)
 {
 	run_in_scratch(NULL, NULL, sweep_limits);
@@ -963,4 +984,5 @@ END_TEST
 
 SUITE_MAIN("io_sweep", true, nothing_is_lost_whenever_the_cancellation_comes,
 	   nothing_is_lost_though_there_is_no_room_for_cancel_requests,
-	   nothing_is_lost_when_the_kernel_is_odd, nothing_is_lost_when_a_limit_expires)
+	   nothing_is_lost_when_the_kernel_is_odd, nothing_is_lost_though_cancel_requests_miss,
+	   nothing_is_lost_when_a_limit_expires)

@@ -441,29 +441,39 @@ MOCK_TEST(shortages_that_are_apart_are_two)
 /* All but one give up, and come back when connections do. */
 MOCK_TEST(in_a_shortage_one_accept_is_left)
 {
-	static const int short_time[] = {-EMFILE, -EMFILE, -EMFILE, -EMFILE, 0};
+	static const int short_time[] = {-EMFILE, -EMFILE, -EMFILE, -EMFILE, -EMFILE, -EMFILE,
+					 -EMFILE, -EMFILE, -EMFILE, -EMFILE, -EMFILE, 0};
 	struct serving s;
+	const char *last;
 
 	(void) arg;
 	set_stage(&s);
-	stage.lasts = EIO_MS(1);
+	stage.lasts = EIO_MS(1000);
 	start(&s);
 	for (int i = 0; i < 3; i++) {
 		arrive(1);
 		pass(1);
 	}
 	ck_assert_uint_eq(stage.accepting, 4);
-	/* Three come, and for the accepts after them there are no descriptors. */
+	/* Four come, and for the accepts after them there are no descriptors. */
 	stage.errors = short_time;
 	arrive(4);
-	pass(EIO_MS(20));
-	ck_assert_uint_eq(stage.live, 0);
+	pass(EIO_MS(500));
+	ck_assert_uint_eq(stage.live, 7);
 	ck_assert_int_eq(*stage.errors, 0);
-	ck_assert_uint_ge(stage.accepting, 1);
+	ck_assert_uint_eq(stage.accepting, 1);
+	/* Several at once, and then one at a time. */
+	last = strstr(log_text(), " 5 ");
+	ck_assert_ptr_nonnull(last);
+	ck_assert_int_eq(strncmp(" 5 15 35 75 155 255 355", last, strlen(last)), 0);
+	ck_assert_int_eq(strncmp(log_text(), "0 0", 3), 0);
+	log_clear();
+	pass(EIO_MS(1000));
+	ck_assert_uint_eq(stage.ended, 7);
+	stage.lasts = EIO_MS(1);
 	arrive(50);
 	pass(EIO_MS(20));
 	ck_assert_uint_eq(stage.ended, 57);
-	log_clear();
 	stop(&s);
 	clear_stage(&s, 0);
 	return 0;
@@ -724,6 +734,55 @@ START_TEST(without_memory_for_fibers_it_serves_more_slowly)
 		return;
 	count_warnings();
 	expect_ok(eio__mock_run(serve_without_memory, NULL));
+}
+END_TEST
+
+static int wait_to_be_cancelled(void *arg)
+{
+	(void) arg;
+	return eio_await_cancel();
+}
+
+/* A connection that lasts long came when there was no stack. It waits a little, so that
+ * somebody accepts the next. */
+static int serve_after_a_shortage(void *arg)
+{
+	struct eio_switch crowd;
+	struct rlimit all, none;
+	struct serving s;
+	int rc = 0;
+
+	(void) arg;
+	set_stage(&s);
+	s.opts.stop = NULL;
+	stage.lasts = EIO_SEC(1000);
+	start(&s);
+	eio_switch_begin(&crowd);
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_AS, &none);
+	while (rc == 0)
+		rc = eio_fork(&crowd, wait_to_be_cancelled, NULL);
+	arrive(1);
+	eio_sleep(eio__clock_mono(), EIO_MS(12));
+	setrlimit(RLIMIT_AS, &all);
+	expect_err(rc, -ENOMEM);
+	ck_assert_uint_eq(stage.taken, 1);
+	ck_assert_uint_eq(stage.accepting, 0);
+	arrive(1);
+	pass(EIO_MS(20));
+	ck_assert_uint_eq(stage.live, 2);
+	expect_err(eio_switch_end(&crowd, -EIO), -EIO);
+	expect_ok(eio_cancel_raise(&s.ctx, -EIO));
+	clear_stage(&s, -ECANCELED);
+	return 0;
+}
+
+START_TEST(a_connection_waits_for_the_fiber_that_accepts_after_it)
+{
+	if (!SANITIZED)
+		expect_ok(eio__mock_run(serve_after_a_shortage, NULL));
 }
 END_TEST
 
@@ -1331,6 +1390,7 @@ SUITE_MAIN("server", false, connections_are_served_as_they_come_test,
 	   a_cancelled_server_closes_every_connection_test,
 	   a_server_in_a_cancelled_context_does_not_begin_test,
 	   without_memory_for_fibers_it_serves_more_slowly,
+	   a_connection_waits_for_the_fiber_that_accepts_after_it,
 	   accept_fork_serves_in_a_fiber_and_closes_on_every_path_test,
 	   accept_fork_does_not_report_cancellations_test,
 	   accept_fork_closes_a_connection_whose_switch_went_off_meanwhile_test,

@@ -737,6 +737,7 @@ MOCK_TEST(a_programs_own_clock_sleeps_and_limits)
 {
 	int64_t time = 1000;
 	struct eio_clock c = {.ops = &own_ops, .ptr = &time};
+	struct eio_cancel off;
 	struct eio_timeout t;
 
 	(void) arg;
@@ -745,6 +746,18 @@ MOCK_TEST(a_programs_own_clock_sleeps_and_limits)
 	expect_ok(eio_sleep_until(c, 7));
 	expect_ok(eio_sleep(c, EIO_NEVER));
 	expect_log("sleep_until 1024 sleep_until 7 sleep_until 9223372036854775807");
+	time = -1000;
+	expect_ok(eio_sleep(c, EIO_NEVER));
+	expect_log("sleep_until 9223372036854775807");
+	time = 1000;
+	eio_cancel_begin(&off);
+	expect_ok(eio_cancel_raise(&off, -EIO));
+	expect_err(eio_sleep(c, 24), -ECANCELED);
+	eio_cancel_end(&off);
+	eio_timeout_begin(&t, c, EIO_NEVER);
+	eio_timeout_reset(&t, EIO_NEVER);
+	expect_ok(eio_timeout_end(&t, 0));
+	expect_log("");
 	eio_timeout_begin(&t, c, 5);
 	time = 1003;
 	eio_timeout_reset(&t, 5);
@@ -823,8 +836,14 @@ static int sleep_wall_for_ever(void *arg)
 
 RING_TEST(never_is_never_on_the_wall_clock_too)
 {
+	struct eio_switch sw;
+
 	(void) arg;
 	expect_err(eio_timeout_run(env->clock, EIO_MS(1), sleep_wall_for_ever, NULL), -ETIMEDOUT);
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, sleep_wall_for_ever, NULL));
+	ck_assert(no_timers());
+	expect_err(eio_switch_end(&sw, -EIO), -EIO);
 	expect_err(eio_timeout_run(env->clock, EIO_NEVER, give, &(int){3}), 3);
 	ck_assert(no_timers());
 	return 0;

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SEEDS = SANITIZED ? 12 : 60, BYTES = 20000, PIECE = 3000 };
+enum { SEEDS = SANITIZED ? 20 : 200, BYTES = 20000, PIECE = 3000 };
 
 static struct faults faults;
 static uint64_t seed;

@@ -575,22 +575,54 @@ START_TEST(writing_waits_where_the_kernel_says_EAGAIN)
 }
 END_TEST
 
+static void arrange_interruptions(unsigned times)
+{
+	faults.refused = 0;
+	faults.refuse.nth = 1;
+	faults.refuse.times = times;
+	faults.refuse.opcode = -1;
+	faults.refuse.err = -EINTR;
+}
+
+/* However often: a fiber's stack is small, and does not fill up. */
+static int interrupted_calls(void *arg)
+{
+	enum { TIMES = 3000 };
+	struct eio_fd *fds = arg;
+	struct iovec iov = {"x", 1};
+	char b;
+
+	arrange_interruptions(TIMES);
+	expect_ok(eio_ll_write_all(fds[1], "x", 1, EIO_CURRENT));
+	ck_assert_uint_eq(faults.refused, TIMES);
+	arrange_interruptions(TIMES);
+	expect_err(eio_ll_read(fds[0], &b, 1, EIO_CURRENT), 1);
+	ck_assert_uint_eq(faults.refused, TIMES);
+	arrange_interruptions(TIMES);
+	expect_ok(eio_ll_writev(fds[1], &iov, 1, EIO_CURRENT));
+	ck_assert_uint_eq(faults.refused, TIMES);
+	iov.iov_base = &b;
+	arrange_interruptions(TIMES);
+	expect_err(eio_ll_readv(fds[0], &iov, 1, EIO_CURRENT), 1);
+	ck_assert_uint_eq(faults.refused, TIMES);
+	arrange_interruptions(TIMES);
+	expect_err(eio_ll_send(fds[1], "x", 1, 0), 1);
+	ck_assert_uint_eq(faults.refused, TIMES);
+	arrange_interruptions(TIMES);
+	expect_err(eio_ll_recv(fds[0], &b, 1, 0), 1);
+	ck_assert_uint_eq(faults.refused, TIMES);
+	return 0;
+}
+
 static int interrupted(void *arg)
 {
 	struct eio_switch sw;
-	struct eio_fd r, w;
-	char b;
+	struct eio_fd fds[2];
 
 	(void) arg;
 	eio_switch_begin(&sw);
-	pipe_on(&sw, &r, &w);
-	ck_assert_int_eq(write(number(w), "x", 1), 1);
-	faults.refuse.nth = 1;
-	faults.refuse.times = 5;
-	faults.refuse.opcode = -1;
-	faults.refuse.err = -EINTR;
-	expect_err(eio_ll_read(r, &b, 1, EIO_CURRENT), 1);
-	ck_assert_uint_eq(faults.refused, 5);
+	pair_on(&sw, &fds[0], &fds[1]);
+	expect_ok(eio_fork(&sw, interrupted_calls, fds));
 	return eio_switch_end(&sw, 0);
 }
 

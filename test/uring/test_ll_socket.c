@@ -643,6 +643,106 @@ START_TEST(a_connection_that_comes_while_the_listener_closes_is_not_leaked)
 }
 END_TEST
 
+/*
+ * The close's request to cancel arrives after the accept has completed, and before its
+ * fiber runs: a neighbour that runs first holds it up until the request is in the inbox.
+ * The fiber takes it out; nobody writes to the frame that was the accept's.
+ */
+static struct {
+	struct eio_fd listener, go;
+	unsigned close_now;
+} late;
+
+static int close_when_told(struct eio_env *e, void *arg)
+{
+	(void) e, (void) arg;
+	set(&shared.up, 1);
+	await(&late.close_now, 1);
+	expect_ok(eio_ll_close_listener(late.listener));
+	return 0;
+}
+
+static void *closing_domain(void *arg)
+{
+	expect_ok(eio_run(NULL, close_when_told, arg));
+	return NULL;
+}
+
+static int hold_up(void *arg)
+{
+	char b;
+
+	(void) arg;
+	expect_err(eio_ll_read(late.go, &b, 1, EIO_CURRENT), 1);
+	note("neighbour");
+	set(&late.close_now, 1);
+	while (eio_fd_is_open(late.listener))
+		sched_yield();
+	usleep(20000); /* the request follows at once */
+	return 0;
+}
+
+static __attribute__((noinline)) int use_the_stack(void)
+{
+	char frame[2048];
+
+	fill(frame, sizeof(frame), 0);
+	for (int i = 0; i < 3; i++)
+		expect_ok(eio_ll_noop());
+	return is_filled(frame, sizeof(frame), 0) ? 0 : -EFAULT;
+}
+
+static __attribute__((noinline)) void accept_late(void)
+{
+	struct eio_fd fd;
+
+	expect_ok(eio_ll_accept(NULL, late.listener, &fd, NULL));
+	note("accepted");
+	eio_fd_close(fd);
+}
+
+static int accept_then_use_the_stack(void *arg)
+{
+	(void) arg;
+	accept_late();
+	return use_the_stack();
+}
+
+static int late_request(void *arg)
+{
+	struct eio_switch sw, inner;
+	struct eio_addr addr;
+	struct eio_fd w;
+	pthread_t t;
+	int client;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	late.listener = listen_on(NULL, "127.0.0.1:0", &addr);
+	pipe_on(&sw, &late.go, &w);
+	ck_assert_int_eq(pthread_create(&t, NULL, closing_domain, NULL), 0);
+	await(&shared.up, 1);
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, hold_up, NULL));
+	expect_ok(eio_fork(&inner, accept_then_use_the_stack, NULL));
+	expect_ok(eio_ll_noop());
+	ck_assert_int_eq(write(number(w), "x", 1), 1);
+	client = knock(&addr);
+	ck_assert_int_ge(client, 0);
+	expect_ok(eio_switch_end(&inner, 0));
+	expect_log("neighbour accepted");
+	pthread_join(t, NULL);
+	close(client);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(a_request_to_cancel_that_comes_too_late_is_taken_back)
+{
+	warm_up_threads(2);
+	run_ring(late_request, 0);
+}
+END_TEST
+
 /* Splicing */
 
 RING_TEST(splice_moves_bytes_through_a_pipe)
@@ -873,6 +973,7 @@ SUITE_MAIN("ll_socket", true, bytes_go_both_ways_and_shutdown_is_an_end_test,
 	   closing_a_listener_ends_an_accept_that_polls,
 	   closing_a_listener_ends_the_accepts_of_other_domains,
 	   a_connection_that_comes_while_the_listener_closes_is_not_leaked,
+	   a_request_to_cancel_that_comes_too_late_is_taken_back,
 	   splice_moves_bytes_through_a_pipe_test, splice_without_a_pipe_is_EINVAL_test,
 	   splice_waits_also_where_a_side_is_nonblocking,
 	   splice_pins_both_sides_as_long_as_it_takes, poll_gives_the_events_that_are_there_test,

@@ -379,6 +379,25 @@ START_TEST(an_event_set_in_a_handler_wakes_the_thread_that_sleeps)
 }
 END_TEST
 
+/* The wake-up finds its counter full: there is one on its way, and errno is the program's. */
+RING_TEST(setting_keeps_errno_also_when_the_wake_up_fails)
+{
+	struct eio__uring *u = eio__uring_self();
+	uint64_t full = UINT64_MAX - 1;
+
+	(void) arg;
+	expect_ok(eio_event_init(&event));
+	ck_assert_int_eq(write(u->wake_fd, &full, sizeof(full)), sizeof(full));
+	u->domain.waker.asleep = 1; /* so that it tries */
+	errno = 4711;
+	eio_event_set(&event);
+	ck_assert_int_eq(errno, 4711);
+	ck_assert_uint_eq(u->domain.waker.asleep, 0);
+	expect_ok(eio_event_await(&event));
+	eio_event_fini(&event);
+	return 0;
+}
+
 static void just_count(int sig)
 {
 	(void) sig;
@@ -588,7 +607,8 @@ SUITE_MAIN("sched", true, a_yielding_pair_starves_neither_io_nor_timers_test,
 	   a_due_timer_waits_for_at_most_64_switches_test, yielding_without_entries_enters_nothing,
 	   many_fibers_entries_go_in_with_one_enter, an_idle_program_sleeps_in_one_enter,
 	   an_idle_program_is_woken_once_by_its_bytes,
-	   an_event_set_in_a_handler_wakes_the_thread_that_sleeps, interrupted_waits_go_on_test,
+	   an_event_set_in_a_handler_wakes_the_thread_that_sleeps,
+	   setting_keeps_errno_also_when_the_wake_up_fails_test, interrupted_waits_go_on_test,
 	   no_event_set_by_a_storm_of_signals_is_lost_test, of_many_threads_many_sets_none_is_lost,
 	   the_last_set_of_many_is_seen, a_promise_resolved_by_a_plain_thread_wakes_the_sleeper,
 	   a_run_ends_though_its_wake_up_is_armed_test)
