@@ -222,6 +222,7 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 {
 	struct eio__switch *sw = eio__switch_of(pub);
 	struct eio__domain *d = eio__domain_self();
+	bool daemon = flags & EIO__FORK_DAEMON;
 	struct eio__fiber *f, *parent;
 	char *top;
 
@@ -257,12 +258,13 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	f->arg = (void *) arg;
 	f->name = NULL;
 	f->id = ++d->next_id;
-	f->canceled = 0;
 	f->direct = 0;
-	f->daemon = flags & EIO__FORK_DAEMON;
+	f->daemon = daemon;
+	f->unused = 0;
+	f->canceled = 0;
 	eio__list_insert(&sw->ctx.fibers, &f->in_ctx);
 	sw->fibers++;
-	sw->daemons += f->daemon;
+	sw->daemons += daemon;
 	d->fibers++;
 	eio__san_stack(&f->san, f->base, d->stacks.usable);
 

@@ -39,7 +39,7 @@ struct eio__switch;
 typedef void eio__cancel_fn(struct eio__fiber *f, void *arg);
 
 enum {
-	EIO__SWITCHES_PER_LOOK = 16,
+	EIO__SWITCHES_PER_LOOK = 32,
 	EIO__SWITCHES_PER_POLL = 64, /* unsubmitted entries and the clock wait no longer */
 	EIO__SCRATCH = 64,           /* the scheduler's, one ring entry */
 	EIO__CANCELED_IN_A_ROW = 100000,
@@ -58,6 +58,7 @@ struct eio__fiber {
 	struct eio__switch *sw; /* the one it counts in; NULL: main */
 	uint16_t direct;        /* calls made directly since it last suspended */
 	bool daemon;
+	uint8_t unused;    /* set with its neighbours, by one store */
 	unsigned canceled; /* -ECANCELED in a row without suspending */
 
 	struct eio__list in_ctx;
