@@ -442,6 +442,35 @@ RING_TEST(a_file_that_grows_or_shrinks_is_sent_as_it_is_then)
 	return eio_switch_end(&sw, 0);
 }
 
+static int send_file_to_nobody(void *arg)
+{
+	struct eio_switch sw;
+	struct source source;
+	struct eio_flow a, b;
+	uint64_t n;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (int tcp = 0; tcp < 2; tcp++) {
+		eio_switch_begin(&sw);
+		source_begin(&sw, &source, REGULAR, MOST);
+		connect_ends(&sw, tcp ? TCP : SOCKET, &a, &b);
+		expect_ok(eio_flow_shutdown(b, EIO_SHUT_SEND));
+		expect_err(eio_flow_copy(source.f, b, &n), -EPIPE);
+		ck_assert_uint_eq(n, 0);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* Whether the program leaves the signal to the library or not. */
+START_TEST(a_file_sent_to_nobody_raises_no_SIGPIPE)
+{
+	run_ring(send_file_to_nobody, 0);
+	run_ring_with(&(struct eio_config){.flags = EIO_RUN_KEEP_SIGPIPE}, send_file_to_nobody, 0);
+}
+END_TEST
+
 static int send_file(void *arg)
 {
 	struct source *s = arg;
@@ -1032,7 +1061,7 @@ SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
 	   copies_are_complete_though_transfers_are_short_and_interrupted,
 	   a_gigabyte_is_copied_test, files_of_proc_are_copied_whatever_the_kernel_refuses_test,
 	   files_reach_sockets_whether_cached_or_not_test,
-	   long_files_reach_sockets_partly_cached_test,
+	   long_files_reach_sockets_partly_cached_test, a_file_sent_to_nobody_raises_no_SIGPIPE,
 	   a_file_that_grows_or_shrinks_is_sent_as_it_is_then_test,
 	   a_socket_is_read_while_a_file_goes_to_it_test,
 	   files_are_copied_from_and_to_their_positions_test,

@@ -86,11 +86,18 @@ static void expect_subject(const char *op, const struct eio_addr *a)
 
 /* Connections of every family */
 
-static const char *const places[] = {"127.0.0.1:0", "[::1]:0", "unix:socket", "unix:@eio-test-net"};
+enum { PLACES = 4 };
 
-static bool has(const char *place)
+static const char *place(size_t i)
 {
-	return *place != '[' || has_ipv6();
+	static const char *const fixed[] = {"127.0.0.1:0", "[::1]:0", "unix:socket"};
+
+	return i < COUNT(fixed) ? fixed[i] : own_name();
+}
+
+static bool has(const char *where)
+{
+	return *where != '[' || has_ipv6();
 }
 
 static void converse(struct eio_flow a, struct eio_flow b)
@@ -108,16 +115,16 @@ static void converse(struct eio_flow a, struct eio_flow b)
 DIR_TEST(connections_of_every_family_carry_bytes_and_know_their_ends)
 {
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
+	for (size_t i = 0; i < PLACES; i++) {
 		struct eio_addr at, peer, near, far;
 		struct eio_listener l;
 		struct eio_flow a, b;
 		struct eio_switch sw;
 
-		if (!has(places[i]))
+		if (!has(place(i)))
 			continue;
 		eio_switch_begin(&sw);
-		l = listen_at(&sw, places[i], &at);
+		l = listen_at(&sw, place(i), &at);
 		a = connect_to(&sw, &at);
 		expect_ok(eio_net_accept(l, &sw, &b, &peer));
 		converse(a, b);
@@ -180,17 +187,17 @@ static struct eio_flow accepted(struct accepting *a)
 DIR_TEST(an_accept_waits_for_its_connection)
 {
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
+	for (size_t i = 0; i < PLACES; i++) {
 		struct accepting a, other;
 		struct eio_listener l;
 		struct eio_switch sw;
 		struct eio_flow one;
 		struct eio_addr at;
 
-		if (!has(places[i]))
+		if (!has(place(i)))
 			continue;
 		eio_switch_begin(&sw);
-		l = listen_at(&sw, places[i], &at);
+		l = listen_at(&sw, place(i), &at);
 		accept_later(&sw, &a, l, &sw);
 		accept_later(&sw, &other, l, &sw);
 		one = connect_to(&sw, &at);
@@ -383,10 +390,10 @@ RING_TEST(an_abstract_name_is_free_again_after_its_listener)
 	struct eio_addr at;
 
 	(void) arg;
-	l = listen_at(NULL, "unix:@eio-test-net", &at);
+	l = listen_at(NULL, own_name(), &at);
 	expect_err(eio_net_listen(env->net, NULL, &at, &reuse, &other), -EADDRINUSE);
 	expect_ok(eio_listener_close(l));
-	l = listen_at(NULL, "unix:@eio-test-net", &at);
+	l = listen_at(NULL, own_name(), &at);
 	return eio_listener_close(l);
 }
 
@@ -594,15 +601,13 @@ RING_TEST(nodelay_is_set_on_both_sides_unless_it_is_not_wanted)
 
 DIR_TEST(a_connect_that_fails_says_where_and_leaves_nothing)
 {
-	static const struct {
+	const struct {
 		const char *at;
 		int err;
 	} failures[] = {
-		{"unix:none", -ENOENT},
-		{"unix:file", -ECONNREFUSED},
-		{"unix:stale", -ECONNREFUSED},
-		{"unix:datagram", -EPROTOTYPE},
-		{"unix:@eio-test-nobody", -ECONNREFUSED},
+		{"unix:none", -ENOENT},        {"unix:file", -ECONNREFUSED},
+		{"unix:stale", -ECONNREFUSED}, {"unix:datagram", -EPROTOTYPE},
+		{own_name(), -ECONNREFUSED},
 	};
 	int fd = plain_socket("datagram", SOCK_DGRAM, 0);
 	unsigned fds = count_fds();
@@ -619,9 +624,9 @@ DIR_TEST(a_connect_that_fails_says_where_and_leaves_nothing)
 		expect_subject("connect", &at);
 	}
 	for (size_t i = 0; i < 2; i++) {
-		if (!has(places[i]))
+		if (!has(place(i)))
 			continue;
-		l = listen_at(NULL, places[i], &at);
+		l = listen_at(NULL, place(i), &at);
 		expect_ok(eio_listener_close(l));
 		expect_err(eio_net_connect(env->net, NULL, &at, NULL, &f), -ECONNREFUSED);
 		expect_subject("connect", &at);
@@ -662,11 +667,11 @@ RING_TEST(bind_to_is_the_local_address)
 }
 
 /* A listener whose queue is full, so that connecting waits. */
-static void fill_queue(struct eio_switch *sw, const char *place, struct eio_addr *at)
+static void fill_queue(struct eio_switch *sw, const char *where, struct eio_addr *at)
 {
 	struct eio_fd fd;
 
-	listen_with(sw, place, &(struct eio_listen_opts){.backlog = 1}, at);
+	listen_with(sw, where, &(struct eio_listen_opts){.backlog = 1}, at);
 	for (int i = 0; i < 2; i++) {
 		const struct sockaddr *sa = eio_addr_sockaddr(at, NULL);
 
@@ -685,11 +690,11 @@ DIR_TEST(a_connect_that_lasts_too_long_gives_ETIMEDOUT)
 	unsigned fds;
 
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
-		if (!has(places[i]))
+	for (size_t i = 0; i < PLACES; i++) {
+		if (!has(place(i)))
 			continue;
 		eio_switch_begin(&sw);
-		fill_queue(&sw, places[i], &at);
+		fill_queue(&sw, place(i), &at);
 		fds = count_fds();
 		for (size_t k = 0; k < COUNT(limits); k++) {
 			struct eio_connect_opts opts = {.timeout_ns = limits[k]};
@@ -732,13 +737,13 @@ DIR_TEST(a_connect_that_waits_is_cancelled_and_its_socket_closed)
 	unsigned fds;
 
 	(void) arg;
-	for (size_t i = 0; i < 4 * COUNT(places); i++) {
+	for (size_t i = 0; i < 4 * PLACES; i++) {
 		struct connecting c = {.opts.timeout_ns = i % 2 ? EIO_SEC(100) : 0};
 
-		if (!has(places[i / 4]))
+		if (!has(place(i / 4)))
 			continue;
 		eio_switch_begin(&sw);
-		fill_queue(&sw, places[i / 4], &c.at);
+		fill_queue(&sw, place(i / 4), &c.at);
 		fds = count_fds();
 		expect_ok(eio_fork(&sw, connect_one, &c));
 		trips(i % 4 < 2 ? 0 : 200);
@@ -916,17 +921,17 @@ DIR_TEST(nothing_is_made_or_taken_on_another_domains_switch)
 DIR_TEST(a_cancelled_accept_takes_no_connection)
 {
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
+	for (size_t i = 0; i < PLACES; i++) {
 		struct eio_listener l;
 		struct accepting a;
 		struct eio_switch sw;
 		struct eio_addr at;
 		struct eio_flow f;
 
-		if (!has(places[i]))
+		if (!has(place(i)))
 			continue;
 		eio_switch_begin(&sw);
-		l = listen_at(&sw, places[i], &at);
+		l = listen_at(&sw, place(i), &at);
 		accept_later(&sw, &a, l, &sw);
 		expect_ok(eio_cancel_raise(&a.ctx, -EIO));
 		wait_until(a.over);
@@ -941,7 +946,7 @@ DIR_TEST(a_cancelled_accept_takes_no_connection)
 enum { ACCEPTS = 5 };
 
 /* Closes the listener while so many accept; the address is free when the call returns. */
-static void close_while_accepting(const char *place)
+static void close_while_accepting(const char *where)
 {
 	struct eio_listener l, again;
 	struct accepting a[ACCEPTS];
@@ -950,7 +955,7 @@ static void close_while_accepting(const char *place)
 	struct eio_flow f;
 
 	eio_switch_begin(&sw);
-	l = listen_at(&sw, place, &at);
+	l = listen_at(&sw, where, &at);
 	for (int i = 0; i < ACCEPTS; i++)
 		accept_later(&sw, &a[i], l, &sw);
 	expect_ok(eio_listener_close(l));
@@ -972,9 +977,9 @@ static void close_while_accepting(const char *place)
 DIR_TEST(accepts_end_with_EBADF_when_the_listener_is_closed_and_its_port_is_free)
 {
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
-		if (has(places[i]))
-			close_while_accepting(places[i]);
+	for (size_t i = 0; i < PLACES; i++) {
+		if (has(place(i)))
+			close_while_accepting(place(i));
 	}
 	return 0;
 }
@@ -982,16 +987,16 @@ DIR_TEST(accepts_end_with_EBADF_when_the_listener_is_closed_and_its_port_is_free
 DIR_TEST(connections_that_nobody_took_are_reset_with_the_listener)
 {
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
+	for (size_t i = 0; i < PLACES; i++) {
 		struct eio_listener l;
 		struct eio_switch sw;
 		struct eio_addr at;
 		struct eio_flow f;
 
-		if (!has(places[i]))
+		if (!has(place(i)))
 			continue;
 		eio_switch_begin(&sw);
-		l = listen_at(&sw, places[i], &at);
+		l = listen_at(&sw, place(i), &at);
 		f = connect_to(&sw, &at);
 		expect_ok(eio_listener_close(l));
 		expect_err(eio_flow_read(f, (char[1]){0}, 1), -ECONNRESET);
@@ -1014,15 +1019,15 @@ static int close_elsewhere(void *arg)
 DIR_TEST(another_domain_may_close_the_listener)
 {
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
+	for (size_t i = 0; i < PLACES; i++) {
 		struct accepting a[ACCEPTS];
 		struct eio_switch sw;
 		struct foreign f;
 
-		if (!has(places[i]))
+		if (!has(place(i)))
 			continue;
 		eio_switch_begin(&sw);
-		f.l = listen_at(&sw, places[i], &f.at);
+		f.l = listen_at(&sw, place(i), &f.at);
 		for (int k = 0; k < ACCEPTS; k++)
 			accept_later(&sw, &a[k], f.l, &sw);
 		expect_ok(run_elsewhere(close_elsewhere, &f));

@@ -1074,7 +1074,7 @@ RING_TEST(real_connections_keep_to_the_limit)
 
 DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
 {
-	static const char *const places[] = {"127.0.0.1:0", "unix:socket", "unix:@eio-test-server"};
+	const char *const places[] = {"127.0.0.1:0", "unix:socket", own_name()};
 
 	(void) arg;
 	for (size_t i = 0; i < COUNT(places); i++) {

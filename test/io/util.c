@@ -130,6 +130,14 @@ void flow_tcp(struct eio_switch *sw, struct eio_flow *a, struct eio_flow *b)
 	expect_ok(eio_listener_close(l));
 }
 
+const char *own_name(void)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "unix:@eio-test-%d", (int) getpid());
+	return name;
+}
+
 bool has_ipv6(void)
 {
 	struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};

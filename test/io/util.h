@@ -54,6 +54,9 @@ void flow_pair(struct eio_switch *sw, struct eio_flow *a, struct eio_flow *b);
 /* The same by TCP over the loopback. */
 void flow_tcp(struct eio_switch *sw, struct eio_flow *a, struct eio_flow *b);
 
+/* An abstract Unix address of this process's own: "unix:@…". */
+const char *own_name(void);
+
 /* Has the machine an IPv6 loopback? */
 bool has_ipv6(void);
 
