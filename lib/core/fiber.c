@@ -204,14 +204,15 @@ static inline struct eio__fiber *take_stack(struct eio__domain *d)
 }
 
 #ifdef EIO_DEBUG
-/* An argument in a frame that will be gone before the switch ends. Both are on the
- * running stack, which grows down. */
+/* An argument in a frame that will be gone before the switch ends: between here and the
+ * frame that began it, on the running stack, which grows down. */
 static void warn_short_lived(const struct eio_switch *sw, const void *arg)
 {
-	const char *frame = __builtin_frame_address(0), *a = arg, *scope = (const char *) sw;
+	const char *frame = __builtin_frame_address(0), *a = arg;
+	const char *scope = eio__switch_of(sw)->frame;
 	struct eio__fiber *f = eio__self();
 
-	if (a > frame && a < scope && (!f->base || scope < (char *) f))
+	if (f && a > frame && a < scope && (!f->base || scope < (char *) f))
 		eio__log(EIO_LOG_WARNING, "fork: the argument lies in a frame deeper than the "
 					  "one that began the switch (use eio_fork_copy)");
 }

@@ -21,6 +21,7 @@ static void begin(struct eio_switch *pub, const char *name, bool protected)
 	eio__ctx_enter(f, &sw->ctx, "switch", protected);
 	eio__list_init(&sw->hooks);
 	sw->owner = f;
+	sw->frame = __builtin_frame_address(0);
 	sw->ctx.name = name;
 	sw->error = NULL;
 	sw->fibers = sw->daemons = sw->n_failures = 0;

@@ -20,6 +20,7 @@ enum { EIO__FAILURES = 16 };
 struct eio__switch {
 	struct eio__ctx ctx;
 	struct eio__fiber *owner; /* the one that began it and ends it */
+	const char *frame;        /* of eio_switch_begin: its caller's locals lie above */
 	struct eio__list hooks;   /* the latest first */
 	struct eio_error *error;  /* details of failures[0], if known */
 	unsigned fibers, daemons;

@@ -8,7 +8,6 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -959,6 +958,36 @@ RING_TEST(descriptors_that_do_not_wait_wait_here)
 	return eio_switch_end(&sw, 0);
 }
 
+RING_TEST(closing_does_not_disturb_who_is_reading)
+{
+	struct eio_promise p;
+	struct eio_flow r, w;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 2; i++) {
+		int number;
+
+		if (i == 0)
+			flow_pipe(&sw, &r, &w);
+		else
+			flow_pair(&sw, &r, &w);
+		p = (struct eio_promise) EIO_PROMISE_INIT;
+		expect_ok(eio_fork_promise(&sw, read_a_byte, &r, &p));
+		trips(2);
+		number = flow_number(r);
+		expect_ok(eio_flow_close(r));
+		ck_assert(is_open(number));
+		expect_err(read_a_byte(&r), -EBADF);
+		expect_ok(eio_flow_copy_string(w, "x"));
+		expect_err(eio_promise_await(&p, NULL), 1);
+		wait_until(!is_open(number));
+		expect_err(eio_flow_close(r), -EBADF);
+	}
+	return eio_switch_end(&sw, 0);
+}
+
 DIR_TEST(the_kernels_refusals_come_out_as_they_are)
 {
 	struct eio_switch sw;
@@ -1032,11 +1061,12 @@ static int send_and_receive(void *arg)
 	struct eio_flow a, b;
 	char text[8] = "";
 
+	(void) arg;
 	eio_switch_begin(&sw);
 	flow_pair(&sw, &a, &b);
 	odd.refuse.nth = 1;
 	odd.refuse.times = 3;
-	odd.refuse.opcode = arg ? *(int *) arg : IORING_OP_SENDMSG;
+	odd.refuse.opcode = IORING_OP_SENDMSG;
 	expect_ok(eio_flow_writev(a, iov, 2));
 	expect_ok(eio_flow_copy_string(a, "ef"));
 	expect_ok(eio_flow_read_exact(b, text, 6));
@@ -1082,7 +1112,8 @@ SUITE_MAIN(
 	a_connection_carries_both_directions_at_once_test,
 	of_fd_makes_a_flow_that_closes_the_handle_test,
 	a_file_is_read_and_written_at_its_position_test,
-	descriptors_that_do_not_wait_wait_here_test, the_kernels_refusals_come_out_as_they_are_test,
+	descriptors_that_do_not_wait_wait_here_test, closing_does_not_disturb_who_is_reading_test,
+	the_kernels_refusals_come_out_as_they_are_test,
 	pipes_are_closed_with_their_switch_and_made_on_open_ones_only_test,
 	without_descriptors_there_is_no_pipe_test,
 	a_vector_to_a_socket_is_sent_though_the_kernel_was_interrupted)

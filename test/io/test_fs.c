@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "core/tasks.h"
 #include "io/util.h"
-#include "mock/sched.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -936,8 +934,8 @@ long syscall(long call, ...)
 	n = real(call, a[0], a[1], a[2], a[3], a[4], a[5]);
 	if (call == SYS_getdents64 && hide_kinds) {
 		for (char *e = (char *) a[1]; e < (char *) a[1] + n;
-		     e += ((struct dirent64 *) e)->d_reclen)
-			((struct dirent64 *) e)->d_type = DT_UNKNOWN;
+		     e += ((struct dirent *) e)->d_reclen)
+			((struct dirent *) e)->d_type = DT_UNKNOWN;
 	}
 	return n;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "faults.h"
 #include "io/util.h"
-#include "mock/sched.h"
 
 #include "io/env.h"
 #include <eio/low_level.h>

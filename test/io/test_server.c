@@ -3,7 +3,6 @@
  * Servers, on the mock scheduler with a listener of the test's own, where the clock and
  * the order are exact, and with real sockets.
  */
-#include "core/tasks.h"
 #include "faults.h"
 #include "io/util.h"
 #include "mock/sched.h"
@@ -591,6 +590,31 @@ MOCK_TEST(a_stop_ends_an_idle_server_at_once)
 		ck_assert_int_eq(s.at, 1);
 		ck_assert_uint_eq(stage.calls, !before);
 	}
+	return 0;
+}
+
+MOCK_TEST(a_stop_or_a_cancellation_ends_the_wait_for_descriptors)
+{
+	static const int errors[] = {-EMFILE, -EMFILE, -EMFILE, 0};
+	struct serving s;
+
+	(void) arg;
+	for (int cancelled = 0; cancelled < 2; cancelled++) {
+		int64_t start_ns = now();
+
+		set_stage(&s);
+		stage.errors = errors;
+		start(&s);
+		pass(EIO_MS(7));
+		ck_assert_uint_eq(stage.calls, 2);
+		if (cancelled)
+			expect_ok(eio_cancel_raise(&s.ctx, -EIO));
+		else
+			stop(&s);
+		clear_stage(&s, cancelled ? -ECANCELED : 0);
+		ck_assert_int_eq(s.at, start_ns + EIO_MS(7));
+	}
+	log_clear();
 	return 0;
 }
 
@@ -1385,6 +1409,7 @@ SUITE_MAIN("server", false, connections_are_served_as_they_come_test,
 	   a_listener_that_is_no_good_ends_the_server_after_its_connections_test,
 	   a_closed_listener_ends_the_server_after_its_connections_test,
 	   a_stop_lets_open_connections_finish_test, a_stop_ends_an_idle_server_at_once_test,
+	   a_stop_or_a_cancellation_ends_the_wait_for_descriptors_test,
 	   a_stop_that_is_a_failure_stops_as_well_test, after_drain_ns_the_rest_is_cancelled_test,
 	   a_drain_that_is_done_early_is_not_waited_for_test, a_negative_drain_is_refused_test,
 	   a_cancelled_server_closes_every_connection_test,
