@@ -13,7 +13,8 @@ static struct eio__hook *hook_of(struct eio_hook *h)
 	return (struct eio__hook *) h;
 }
 
-static void begin(struct eio_switch *pub, const char *name, bool protected)
+/* @p frame is the public function's: right below its caller's. */
+static void begin(struct eio_switch *pub, const char *name, bool protected, const void *frame)
 {
 	struct eio__switch *sw = eio__switch_of(pub);
 	struct eio__fiber *f = eio__self();
@@ -21,7 +22,7 @@ static void begin(struct eio_switch *pub, const char *name, bool protected)
 	eio__ctx_enter(f, &sw->ctx, "switch", protected);
 	eio__list_init(&sw->hooks);
 	sw->owner = f;
-	sw->frame = __builtin_frame_address(0);
+	sw->frame = frame;
 	sw->ctx.name = name;
 	sw->error = NULL;
 	sw->fibers = sw->daemons = sw->n_failures = 0;
@@ -30,17 +31,17 @@ static void begin(struct eio_switch *pub, const char *name, bool protected)
 
 void eio_switch_begin(struct eio_switch *sw)
 {
-	begin(sw, NULL, false);
+	begin(sw, NULL, false, __builtin_frame_address(0));
 }
 
 void eio_switch_begin_named(struct eio_switch *sw, const char *name)
 {
-	begin(sw, name, false);
+	begin(sw, name, false, __builtin_frame_address(0));
 }
 
 void eio_switch_begin_protected(struct eio_switch *sw)
 {
-	begin(sw, NULL, true);
+	begin(sw, NULL, true, __builtin_frame_address(0));
 }
 
 /* Keeps a distinct failure; the first one's details are @p details, taken over. */
