@@ -65,18 +65,6 @@ static inline void eio__list_remove(struct eio__list *link)
 	eio__list_clear(link);
 }
 
-/* Moves all of @p from into the fresh head @p to. */
-static inline void eio__list_take(struct eio__list *to, struct eio__list *from)
-{
-	if (eio__list_empty(from)) {
-		eio__list_init(to);
-		return;
-	}
-	*to = *from;
-	to->next->prev = to->prev->next = to;
-	eio__list_init(from);
-}
-
 #define eio__list_foreach(it, head) for (it = (head)->next; it != (head); it = it->next)
 
 #endif

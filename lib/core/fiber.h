@@ -152,10 +152,19 @@ static inline void eio__wake(struct eio__fiber *f)
 	eio__queue(f->domain, f);
 }
 
-/* The same from any thread. The domain is pinned, or the fiber is known not to end. */
-static inline void eio__wake_remote(struct eio__fiber *f)
+/* The same from any thread. A suspended fiber's domain does not end before it is woken;
+ * from then on the pin holds it. */
+static inline void eio__wake_any(struct eio__fiber *f)
 {
-	eio__waker_push(&f->domain->waker, &f->remote);
+	struct eio__waker *waker = &f->domain->waker;
+
+	if (f->domain == eio__domain_self()) {
+		eio__wake(f);
+		return;
+	}
+	eio__waker_pin(waker);
+	eio__waker_push(waker, &f->remote);
+	eio__waker_unpin(waker);
 }
 
 /*

@@ -177,21 +177,6 @@ static void claim_all(struct promise *p)
 	}
 }
 
-static void wake(struct waiter *w)
-{
-	struct eio__fiber *f = w->fiber;
-	struct eio__waker *waker = &f->domain->waker;
-
-	if (f->domain == eio__domain_self()) {
-		eio__wake(f);
-		return;
-	}
-	/* Its domain cannot end before the fiber is woken. */
-	eio__waker_pin(waker);
-	eio__wake_remote(f);
-	eio__waker_unpin(waker);
-}
-
 int eio_promise_resolve(struct eio_promise *pub, int rc, void *value)
 {
 	struct promise *p = promise_of(pub);
@@ -220,7 +205,7 @@ int eio_promise_resolve(struct eio_promise *pub, int rc, void *value)
 		next = w->next;
 		w->rc = rc;
 		w->value = value;
-		wake(w);
+		eio__wake_any(w->fiber);
 	}
 	return 0;
 }

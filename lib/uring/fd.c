@@ -155,19 +155,10 @@ static void detach_and_free(struct eio__slot *s)
 /* The waiter suspends exactly once, unless it was the last user itself. */
 static void wake_waiter(struct eio__slot_waiter *w)
 {
-	struct eio__fiber *f = w->fiber;
-	struct eio__waker *waker;
-
-	if (f == eio__self()) {
+	if (w->fiber == eio__self())
 		w->released = true;
-	} else if (f->domain == eio__domain_self()) {
-		eio__wake(f);
-	} else {
-		waker = &f->domain->waker;
-		eio__waker_pin(waker);
-		eio__wake_remote(f);
-		eio__waker_unpin(waker);
-	}
+	else
+		eio__wake_any(w->fiber);
 }
 
 int eio__close_unix(int unix_fd)
