@@ -78,11 +78,11 @@ static void interrupt(struct eio__ctx *c)
 
 	eio__list_foreach(it, &c->fibers) {
 		struct eio__fiber *f = eio__container_of(it, struct eio__fiber, in_ctx);
-		eio__cancel_fn *cancel = f->cancel;
+		const struct eio__wait *wait = f->wait;
 
-		if (cancel) {
-			f->cancel = NULL;
-			cancel(f, f->cancel_arg);
+		if (wait && wait->cancel && !f->interrupted) {
+			f->interrupted = true;
+			wait->cancel(f, f->wait_arg);
 		}
 	}
 }

@@ -79,7 +79,7 @@ int eio_event_init(struct eio_event *pub)
 	return 0;
 }
 
-static void cancel(struct eio__fiber *f, void *arg)
+static void leave(struct eio__fiber *f, void *arg)
 {
 	struct waiter *w = arg;
 
@@ -87,6 +87,8 @@ static void cancel(struct eio__fiber *f, void *arg)
 	eio__list_remove(&w->link);
 	eio__wake(f);
 }
+
+static const struct eio__wait waiting = {.what = "event", .cancel = leave};
 
 int eio_event_await(struct eio_event *pub)
 {
@@ -103,7 +105,7 @@ int eio_event_await(struct eio_event *pub)
 	if (take(e))
 		return 0;
 	eio__list_append(&e->waiters, &w.link);
-	eio__suspend(f, cancel, &w);
+	eio__suspend(f, &waiting, &w);
 	return w.cancelled ? eio__canceled(f) : 0;
 }
 

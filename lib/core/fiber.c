@@ -87,15 +87,17 @@ transfer(struct eio__domain *d, struct eio__fiber *to, void *start)
 	__asm__ volatile(""); /* a call, not a jump: no tail call */
 }
 
-void eio__suspend(struct eio__fiber *f, eio__cancel_fn *cancel, void *arg)
+void eio__suspend(struct eio__fiber *f, const struct eio__wait *wait, void *arg)
 {
 	struct eio__domain *d = f->domain;
 	struct eio__fiber *next;
 
-	f->cancel = cancel;
-	f->cancel_arg = arg;
+	f->wait = wait;
+	f->wait_arg = arg;
+	f->since = d->tick;
 	f->canceled = 0;
 	f->direct = 0;
+	f->interrupted = false;
 	next = next_fiber(d);
 	if (next != f)
 		transfer(d, next, NULL);
@@ -181,7 +183,7 @@ static void remote_wake(struct eio__inbox_node *n)
 }
 
 /* A used stack, or a fresh one. What stays the same for all fibers of a stack is set here;
- * cancel and error are NULL in a free record. */
+ * wait and error are NULL in a free record. */
 static inline struct eio__fiber *take_stack(struct eio__domain *d)
 {
 	struct eio__fiber *f = d->stacks.hot;
@@ -260,8 +262,8 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	f->name = NULL;
 	f->id = ++d->next_id;
 	f->direct = 0;
+	f->interrupted = false;
 	f->daemon = daemon;
-	f->unused = 0;
 	f->canceled = 0;
 	eio__list_insert(&sw->ctx.fibers, &f->in_ctx);
 	sw->fibers++;
@@ -323,12 +325,14 @@ static void wake_cancelled(struct eio__fiber *f, void *arg)
 
 int eio_await_cancel(void)
 {
+	static const struct eio__wait wait = {.what = "cancellation", .cancel = wake_cancelled};
+
 	struct eio__fiber *f = eio__self();
 
 	if (!f)
 		return -EPERM;
 	if (!f->ctx->err)
-		eio__suspend(f, wake_cancelled, NULL);
+		eio__suspend(f, &wait, NULL);
 	return eio__canceled(f);
 }
 

@@ -11,8 +11,8 @@
  *   running    domain->current
  *   runnable   in the run queue, once
  *   suspended  in neither; something holds a pointer to it and will wake it exactly
- *              once. cancel != NULL: a cancellation calls it, once, and it sees to it
- *              that the wake-up comes soon.
+ *              once. wait tells what it waits for; a cancellation calls its cancel
+ *              function, once, which sees to it that the wake-up comes soon.
  *   free       on the stacks' list
  * A new fiber is never runnable before it ran: fork starts it at once.
  */
@@ -36,7 +36,14 @@
 
 struct eio__switch;
 
-typedef void eio__cancel_fn(struct eio__fiber *f, void *arg);
+/* One way of waiting, of which there are few; arg is the waiting fiber's. */
+struct eio__wait {
+	const char *what; /* "promise", "sleep", … */
+	/* In the domain's thread; NULL: cannot be cancelled. */
+	void (*cancel)(struct eio__fiber *f, void *arg);
+	/* For dumps: what exactly; NULL: what says it all. */
+	void (*describe)(const struct eio__fiber *f, const void *arg, char *buf, size_t size);
+};
 
 enum {
 	EIO__SWITCHES_PER_LOOK = 32,
@@ -45,6 +52,7 @@ enum {
 	EIO__CANCELED_IN_A_ROW = 100000,
 	EIO__DIRECT_IN_A_ROW = 8,
 	EIO__MANY_FIBERS = 512, /* their frames do not fit into the near caches */
+	EIO__TICK_BITS = 22,    /* a tick is 2^22 ns, about 4 ms */
 };
 
 struct eio__fiber {
@@ -53,16 +61,17 @@ struct eio__fiber {
 	struct eio__fiber *next;
 	struct eio__ctx *ctx; /* the current one */
 	struct eio__domain *domain;
-	eio__cancel_fn *cancel;
-	void *cancel_arg;
-	struct eio__switch *sw; /* the one it counts in; NULL: main */
-	uint16_t direct;        /* calls made directly since it last suspended */
-	bool daemon;
-	uint8_t unused;    /* set with its neighbours, by one store */
+	const struct eio__wait *wait; /* NULL: runs, or is to run */
+	void *wait_arg;
+	uint32_t since;    /* when it suspended, in the domain's ticks */
 	unsigned canceled; /* -ECANCELED in a row without suspending */
+	uint8_t direct;    /* calls made directly since it last suspended */
+	bool interrupted;  /* its cancel function was called */
+	bool daemon;
 
 	struct eio__list in_ctx;
-	eio_fn *fn; /* NULL: the record is free (or main's) */
+	struct eio__switch *sw; /* the one it counts in; NULL: main */
+	eio_fn *fn;             /* NULL: the record is free (or main's) */
 	void *arg;
 	struct eio_error *error; /* NULL: nothing failed yet */
 	uint64_t id;
@@ -94,6 +103,7 @@ struct eio__domain {
 	struct eio__fiber *head, *tail; /* the run queue */
 	unsigned left;                  /* switches until the next look */
 	unsigned since_poll;            /* switches from the last poll to that look */
+	uint32_t tick;                  /* the time of the last poll, for dumps */
 	struct eio__signs signs;        /* set by the scheduler, else always quiet */
 	const struct eio__sched_ops *ops;
 	struct eio__stacks stacks;
@@ -134,6 +144,12 @@ void eio__domain_check_end(const struct eio__domain *d);
 /* Every fiber has ended. Waits for foreign wakers on their way out. */
 void eio__domain_fini(struct eio__domain *d);
 
+/* A time in the domain's ticks, which wrap. */
+static inline uint32_t eio__tick(int64_t ns)
+{
+	return (uint32_t) (ns >> EIO__TICK_BITS);
+}
+
 /* Puts a fiber to the end of the run queue. */
 static inline void eio__queue(struct eio__domain *d, struct eio__fiber *f)
 {
@@ -148,7 +164,7 @@ static inline void eio__queue(struct eio__domain *d, struct eio__fiber *f)
 /* Makes a fiber runnable that is suspended, or about to be. */
 static inline void eio__wake(struct eio__fiber *f)
 {
-	f->cancel = NULL;
+	f->wait = NULL;
 	eio__queue(f->domain, f);
 }
 
@@ -167,12 +183,9 @@ static inline void eio__wake_any(struct eio__fiber *f)
 	eio__waker_unpin(waker);
 }
 
-/*
- * Suspends the running fiber until eio__wake. @p cancel (NULL: not cancellable) may be
- * called by then, in the domain's thread; the caller has checked that the context is
- * not cancelled already.
- */
-void eio__suspend(struct eio__fiber *f, eio__cancel_fn *cancel, void *arg);
+/* Suspends the running fiber until eio__wake. If the wait can be cancelled the caller has
+ * checked that the context is not cancelled already. */
+void eio__suspend(struct eio__fiber *f, const struct eio__wait *wait, void *arg);
 
 /* -ECANCELED, counting how often in a row: a loop that ignores it must not hang. */
 int eio__canceled(struct eio__fiber *f);

@@ -82,7 +82,7 @@ static void unlist(struct promise *p, struct waiter *w)
 		p->last = w->prev;
 }
 
-static void cancel(struct eio__fiber *f, void *arg)
+static void leave(struct eio__fiber *f, void *arg)
 {
 	struct waiter *w = arg;
 	struct promise *p = w->promise;
@@ -94,6 +94,9 @@ static void cancel(struct eio__fiber *f, void *arg)
 	eio__unlock(&p->lock);
 	eio__wake(f);
 }
+
+static const struct eio__wait waiting = {.what = "promise", .cancel = leave};
+static const struct eio__wait waiting_protected = {.what = "promise"};
 
 /* The result of a resolved promise, which the caller may free next: not before the one
  * who resolved it has let go of the lock. */
@@ -107,7 +110,7 @@ static int result(struct promise *p, void **ret_value)
 }
 
 static int await(struct promise *p, struct eio__fiber *f, void **ret_value,
-		 eio__cancel_fn *on_cancel)
+		 const struct eio__wait *wait)
 {
 	struct waiter w = {.promise = p, .fiber = f, .state = LISTED};
 
@@ -118,7 +121,7 @@ static int await(struct promise *p, struct eio__fiber *f, void **ret_value,
 	}
 	list(p, &w);
 	eio__unlock(&p->lock);
-	eio__suspend(f, on_cancel, &w);
+	eio__suspend(f, wait, &w);
 	if (w.state == LEAVING)
 		return eio__canceled(f);
 	if (ret_value)
@@ -147,7 +150,7 @@ int eio_promise_await(struct eio_promise *pub, void **ret_value)
 	}
 	if (is_resolved(p))
 		return settled(f, result(p, ret_value));
-	return f ? settled(f, await(p, f, ret_value, cancel)) : -EPERM;
+	return f ? settled(f, await(p, f, ret_value, &waiting)) : -EPERM;
 }
 
 int eio_promise_await_protected(struct eio_promise *pub, void **ret_value)
@@ -157,7 +160,7 @@ int eio_promise_await_protected(struct eio_promise *pub, void **ret_value)
 
 	if (is_resolved(p))
 		return settled(f, result(p, ret_value));
-	return f ? settled(f, await(p, f, ret_value, NULL)) : -EPERM;
+	return f ? settled(f, await(p, f, ret_value, &waiting_protected)) : -EPERM;
 }
 
 /* Claims every waiter, waiting for those that are leaving; called with the lock held. */

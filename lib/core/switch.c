@@ -129,6 +129,8 @@ static void forget_daemons(struct eio__switch *sw)
 		c->err = sw->cancelled || (c->parent->err && !c->protected) ? -ECANCELED : 0;
 }
 
+static const struct eio__wait waiting = {.what = "end of switch"};
+
 int eio_switch_end(struct eio_switch *pub, int rc)
 {
 	struct eio__switch *sw = eio__switch_of(pub);
@@ -150,7 +152,7 @@ int eio_switch_end(struct eio_switch *pub, int rc)
 		if (sw->fibers == sw->daemons)
 			eio__ctx_cancel(&sw->ctx, DAEMONS_LEFT);
 		sw->waiting = true;
-		eio__suspend(f, NULL, NULL);
+		eio__suspend(f, &waiting, sw);
 	}
 	sw->finished = true;
 	eio__ctx_leave(f, &sw->ctx);

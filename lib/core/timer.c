@@ -91,6 +91,8 @@ static void cancel_sleeper(struct eio__fiber *f, void *arg)
 	eio__wake(f);
 }
 
+static const struct eio__wait sleeping = {.what = "sleep", .cancel = cancel_sleeper};
+
 int eio__sleep_until(int64_t deadline_ns)
 {
 	struct eio__fiber *f = eio__self();
@@ -106,6 +108,6 @@ int eio__sleep_until(int64_t deadline_ns)
 	s.fiber = f;
 	s.cancelled = false;
 	eio__timer_start(&s.timer, deadline_ns);
-	eio__suspend(f, cancel_sleeper, &s);
+	eio__suspend(f, &sleeping, &s);
 	return s.cancelled ? eio__canceled(f) : 0;
 }

@@ -43,6 +43,7 @@ static unsigned poll(struct eio__domain *d, bool wait)
 		m->clock = eio__timers_next(d);
 	else
 		deadlock(m);
+	d->tick = eio__tick(m->clock);
 	eio__timers_expire(d, m->clock);
 	return 0;
 }

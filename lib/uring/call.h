@@ -108,7 +108,7 @@ eio__finish(struct eio__call *c, struct io_uring_sqe *sqe, short events)
 
 	if (unlikely(!sqe))
 		return false;
-	c->res = eio__op_await(c->u, &op, sqe, eio__op_cancel);
+	c->res = eio__op_await(c->u, &op, sqe, &eio__op_wait);
 	if (unlikely(c->res < 0))
 		c->res = eio__answer(&op, c->slot, events);
 	if (c->slot)

@@ -176,7 +176,7 @@ int eio__close_unix(int unix_fd)
 		return close(unix_fd) < 0 ? -errno : 0;
 	sqe = eio__sqe(u, false);
 	io_uring_prep_close(sqe, unix_fd);
-	return eio__op_await(u, &op, sqe, NULL);
+	return eio__op_await(u, &op, sqe, &eio__op_wait_protected);
 }
 
 /*
@@ -231,6 +231,8 @@ int eio_fd_close(struct eio_fd fd)
 	return unix_fd < 0 ? 0 : eio__fail(eio__close_unix(unix_fd), "close", NULL);
 }
 
+static const struct eio__wait waiting = {.what = "users of a descriptor"};
+
 int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *ret_owned)
 {
 	struct eio__fiber *f = eio__self();
@@ -249,7 +251,7 @@ int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *
 		cancel(s);
 	eio__fd_unuse(fd); /* the last user releases, perhaps that was us */
 	if (!w.released)
-		eio__suspend(f, NULL, NULL);
+		eio__suspend(f, &waiting, NULL);
 	return unix_fd;
 }
 

@@ -107,7 +107,7 @@ int eio_ll_alloc_fixed(struct eio_chunk *ret)
 	return p && take(p, ret) ? 0 : eio__fail(-ENOBUFS, "alloc_fixed", NULL);
 }
 
-static void cancel(struct eio__fiber *f, void *arg)
+static void leave(struct eio__fiber *f, void *arg)
 {
 	struct waiter *w = arg;
 
@@ -115,6 +115,8 @@ static void cancel(struct eio__fiber *f, void *arg)
 	eio__list_remove(&w->link);
 	eio__wake(f);
 }
+
+static const struct eio__wait waiting = {.what = "fixed buffer", .cancel = leave};
 
 int eio_ll_alloc_fixed_or_wait(struct eio_chunk *ret)
 {
@@ -135,7 +137,7 @@ int eio_ll_alloc_fixed_or_wait(struct eio_chunk *ret)
 		return 0;
 	w.fiber = u->domain.current;
 	eio__list_append(&p->waiters, &w.link);
-	eio__suspend(w.fiber, cancel, &w);
+	eio__suspend(w.fiber, &waiting, &w);
 	if (w.cancelled)
 		return eio__canceled(w.fiber);
 	*ret = w.chunk;

@@ -94,7 +94,7 @@ int eio_ll_await_cqe(struct io_uring_sqe *sqe, struct io_uring_cqe *ret)
 	if (!entry)
 		return eio__canceled(u->domain.current);
 	*entry = *sqe;
-	rc = eio__op_await(u, &op, entry, eio__op_cancel);
+	rc = eio__op_await(u, &op, entry, &eio__op_wait);
 	if (is_interruption(rc))
 		rc = -EINTR;
 	if (op.cancelled && (rc == -ECANCELED || rc == -EINTR))
@@ -118,6 +118,8 @@ static void cancel_group(struct eio__fiber *f, void *arg)
 	g->cancelled = true;
 	eio__group_ask_cancel(eio__uring_of(f), g);
 }
+
+static const struct eio__wait waiting = {.what = "group", .cancel = cancel_group};
 
 int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, int *ret_results)
 {
@@ -146,7 +148,7 @@ int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, int *ret_results)
 		*entry = sqes[i];
 		entry->user_data = (uintptr_t) &members[i] | EIO__UD_MEMBER;
 	}
-	eio__suspend(g.fiber, cancel_group, &g);
+	eio__suspend(g.fiber, &waiting, &g);
 	if (eio__list_linked(&g.pending))
 		eio__list_remove(&g.pending);
 	for (unsigned i = 0; i < n; i++)

@@ -150,7 +150,7 @@ static bool accept_once(struct accept *a, struct eio_fd fd, struct sockaddr *sa,
 		io_uring_prep_poll_add(sqe, a->call.unix_fd, POLLIN);
 	else
 		io_uring_prep_accept(sqe, a->call.unix_fd, sa, len, SOCK_CLOEXEC);
-	a->call.res = eio__op_await(a->call.u, &a->op, sqe, eio__op_cancel);
+	a->call.res = eio__op_await(a->call.u, &a->op, sqe, &eio__op_wait);
 	a->op.got = true;
 	forget_accept(s, a);
 	eio__fd_unuse(fd);

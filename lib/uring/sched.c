@@ -43,6 +43,15 @@ static int64_t now(struct eio__domain *d)
 	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
 }
 
+/* The kernel's last tick: a few nanoseconds, where a clock's time takes many. */
+static uint32_t coarse_tick(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return eio__tick(EIO_SEC(ts.tv_sec) + ts.tv_nsec);
+}
+
 /* Completions */
 
 static void check_cookie(const struct eio__op *op)
@@ -139,7 +148,7 @@ static unsigned reap(struct eio__uring *u)
 		check_cookie(op);
 		op->res = cqe->res;
 		op->flags = cqe->flags;
-		op->fiber->cancel = NULL;
+		op->fiber->wait = NULL;
 		eio__queue(&u->domain, op->fiber);
 	}
 	u->ring.finals += head - first;
@@ -189,6 +198,9 @@ static void cancel_parked(struct eio__fiber *f, void *arg)
 	eio__wake(f);
 }
 
+static const struct eio__wait parking = {.what = "free entry", .cancel = cancel_parked};
+static const struct eio__wait parking_protected = {.what = "free entry"};
+
 struct io_uring_sqe *eio__sqe_wait(struct eio__uring *u, bool cancellable)
 {
 	struct parked p = {.fiber = u->domain.current};
@@ -201,7 +213,7 @@ struct io_uring_sqe *eio__sqe_wait(struct eio__uring *u, bool cancellable)
 	}
 	while (!sqe) {
 		eio__list_insert(place, &p.link);
-		eio__suspend(p.fiber, cancellable ? cancel_parked : NULL, &p);
+		eio__suspend(p.fiber, cancellable ? &parking : &parking_protected, &p);
 		/* Also when it was cancelled after its turn had come: nobody would cancel
 		 * what it starts now. */
 		if (cancellable && p.fiber->ctx->err)
@@ -283,13 +295,16 @@ void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op)
 	eio__list_append(try_cancel(u, op, EIO__UD_OP) ? &u->asked : &u->cancels, &op->pending);
 }
 
-void eio__op_cancel(struct eio__fiber *f, void *arg)
+static void cancel_op(struct eio__fiber *f, void *arg)
 {
 	struct eio__op *op = arg;
 
 	op->cancelled = true;
 	eio__op_ask_cancel(eio__uring_of(f), op);
 }
+
+const struct eio__wait eio__op_wait = {.what = "operation", .cancel = cancel_op};
+const struct eio__wait eio__op_wait_protected = {.what = "operation"};
 
 void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g)
 {
@@ -421,6 +436,7 @@ static unsigned poll(struct eio__domain *d, bool wait)
 	else if (wait || eio__ring_queued(&u->ring) || wants_enter(u))
 		enter(u, 0, EIO_NEVER);
 	__atomic_store_n(&d->waker.asleep, 0, __ATOMIC_RELAXED);
+	d->tick = coarse_tick();
 	n = reap(u);
 	if (unlikely(asked) && ((wait && n == 0) || ++u->polls_since_asked == ASK_AGAIN_POLLS))
 		ask_again(u);

@@ -53,6 +53,8 @@ struct eio__op {
 	unsigned flags; /* of the completion */
 	bool got;       /* res is there */
 	bool cancelled; /* by the fiber's context */
+	uint8_t opcode; /* it and fd as in the entry, for dumps */
+	int fd;
 #ifdef EIO_DEBUG
 	unsigned cookie;
 #endif
@@ -119,12 +121,13 @@ void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op);
 
 void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g);
 
-/* The cancel function of a fiber that waits for an operation. */
-void eio__op_cancel(struct eio__fiber *f, void *op);
+/* Waiting for an operation, cancellable or not. */
+extern const struct eio__wait eio__op_wait __attribute__((visibility("hidden")));
+extern const struct eio__wait eio__op_wait_protected __attribute__((visibility("hidden")));
 
 /* Suspends until the entry's final completion; the result as the kernel gave it. */
 static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct io_uring_sqe *sqe,
-				eio__cancel_fn *cancel)
+				const struct eio__wait *wait)
 {
 	struct eio__fiber *f = u->domain.current;
 
@@ -132,11 +135,13 @@ static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct
 	op->fiber = f;
 	op->got = false;
 	op->cancelled = false;
+	op->opcode = sqe->opcode;
+	op->fd = sqe->fd;
 #ifdef EIO_DEBUG
 	op->cookie = EIO__OP_COOKIE;
 #endif
 	op->pending.next = NULL;
-	eio__suspend(f, cancel, op);
+	eio__suspend(f, wait, op);
 	if (unlikely(eio__list_linked(&op->pending)))
 		eio__list_remove(&op->pending);
 #ifdef EIO_DEBUG

@@ -35,8 +35,8 @@ FROZEN(struct eio_task, 16);
 
 /* The record of a fiber. */
 #define LINE 64
-_Static_assert(offsetof(struct eio__fiber, cancel_arg) < LINE, "a suspension needs two lines");
-_Static_assert(offsetof(struct eio__fiber, sw) < LINE, "an end needs two lines");
+_Static_assert(offsetof(struct eio__fiber, wait_arg) < LINE, "a suspension needs two lines");
+_Static_assert(offsetof(struct eio__fiber, in_ctx) == LINE, "a switch needs the first line");
 _Static_assert(sizeof(struct eio__fiber) <= 512 || SANITIZED, "2.5 KiB were for frames");
 _Static_assert(offsetof(struct eio__fiber, scratch) % 8 == 0, "an entry goes there");
 
