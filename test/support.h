@@ -56,7 +56,8 @@ void run_mock(eio_fn *fn, int expected);
 void run_ring(eio_fn *fn, int expected);
 void run_ring_with(const struct eio_config *config, eio_fn *fn, int expected);
 
-/* static int name(void *arg) { … } as a libcheck test name_test that expects 0. */
+/* static int name(void *arg) { … } as a libcheck test name_test that expects 0: on the mock
+ * scheduler, with a ring, or first on the one and then with the other. */
 #define MOCK_TEST(name)                                                                            \
 	static int name(void *arg);                                                                \
 	START_TEST(name##_test)                                                                    \
@@ -69,6 +70,15 @@ void run_ring_with(const struct eio_config *config, eio_fn *fn, int expected);
 	static int name(void *arg);                                                                \
 	START_TEST(name##_test)                                                                    \
 	{                                                                                          \
+		run_ring(name, 0);                                                                 \
+	}                                                                                          \
+	END_TEST                                                                                   \
+	static int name(void *arg)
+#define CORE_TEST(name)                                                                            \
+	static int name(void *arg);                                                                \
+	START_TEST(name##_test)                                                                    \
+	{                                                                                          \
+		run_mock(name, 0);                                                                 \
 		run_ring(name, 0);                                                                 \
 	}                                                                                          \
 	END_TEST                                                                                   \

@@ -18,9 +18,12 @@
 #include <eio/fs.h>
 #include <eio/log.h>
 #include <eio/net.h>
+#include <eio/pool.h>
 #include <eio/promise.h>
 #include <eio/run.h>
+#include <eio/stream.h>
 #include <eio/switch.h>
+#include <eio/sync.h>
 #include <eio/time.h>
 
 #endif

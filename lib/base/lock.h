@@ -7,12 +7,14 @@
  * this: see inbox.h.
  *
  * The lock is held for a few instructions and never across a suspension, so it spins,
- * and after a while lets the holder run.
+ * and after a while lets the holder run. It is one bit of a word; the others are state
+ * of what it guards, which its holder changes with the store that unlocks. So that store
+ * is the last touch of the whole object, and who finds the word as it wants it can
+ * change it by a compare-and-swap, without locking.
  */
 #ifndef EIO__LOCK_H
 #define EIO__LOCK_H
 
-#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -33,8 +35,10 @@ static inline bool eio__single_threaded(void)
 }
 
 struct eio__lock {
-	uint32_t held;
+	uintptr_t word;
 };
+
+enum { EIO__LOCKED = 1 };
 
 static inline void eio__cpu_relax(void)
 {
@@ -45,26 +49,59 @@ static inline void eio__cpu_relax(void)
 #endif
 }
 
-static inline void eio__lock(struct eio__lock *l)
+/* Waits until nobody holds it; somebody else may be faster then. */
+void eio__lock_await(const struct eio__lock *l);
+
+/* Takes the lock if nobody holds it: the other bits of the word, which now are the
+ * caller's. */
+static inline bool eio__lock_try(struct eio__lock *l, uintptr_t *ret_bits)
 {
-	if (eio__single_threaded()) {
-		l->held = 1;
-		return;
-	}
-	for (unsigned spins = 1; __atomic_exchange_n(&l->held, 1, __ATOMIC_ACQUIRE); spins++) {
-		while (__atomic_load_n(&l->held, __ATOMIC_RELAXED)) {
-			if (spins++ % 128)
-				eio__cpu_relax();
-			else
-				sched_yield();
-		}
-	}
+	if (!eio__single_threaded() &&
+	    __atomic_fetch_or(&l->word, EIO__LOCKED, __ATOMIC_ACQUIRE) & EIO__LOCKED)
+		return false;
+	*ret_bits = __atomic_load_n(&l->word, __ATOMIC_RELAXED) & ~(uintptr_t) EIO__LOCKED;
+	return true;
 }
 
-/* Pairs with the exchange in eio__lock: what was written before is seen after it. */
+/* Takes the lock; the other bits of the word. */
+static inline uintptr_t eio__lock(struct eio__lock *l)
+{
+	uintptr_t bits;
+
+	while (__builtin_expect(!eio__lock_try(l, &bits), 0))
+		eio__lock_await(l);
+	return bits;
+}
+
+/* @p bits: the rest of the word from now on. Pairs with the acquire in eio__lock and in
+ * eio__lock_peek: what was written before is seen after it. */
+static inline void eio__unlock_to(struct eio__lock *l, uintptr_t bits)
+{
+	__atomic_store_n(&l->word, bits, __ATOMIC_RELEASE);
+}
+
 static inline void eio__unlock(struct eio__lock *l)
 {
-	__atomic_store_n(&l->held, 0, __ATOMIC_RELEASE);
+	eio__unlock_to(l, 0);
+}
+
+/* The word's bits while others may hold the lock. */
+static inline uintptr_t eio__lock_peek(const struct eio__lock *l)
+{
+	return __atomic_load_n(&l->word, __ATOMIC_ACQUIRE);
+}
+
+/* Changes the word without locking, if it is what the caller takes it for, and unlocked. */
+static inline bool eio__lock_change(struct eio__lock *l, uintptr_t from, uintptr_t to)
+{
+	if (eio__single_threaded()) {
+		if (l->word != from)
+			return false;
+		l->word = to;
+		return true;
+	}
+	return __atomic_compare_exchange_n(&l->word, &from, to, false, __ATOMIC_ACQ_REL,
+					   __ATOMIC_RELAXED);
 }
 
 /* Compare and swap, sequentially consistent, or plain while there is one thread. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/error.h"
+#include "base/lock.h"
 #include "core/fiber.h"
 
 #include <netdb.h>
@@ -131,21 +132,21 @@ int eio_error_format(int err, char *buf, size_t size)
 	return snprintf(buf, size, "%s %s: %s%s", e->op, e->subject, eio_strerror(err), hint);
 }
 
-/* The running fiber's record, made on its first failure; NULL without one. */
-static struct eio_error *record(void)
+/* The running fiber's record, made on its first failure; NULL: no memory, or no fiber. */
+static struct eio_error *record(struct eio__fiber *f)
 {
-	struct eio__fiber *f = eio__self();
 	struct eio__domain *d;
 
 	if (!f || f->error)
 		return f ? f->error : NULL;
 	d = f->domain;
-	if (d->errors) {
-		f->error = d->errors;
+	f->error = d->errors;
+	if (f->error)
 		d->errors = (struct eio_error *) f->error->op;
-	} else {
+	else
 		f->error = malloc(sizeof(*f->error));
-	}
+	if (f->error)
+		*f->error = none;
 	return f->error;
 }
 
@@ -167,7 +168,7 @@ static void set(struct eio_error *e, int err, const char *op, const char *subjec
 
 int eio_error_set(int err, const char *op, const char *subject)
 {
-	struct eio_error *e = record();
+	struct eio_error *e = record(eio__self());
 
 	if (e)
 		set(e, err, op, subject);
@@ -176,7 +177,7 @@ int eio_error_set(int err, const char *op, const char *subject)
 
 int eio__fail_done(int err, const char *op, uint64_t done)
 {
-	struct eio_error *e = record();
+	struct eio_error *e = record(eio__self());
 
 	if (!e)
 		return err;
@@ -211,6 +212,52 @@ void eio__error_inherit(struct eio__fiber *f, int err, struct eio_error *e)
 		eio__error_free(f->domain, f->error);
 		f->error = NULL;
 	}
+}
+
+/* The last failures that were shared, the oldest is overwritten. */
+enum { SHARED = 64 };
+
+static struct {
+	struct eio__lock lock;
+	uint64_t last; /* number */
+	struct {
+		uint64_t number;
+		struct eio_error error;
+	} of[SHARED];
+} shared;
+
+uint64_t eio__error_share(int err)
+{
+	struct eio__fiber *f = eio__self();
+	uint64_t number;
+
+	if (!f || !f->error || f->error->code != err || err == -ECANCELED)
+		return 0;
+	eio__lock(&shared.lock);
+	number = ++shared.last;
+	shared.of[number % SHARED].number = number;
+	shared.of[number % SHARED].error = *f->error;
+	eio__unlock(&shared.lock);
+	return number;
+}
+
+void eio__error_adopt(struct eio__fiber *f, int err, uint64_t number)
+{
+	struct eio_error *e;
+
+	if (number == 0) {
+		eio__error_inherit(f, err, NULL);
+		return;
+	}
+	e = record(f);
+	if (!e)
+		return;
+	eio__lock(&shared.lock);
+	if (shared.of[number % SHARED].number == number)
+		*e = shared.of[number % SHARED].error;
+	else if (e->code == err)
+		*e = none;
+	eio__unlock(&shared.lock);
 }
 
 void eio__error_free(struct eio__domain *d, struct eio_error *e)

@@ -36,6 +36,15 @@ void eio__error_free(struct eio__domain *d, struct eio_error *e);
  * the fiber has of an older failure with that code is not about this one. */
 void eio__error_inherit(struct eio__fiber *f, int err, struct eio_error *e);
 
+/*
+ * Details for those who get a failure through an object that owns nothing, a promise. The
+ * process keeps the last few: share returns the number under which the running fiber's are
+ * kept, 0 if it has none about @p err. adopt makes them the fiber's own; if they are gone,
+ * or for number 0, nothing is known, as with eio__error_inherit.
+ */
+uint64_t eio__error_share(int err);
+void eio__error_adopt(struct eio__fiber *f, int err, uint64_t number);
+
 /* The last error of a thread whose run has ended. */
 void eio__error_keep(const struct eio_error *e);
 

@@ -12,17 +12,6 @@
 
 _Thread_local struct eio__domain *eio__tls_domain;
 
-/* Would a poll find something? */
-static inline bool quiet(const struct eio__domain *d)
-{
-	const struct eio__signs *s = &d->signs;
-
-	return !(__atomic_load_n(s->flags, __ATOMIC_RELAXED) & s->mask) &&
-	       __atomic_load_n(s->produced, __ATOMIC_RELAXED) ==
-		       __atomic_load_n(s->consumed, __ATOMIC_RELAXED) &&
-	       eio__inbox_empty(&d->waker.inbox);
-}
-
 /* The next look comes when what the poll made runnable has run, within bounds. */
 static void poll(struct eio__domain *d, bool wait)
 {
@@ -38,7 +27,7 @@ static __attribute__((noinline)) void look(struct eio__domain *d)
 {
 	unsigned rest = EIO__SWITCHES_PER_POLL - d->since_poll;
 
-	if (rest == 0 || !quiet(d)) {
+	if (rest == 0 || !eio__is_quiet(d)) {
 		poll(d, false);
 		return;
 	}
@@ -87,10 +76,19 @@ transfer(struct eio__domain *d, struct eio__fiber *to, void *start)
 	__asm__ volatile(""); /* a call, not a jump: no tail call */
 }
 
+/* What is rare, out of the way so that the rest needs no frame. */
+static __attribute__((noinline)) void suspend_and_look(struct eio__domain *d, struct eio__fiber *f)
+{
+	struct eio__fiber *next = next_fiber(d);
+
+	if (next != f)
+		transfer(d, next, NULL);
+}
+
 void eio__suspend(struct eio__fiber *f, const struct eio__wait *wait, void *arg)
 {
 	struct eio__domain *d = f->domain;
-	struct eio__fiber *next;
+	struct eio__fiber *next = d->head;
 
 	f->wait = wait;
 	f->wait_arg = arg;
@@ -98,7 +96,12 @@ void eio__suspend(struct eio__fiber *f, const struct eio__wait *wait, void *arg)
 	f->canceled = 0;
 	f->direct = 0;
 	f->interrupted = false;
-	next = next_fiber(d);
+	if (unlikely(!next || d->left == 1)) {
+		suspend_and_look(d, f);
+		return;
+	}
+	d->left--;
+	d->head = next->next;
 	if (next != f)
 		transfer(d, next, NULL);
 }
@@ -180,6 +183,17 @@ EIO__UNINSTRUMENTED void *eio__arch_main(void *start)
 static void remote_wake(struct eio__inbox_node *n)
 {
 	eio__wake(eio__container_of(n, struct eio__fiber, remote));
+}
+
+/* A suspended fiber's domain does not end before it is woken; from then on the pin holds
+ * it. */
+void eio__wake_remote(struct eio__fiber *f)
+{
+	struct eio__waker *waker = &f->domain->waker;
+
+	eio__waker_pin(waker);
+	eio__waker_push(waker, &f->remote);
+	eio__waker_unpin(waker);
 }
 
 /* A used stack, or a fresh one. What stays the same for all fibers of a stack is set here;

@@ -131,7 +131,11 @@ static inline struct eio__fiber *eio__self(void)
 {
 	struct eio__domain *d = eio__tls_domain;
 
-	return d ? d->current : NULL;
+	if (!d)
+		return NULL;
+	if (!d->current)
+		__builtin_unreachable();
+	return d->current;
 }
 
 /* A domain on the calling thread whose main fiber is the caller. The scheduler sets
@@ -143,6 +147,17 @@ void eio__domain_check_end(const struct eio__domain *d);
 
 /* Every fiber has ended. Waits for foreign wakers on their way out. */
 void eio__domain_fini(struct eio__domain *d);
+
+/* Would a poll find nothing? */
+static inline bool eio__is_quiet(const struct eio__domain *d)
+{
+	const struct eio__signs *s = &d->signs;
+
+	return !(__atomic_load_n(s->flags, __ATOMIC_RELAXED) & s->mask) &&
+	       __atomic_load_n(s->produced, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(s->consumed, __ATOMIC_RELAXED) &&
+	       eio__inbox_empty(&d->waker.inbox);
+}
 
 /* A time in the domain's ticks, which wrap. */
 static inline uint32_t eio__tick(int64_t ns)
@@ -168,19 +183,16 @@ static inline void eio__wake(struct eio__fiber *f)
 	eio__queue(f->domain, f);
 }
 
-/* The same from any thread. A suspended fiber's domain does not end before it is woken;
- * from then on the pin holds it. */
+/* Wakes a fiber of another domain. */
+void eio__wake_remote(struct eio__fiber *f);
+
+/* Wakes a fiber of any domain, from any thread. */
 static inline void eio__wake_any(struct eio__fiber *f)
 {
-	struct eio__waker *waker = &f->domain->waker;
-
-	if (f->domain == eio__domain_self()) {
+	if (likely(f->domain == eio__domain_self()))
 		eio__wake(f);
-		return;
-	}
-	eio__waker_pin(waker);
-	eio__waker_push(waker, &f->remote);
-	eio__waker_unpin(waker);
+	else
+		eio__wake_remote(f);
 }
 
 /* Suspends the running fiber until eio__wake. If the wait can be cancelled the caller has

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: ISC */
+#include "core/mutex.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Beside the lock's own bit. Records of fibers are aligned to 8. */
+enum {
+	WAITED = 2,
+	POISONED = 4,
+	FLAGS = EIO__LOCKED | WAITED | POISONED,
+};
+
+struct waiter {
+	struct eio__waiter w;
+	struct eio__mutex *mutex;
+	int rc;
+};
+
+static const struct eio__fiber *holder(const struct eio__mutex *m)
+{
+	return (const struct eio__fiber *) (eio__lock_peek(&m->lock) & ~(uintptr_t) FLAGS);
+}
+
+bool eio__mutex_is_held_by(const struct eio__mutex *m, const struct eio__fiber *f)
+{
+	return f && holder(m) == f;
+}
+
+/* The word of a mutex that has a holder. */
+static uintptr_t held_by(const struct eio__mutex *m, const struct eio__fiber *f)
+{
+	return (uintptr_t) f | (m->waiters.first ? WAITED : 0);
+}
+
+/* In a dump. A holder in this domain cannot end meanwhile. */
+static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct waiter *w = arg;
+	const struct eio__fiber *h = holder(w->mutex);
+
+	if (h && h->domain == f->domain)
+		snprintf(buf, size, "held by fiber %llu", (unsigned long long) h->id);
+	else
+		snprintf(buf, size, "held in another domain");
+}
+
+static const struct eio__wait waiting = {
+	.what = "mutex",
+	.cancel = eio__waiter_leave,
+	.describe = describe,
+};
+
+static const struct eio__wait waiting_protected = {
+	.what = "mutex",
+	.describe = describe,
+};
+
+void eio_mutex_init(struct eio_mutex *m)
+{
+	memset(m, 0, sizeof(*m));
+}
+
+static __attribute__((noinline)) int lock_slowly(struct eio__mutex *m, struct eio__fiber *f,
+						 const struct eio__wait *wait)
+{
+	uintptr_t bits = eio__lock(&m->lock);
+	const struct eio__fiber *h = (const struct eio__fiber *) (bits & ~(uintptr_t) FLAGS);
+	struct waiter w = {.mutex = m};
+	int rc;
+
+	if (bits & POISONED) {
+		eio__unlock_to(&m->lock, bits);
+		return EIO_EPOISONED;
+	}
+	if (h == f) {
+		eio__unlock_to(&m->lock, bits);
+		return -EDEADLK;
+	}
+	if (!h || !wait) {
+		eio__unlock_to(&m->lock, h ? bits : held_by(m, f));
+		return h ? -EBUSY : 0;
+	}
+	eio__waiters_add(&m->waiters, &w.w, &m->lock, f);
+	eio__unlock_to(&m->lock, bits | WAITED);
+	rc = eio__waiter_await(&w.w, wait);
+	return rc < 0 ? rc : w.rc;
+}
+
+int eio_mutex_lock(struct eio_mutex *pub)
+{
+	struct eio__mutex *m = eio__mutex_of(pub);
+	struct eio__fiber *f = eio__self();
+
+	if (unlikely(!f))
+		return -EPERM;
+	if (unlikely(f->ctx->err))
+		return eio__canceled(f);
+	if (likely(eio__lock_change(&m->lock, 0, (uintptr_t) f)))
+		return 0;
+	return lock_slowly(m, f, &waiting);
+}
+
+int eio__mutex_lock_protected(struct eio__mutex *m, struct eio__fiber *f)
+{
+	return lock_slowly(m, f, &waiting_protected);
+}
+
+int eio_mutex_try_lock(struct eio_mutex *pub)
+{
+	struct eio__mutex *m = eio__mutex_of(pub);
+	struct eio__fiber *f = eio__self();
+
+	if (unlikely(!f))
+		return -EPERM;
+	if (likely(eio__lock_change(&m->lock, 0, (uintptr_t) f)))
+		return 0;
+	return lock_slowly(m, f, NULL);
+}
+
+static __attribute__((noinline)) int unlock_slowly(struct eio__mutex *m, struct eio__fiber *f)
+{
+	uintptr_t bits = eio__lock(&m->lock);
+	struct eio__waiter *next;
+
+	if (!f || (bits & ~(uintptr_t) FLAGS) != (uintptr_t) f) {
+		eio__unlock_to(&m->lock, bits);
+		return -EPERM;
+	}
+	next = eio__waiters_claim(&m->waiters);
+	if (next)
+		eio__container_of(next, struct waiter, w)->rc = 0;
+	/* From here on the mutex may be gone. */
+	eio__unlock_to(&m->lock, next ? held_by(m, next->fiber) : 0);
+	if (next)
+		eio__waiter_wake(next);
+	return 0;
+}
+
+int eio_mutex_unlock(struct eio_mutex *pub)
+{
+	struct eio__mutex *m = eio__mutex_of(pub);
+	struct eio__fiber *f = eio__self();
+
+	if (likely(f && eio__lock_change(&m->lock, (uintptr_t) f, 0)))
+		return 0;
+	return unlock_slowly(m, f);
+}
+
+static void poison(struct eio__mutex *m)
+{
+	uintptr_t bits = eio__lock(&m->lock);
+	struct eio__waiter *w = eio__waiters_claim_all(&m->waiters, &m->lock, &bits);
+
+	for (struct eio__waiter *it = w; it; it = it->next)
+		eio__container_of(it, struct waiter, w)->rc = EIO_EPOISONED;
+	eio__unlock_to(&m->lock, POISONED);
+	eio__waiters_wake(w);
+}
+
+/* Sections */
+
+int eio_mutex_rw_begin(struct eio_mutex *pub, bool protect)
+{
+	struct eio__mutex *m = eio__mutex_of(pub);
+	int rc = eio_mutex_lock(pub);
+
+	if (rc < 0)
+		return rc;
+	m->protected = protect;
+	if (protect)
+		eio_cancel_protect_begin(&m->shield);
+	return 0;
+}
+
+int eio_mutex_rw_end(struct eio_mutex *pub, int rc)
+{
+	struct eio__mutex *m = eio__mutex_of(pub);
+
+	if (!eio__mutex_is_held_by(m, eio__self()))
+		return -EPERM;
+	if (m->protected)
+		eio_cancel_end(&m->shield);
+	if (rc < 0)
+		poison(m);
+	else
+		eio_mutex_unlock(pub);
+	return rc;
+}
+
+int eio_mutex_rw_run(struct eio_mutex *m, bool protect, eio_fn *fn, void *arg)
+{
+	int rc = eio_mutex_rw_begin(m, protect);
+
+	return rc < 0 ? rc : eio_mutex_rw_end(m, fn(arg));
+}
+
+int eio_mutex_ro_begin(struct eio_mutex *m)
+{
+	return eio_mutex_lock(m);
+}
+
+void eio_mutex_ro_end(struct eio_mutex *m)
+{
+	eio_mutex_unlock(m);
+}
+
+int eio_mutex_ro_run(struct eio_mutex *m, eio_fn *fn, void *arg)
+{
+	int rc = eio_mutex_ro_begin(m);
+
+	if (rc < 0)
+		return rc;
+	rc = fn(arg);
+	eio_mutex_ro_end(m);
+	return rc;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Mutexes from the inside (see <eio/sync.h>).
+ *
+ * The lock's word is the whole state, so that taking a free mutex is one compare-and-swap
+ * and so is releasing one that nobody waits for:
+ *   0                     free
+ *   holder                held; nobody waits
+ *   holder | WAITED       held; somebody may be waiting
+ *   POISONED              for good
+ * A release hands the mutex to the first waiter: it is never free while somebody waits.
+ */
+#ifndef EIO__MUTEX_H
+#define EIO__MUTEX_H
+
+#include "core/waiters.h"
+
+#include <eio/cancel.h>
+#include <eio/sync.h>
+
+struct eio__mutex {
+	struct eio__lock lock;
+	struct eio__waiters waiters;
+	bool protected;           /* the section's, which is the holder's */
+	struct eio_cancel shield; /* entered if protected */
+};
+
+_Static_assert(sizeof(struct eio__mutex) <= sizeof(struct eio_mutex), "eio_mutex is too small");
+
+static inline struct eio__mutex *eio__mutex_of(const struct eio_mutex *m)
+{
+	return (struct eio__mutex *) m;
+}
+
+bool eio__mutex_is_held_by(const struct eio__mutex *m, const struct eio__fiber *f);
+
+/* Takes the mutex whatever the context says. 0 or EIO_EPOISONED. */
+int eio__mutex_lock_protected(struct eio__mutex *m, struct eio__fiber *f);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A pool is a stack of idle items and a count of all there are, in use or idle. Who may
+ * make one counts it first; if that fails, the place goes to the next one who waits. So
+ * somebody waits only while max items are in use or being made.
+ */
+#include "core/waiters.h"
+
+#include <eio/pool.h>
+#include <stdlib.h>
+
+struct pool {
+	struct eio__lock lock;
+	struct eio__waiters waiters;
+	const struct eio_pool_ops *ops;
+	void *arg;
+	size_t max;
+	size_t count; /* items there are; more than max after acquire_never_block */
+	size_t idle;
+	void **items; /* the idle ones, up to max */
+};
+
+_Static_assert(sizeof(struct pool) <= sizeof(struct eio_pool), "eio_pool is too small");
+
+/* Is woken with an item, or with the leave to make one. */
+struct waiter {
+	struct eio__waiter w;
+	void *item;
+	bool has_item;
+};
+
+static struct pool *pool_of(struct eio_pool *p)
+{
+	return (struct pool *) p;
+}
+
+static const struct eio__wait waiting = {.what = "pool", .cancel = eio__waiter_leave};
+
+int eio_pool_init(struct eio_pool *pub, size_t max, const struct eio_pool_ops *ops, void *arg)
+{
+	struct pool p = {.ops = ops, .arg = arg, .max = max};
+
+	if (max == 0 || !ops->alloc)
+		return -EINVAL;
+	p.items = reallocarray(NULL, max, sizeof(*p.items));
+	if (!p.items)
+		return -ENOMEM;
+	*pool_of(pub) = p;
+	return 0;
+}
+
+static void dispose(struct pool *p, void *item)
+{
+	if (p->ops->dispose)
+		p->ops->dispose(item, p->arg);
+}
+
+/* A place was counted for nothing: the next one who waits may use it. */
+static void give_up_place(struct pool *p)
+{
+	struct eio__waiter *w;
+
+	eio__lock(&p->lock);
+	w = eio__waiters_claim(&p->waiters);
+	if (w)
+		eio__container_of(w, struct waiter, w)->has_item = false;
+	else
+		p->count--;
+	eio__unlock(&p->lock);
+	if (w)
+		eio__waiter_wake(w);
+}
+
+/* The caller's place is counted. */
+static int make(struct pool *p, void **ret_item)
+{
+	int rc = p->ops->alloc(ret_item, p->arg);
+
+	if (rc < 0)
+		give_up_place(p);
+	return rc < 0 ? rc : 0;
+}
+
+/* An item that was used before, or a new one in its place. */
+static int reuse(struct pool *p, void *item, void **ret_item)
+{
+	if (!p->ops->validate || p->ops->validate(item, p->arg)) {
+		*ret_item = item;
+		return 0;
+	}
+	dispose(p, item);
+	return make(p, ret_item);
+}
+
+static int acquire(struct pool *p, void **ret_item, bool never_block)
+{
+	struct eio__fiber *f = eio__self();
+	struct waiter w;
+	void *item;
+	int rc;
+
+	if (!f)
+		return -EPERM;
+	rc = eio__check(f);
+	if (rc < 0)
+		return rc;
+	eio__lock(&p->lock);
+	if (p->idle) {
+		item = p->items[--p->idle];
+		eio__unlock(&p->lock);
+		return reuse(p, item, ret_item);
+	}
+	if (p->count < p->max || never_block) {
+		p->count++;
+		eio__unlock(&p->lock);
+		return make(p, ret_item);
+	}
+	eio__waiters_add(&p->waiters, &w.w, &p->lock, f);
+	eio__unlock(&p->lock);
+	rc = eio__waiter_await(&w.w, &waiting);
+	if (rc < 0)
+		return rc;
+	return w.has_item ? reuse(p, w.item, ret_item) : make(p, ret_item);
+}
+
+int eio_pool_acquire(struct eio_pool *p, void **ret_item)
+{
+	return acquire(pool_of(p), ret_item, false);
+}
+
+int eio_pool_acquire_never_block(struct eio_pool *p, void **ret_item)
+{
+	return acquire(pool_of(p), ret_item, true);
+}
+
+void eio_pool_release(struct eio_pool *pub, void *item)
+{
+	struct pool *p = pool_of(pub);
+	struct eio__waiter *w;
+	bool surplus = false;
+
+	eio__lock(&p->lock);
+	w = eio__waiters_claim(&p->waiters);
+	if (w) {
+		eio__container_of(w, struct waiter, w)->item = item;
+		eio__container_of(w, struct waiter, w)->has_item = true;
+	} else if (p->count > p->max) {
+		p->count--;
+		surplus = true;
+	} else {
+		p->items[p->idle++] = item;
+	}
+	eio__unlock(&p->lock);
+	if (w)
+		eio__waiter_wake(w);
+	if (surplus)
+		dispose(p, item);
+}
+
+int eio_pool_fini(struct eio_pool *pub)
+{
+	struct pool *p = pool_of(pub);
+	bool busy;
+
+	eio__lock(&p->lock);
+	busy = p->count != p->idle || p->waiters.first;
+	eio__unlock(&p->lock);
+	if (busy)
+		return -EBUSY;
+	while (p->idle)
+		dispose(p, p->items[--p->idle]);
+	free(p->items);
+	p->items = NULL;
+	p->count = p->max = 0;
+	return 0;
+}
