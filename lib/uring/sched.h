@@ -40,6 +40,7 @@ struct eio__uring {
 	struct eio__list asked;         /* operations the kernel was asked to cancel */
 	struct eio__list group_asked;   /* groups, likewise */
 	unsigned polls_since_asked;
+	bool spins; /* looks out for foreign wake-ups before it sleeps */
 	struct eio__fixed fixed;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;
