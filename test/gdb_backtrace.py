@@ -55,18 +55,21 @@ def value(name):
     return gdb.parse_and_eval(name)
 
 
+def saved_registers():
+    """The callee-saved registers by name, and where a switch saves them."""
+    words = value("words")
+    lowest, highest = words.type.range()
+    return {words[i]["reg"].string(): int(words[i]["word"]) for i in range(lowest, highest + 1)}
+
+
 def go_to(fiber):
     """Puts the registers of a suspended fiber into the machine's."""
     frame = fiber["sp"].cast(gdb.lookup_type("uint64_t").pointer())
-    words = value("words")
-    lowest, highest = words.type.range()
-    saved = {}
-    for i in range(lowest, highest + 1):
-        saved[words[i]["reg"].string()] = int(frame[int(words[i]["word"])])
+    saved = {reg: int(frame[word]) for reg, word in saved_registers().items()}
     saved["pc"] = int(frame[int(value("gdb_frame_pc"))])
     saved["sp"] = int(fiber["sp"]) + 8 * int(value("gdb_frame_words"))
     for reg, word in saved.items():
-        if reg.startswith("d"):  # of the vector unit; not needed to unwind
+        if reg.startswith(("d", "fs")):  # of the FP unit; not needed to unwind
             continue
         gdb.execute("set var $%s = 0x%x" % (reg, word))
 
@@ -85,9 +88,8 @@ except gdb.error as error:
 if not gdb.selected_inferior().pid:
     leave(1, "the program ended before it made a fiber")
 # For those who follow frame pointers the chain ends here.
-for reg in ("rbp", "x29"):
-    pointer = gdb.selected_frame().architecture().registers().find(reg)
-    if pointer is not None and int(value("$" + reg)) != 0:
+for reg in saved_registers().keys() & {"rbp", "x29", "fp"}:
+    if int(value("$" + reg)) != 0:
         leave(1, "a new fiber begins with %s = %s, not 0" % (reg, value("$" + reg)))
 
 gdb.execute("break gdb_stop", to_string=True)

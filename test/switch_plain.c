@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unwind.h>
 
 static int failures;
 
@@ -153,6 +154,143 @@ __asm__(".text\n"
 	"	ldp d12, d13, [sp, #128]\n"
 	"	ldp d14, d15, [sp, #144]\n"
 	"	add sp, sp, #176\n"
+	"	ret\n"
+	"with_registers_end:\n"
+	".size with_registers, . - with_registers\n");
+/* clang-format on */
+
+#elif defined(__riscv)
+
+static const struct word words[] = {
+	{"fp", EIO__FRAME_S0 + 0},   {"s1", EIO__FRAME_S0 + 1},     {"s2", EIO__FRAME_S0 + 2},
+	{"s3", EIO__FRAME_S0 + 3},   {"s4", EIO__FRAME_S0 + 4},     {"s5", EIO__FRAME_S0 + 5},
+	{"s6", EIO__FRAME_S0 + 6},   {"s7", EIO__FRAME_S0 + 7},     {"s8", EIO__FRAME_S0 + 8},
+	{"s9", EIO__FRAME_S0 + 9},   {"s10", EIO__FRAME_S0 + 10},   {"s11", EIO__FRAME_S0 + 11},
+#ifdef EIO__FRAME_FS0
+	{"fs0", EIO__FRAME_FS0 + 0}, {"fs1", EIO__FRAME_FS0 + 1},   {"fs2", EIO__FRAME_FS0 + 2},
+	{"fs3", EIO__FRAME_FS0 + 3}, {"fs4", EIO__FRAME_FS0 + 4},   {"fs5", EIO__FRAME_FS0 + 5},
+	{"fs6", EIO__FRAME_FS0 + 6}, {"fs7", EIO__FRAME_FS0 + 7},   {"fs8", EIO__FRAME_FS0 + 8},
+	{"fs9", EIO__FRAME_FS0 + 9}, {"fs10", EIO__FRAME_FS0 + 10}, {"fs11", EIO__FRAME_FS0 + 11},
+#endif
+};
+
+/* clang-format off */
+__asm__(".text\n"
+	".globl with_registers, with_registers_end\n"
+	".hidden with_registers, with_registers_end\n"
+	".type with_registers, %function\n"
+	"with_registers:\n"
+	"	addi sp, sp, -208\n"
+	"	sd s0, 0(sp)\n"
+	"	sd s1, 8(sp)\n"
+	"	sd s2, 16(sp)\n"
+	"	sd s3, 24(sp)\n"
+	"	sd s4, 32(sp)\n"
+	"	sd s5, 40(sp)\n"
+	"	sd s6, 48(sp)\n"
+	"	sd s7, 56(sp)\n"
+	"	sd s8, 64(sp)\n"
+	"	sd s9, 72(sp)\n"
+	"	sd s10, 80(sp)\n"
+	"	sd s11, 88(sp)\n"
+	"	sd ra, 96(sp)\n"
+	"	sd a1, 104(sp)\n"
+#ifdef EIO__FRAME_FS0
+	"	fsd fs0, 112(sp)\n"
+	"	fsd fs1, 120(sp)\n"
+	"	fsd fs2, 128(sp)\n"
+	"	fsd fs3, 136(sp)\n"
+	"	fsd fs4, 144(sp)\n"
+	"	fsd fs5, 152(sp)\n"
+	"	fsd fs6, 160(sp)\n"
+	"	fsd fs7, 168(sp)\n"
+	"	fsd fs8, 176(sp)\n"
+	"	fsd fs9, 184(sp)\n"
+	"	fsd fs10, 192(sp)\n"
+	"	fsd fs11, 200(sp)\n"
+	"	fld fs0, 96(a0)\n"
+	"	fld fs1, 104(a0)\n"
+	"	fld fs2, 112(a0)\n"
+	"	fld fs3, 120(a0)\n"
+	"	fld fs4, 128(a0)\n"
+	"	fld fs5, 136(a0)\n"
+	"	fld fs6, 144(a0)\n"
+	"	fld fs7, 152(a0)\n"
+	"	fld fs8, 160(a0)\n"
+	"	fld fs9, 168(a0)\n"
+	"	fld fs10, 176(a0)\n"
+	"	fld fs11, 184(a0)\n"
+#endif
+	"	ld s0, 0(a0)\n"
+	"	ld s1, 8(a0)\n"
+	"	ld s2, 16(a0)\n"
+	"	ld s3, 24(a0)\n"
+	"	ld s4, 32(a0)\n"
+	"	ld s5, 40(a0)\n"
+	"	ld s6, 48(a0)\n"
+	"	ld s7, 56(a0)\n"
+	"	ld s8, 64(a0)\n"
+	"	ld s9, 72(a0)\n"
+	"	ld s10, 80(a0)\n"
+	"	ld s11, 88(a0)\n"
+	"	mv t0, a2\n"
+	"	mv a0, a3\n"
+	"	mv a1, a4\n"
+	"	mv a2, a5\n"
+	"	jalr t0\n"
+	"	ld a1, 104(sp)\n"
+	"	sd s0, 0(a1)\n"
+	"	sd s1, 8(a1)\n"
+	"	sd s2, 16(a1)\n"
+	"	sd s3, 24(a1)\n"
+	"	sd s4, 32(a1)\n"
+	"	sd s5, 40(a1)\n"
+	"	sd s6, 48(a1)\n"
+	"	sd s7, 56(a1)\n"
+	"	sd s8, 64(a1)\n"
+	"	sd s9, 72(a1)\n"
+	"	sd s10, 80(a1)\n"
+	"	sd s11, 88(a1)\n"
+#ifdef EIO__FRAME_FS0
+	"	fsd fs0, 96(a1)\n"
+	"	fsd fs1, 104(a1)\n"
+	"	fsd fs2, 112(a1)\n"
+	"	fsd fs3, 120(a1)\n"
+	"	fsd fs4, 128(a1)\n"
+	"	fsd fs5, 136(a1)\n"
+	"	fsd fs6, 144(a1)\n"
+	"	fsd fs7, 152(a1)\n"
+	"	fsd fs8, 160(a1)\n"
+	"	fsd fs9, 168(a1)\n"
+	"	fsd fs10, 176(a1)\n"
+	"	fsd fs11, 184(a1)\n"
+	"	fld fs0, 112(sp)\n"
+	"	fld fs1, 120(sp)\n"
+	"	fld fs2, 128(sp)\n"
+	"	fld fs3, 136(sp)\n"
+	"	fld fs4, 144(sp)\n"
+	"	fld fs5, 152(sp)\n"
+	"	fld fs6, 160(sp)\n"
+	"	fld fs7, 168(sp)\n"
+	"	fld fs8, 176(sp)\n"
+	"	fld fs9, 184(sp)\n"
+	"	fld fs10, 192(sp)\n"
+	"	fld fs11, 200(sp)\n"
+#endif
+	"	ld s0, 0(sp)\n"
+	"	ld s1, 8(sp)\n"
+	"	ld s2, 16(sp)\n"
+	"	ld s3, 24(sp)\n"
+	"	ld s4, 32(sp)\n"
+	"	ld s5, 40(sp)\n"
+	"	ld s6, 48(sp)\n"
+	"	ld s7, 56(sp)\n"
+	"	ld s8, 64(sp)\n"
+	"	ld s9, 72(sp)\n"
+	"	ld s10, 80(sp)\n"
+	"	ld s11, 88(sp)\n"
+	"	ld ra, 96(sp)\n"
+	"	addi sp, sp, 208\n"
 	"	ret\n"
 	"with_registers_end:\n"
 	".size with_registers, . - with_registers\n");
@@ -493,6 +631,24 @@ static unsigned long expected_control(unsigned long way)
 {
 	return way << 22;
 }
+#elif defined(__riscv)
+static unsigned long control(void)
+{
+	unsigned long frm;
+
+	__asm__ volatile("frrm %0" : "=r"(frm));
+	return frm;
+}
+
+static void set_control(unsigned long way)
+{
+	__asm__ volatile("fsrm %0" : : "r"(way));
+}
+
+static unsigned long expected_control(unsigned long way)
+{
+	return way;
+}
 #endif
 
 static int keep_control(void *arg)
@@ -525,6 +681,54 @@ static void control_words_belong_to_the_fiber(struct eio_switch *sw)
 }
 
 #endif
+
+/* What walks the stack without a debugger, as backtrace(3) does, sees all frames of a fiber
+ * and nothing behind the first one. */
+
+struct walk {
+	unsigned frames;
+	uintptr_t functions[64];
+};
+
+static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg)
+{
+	struct walk *w = arg;
+
+	if (_Unwind_GetIP(context) == 0) /* how some tell that there are no more */
+		return _URC_NO_REASON;
+	if (w->frames == sizeof(w->functions) / sizeof(w->functions[0]))
+		return _URC_END_OF_STACK;
+	w->functions[w->frames++] = (uintptr_t) _Unwind_GetRegionStart(context);
+	return _URC_NO_REASON;
+}
+
+static __attribute__((noinline)) int walk_the_stack(void *arg)
+{
+	static any_fn *const outermost[] = {
+		(any_fn *) walk_the_stack,
+		(any_fn *) eio__arch_main,
+		(any_fn *) eio__arch_switch,
+	};
+	enum { N = sizeof(outermost) / sizeof(outermost[0]) };
+
+	(void) arg;
+	for (int i = 0; i < 2; i++) {
+		struct walk w = {.frames = 0};
+
+		CHECK(_Unwind_Backtrace(note_frame, &w) == _URC_END_OF_STACK);
+		CHECK(w.frames >= N);
+		for (unsigned k = 0; w.frames >= N && k < N; k++)
+			CHECK(w.functions[w.frames - N + k] == (uintptr_t) outermost[k]);
+		CHECK(eio_yield() == 0);
+	}
+	return 0;
+}
+
+static void a_backtrace_ends_where_the_fiber_began(struct eio_switch *sw)
+{
+	CHECK(eio_fork(sw, walk_the_stack, NULL) == 0);
+	CHECK(eio_fork(sw, walk_the_stack, NULL) == 0);
+}
 
 /* For debuggers: a few frames inside a fiber, another one that waits. */
 
@@ -574,6 +778,7 @@ static void (*const tests[])(struct eio_switch *sw) = {
 	deep_ping_pong_keeps_frames,
 	a_hundred_thousand_start_and_end,
 	forks_nest,
+	a_backtrace_ends_where_the_fiber_began,
 	debuggers_find_frames,
 #ifdef EIO_FP_CONTROL
 	control_words_belong_to_the_fiber,

@@ -4,7 +4,7 @@
 # Builds what does not need liburing (lib/base, lib/arch, lib/core) for another
 # CPU and runs the switch test on it in an emulator.
 #
-# Usage: tools/cross.sh [CPU]     CPU: aarch64 (default)
+# Usage: tools/cross.sh [CPU]     CPU: aarch64 (default) or riscv64
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -19,6 +19,7 @@ trap 'rm -rf "$out"' EXIT
 
 # shellcheck disable=SC2086 # CFLAGS is a list
 find lib/base "lib/arch/$cpu" lib/core test/switch_plain.c -name '*.[cS]' \
-	-exec "$cc" -std=gnu11 -O2 -fno-strict-aliasing -g -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Ilib \
+	-exec "$cc" -std=gnu11 -O2 -g -fno-strict-aliasing -fasynchronous-unwind-tables \
+	-Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude -Ilib \
 	${CFLAGS-} -pthread -static -o "$out/switch_plain" {} +
 "qemu-$cpu" "$out/switch_plain"

@@ -28,6 +28,7 @@ has() {
 	check) pkg-config --exists check ;;
 	clang-rt) [ -e "$(clang -print-file-name="libclang_rt.tsan-$(uname -m).a")" ] ;;
 	aarch64-libc) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - ;;
+	riscv64-libc) echo '#include <stdio.h>' | riscv64-linux-gnu-gcc -E - ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
@@ -55,7 +56,9 @@ packages_for() {
 	apt-get:clang-rt) echo libclang-rt-dev ;;
 	apt-get:aarch64-linux-gnu-gcc) echo gcc-aarch64-linux-gnu ;;
 	apt-get:aarch64-libc) echo libc6-dev-arm64-cross ;;
-	apt-get:qemu-aarch64) echo qemu-user ;;
+	apt-get:riscv64-linux-gnu-gcc) echo gcc-riscv64-linux-gnu ;;
+	apt-get:riscv64-libc) echo libc6-dev-riscv64-cross ;;
+	apt-get:qemu-aarch64 | apt-get:qemu-riscv64) echo qemu-user ;;
 	apt-get:musl-gcc) echo musl-tools ;;
 	apt-get:llvm-symbolizer) echo llvm ;;
 	apt-get:valgrind) echo valgrind libc6-dbg ;;
@@ -92,7 +95,8 @@ case ${1-} in
 '') ;;
 --ci)
 	needs="$needs g++ clang clang-rt clang-format gdb valgrind aarch64-linux-gnu-gcc"
-	needs="$needs aarch64-libc qemu-aarch64 musl-gcc llvm-symbolizer wrk"
+	needs="$needs aarch64-libc qemu-aarch64 riscv64-linux-gnu-gcc riscv64-libc qemu-riscv64"
+	needs="$needs musl-gcc llvm-symbolizer wrk"
 	;;
 --help)
 	usage

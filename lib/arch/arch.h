@@ -19,6 +19,8 @@
 #include "arch/x86_64/frame.h"
 #elif defined(__aarch64__)
 #include "arch/aarch64/frame.h"
+#elif defined(__riscv) && __riscv_xlen == 64
+#include "arch/riscv64/frame.h"
 #else
 #error "eio: no context switch for this CPU"
 #endif

@@ -46,6 +46,9 @@ static inline void eio__cpu_relax(void)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
 	__asm__ volatile("yield" ::: "memory");
+#elif defined(__riscv)
+	/* "pause", a fence without effect on CPUs that lack it; not all assemblers know it. */
+	__asm__ volatile(".insn i 0x0f, 0, x0, x0, 0x010" ::: "memory");
 #endif
 }
 
