@@ -17,7 +17,7 @@ function layer(path) {
 	if (path ~ /^lib\/uring\//) return 2
 	if (path ~ /^lib\/(io|mock)\//) return 3
 	if (path == "lib/run.c") return 4
-	if (path ~ /^include\/eio\/(api|cancel|error|event|fiber|log|pool|promise|stream|switch|sync|time)\.h$/)
+	if (path ~ /^include\/eio\/(api|cancel|error|event|fiber|local|log|pool|promise|seq|stream|switch|sync|time)\.h$/)
 		return 1
 	if (path ~ /^include\/eio\/(addr|config|fd|low_level)\.h$/) return 2
 	if (path ~ /^include\/eio\/(eio|run)\.h$/) return 4

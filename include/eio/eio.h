@@ -16,11 +16,13 @@
 #include <eio/fiber.h>
 #include <eio/flow.h>
 #include <eio/fs.h>
+#include <eio/local.h>
 #include <eio/log.h>
 #include <eio/net.h>
 #include <eio/pool.h>
 #include <eio/promise.h>
 #include <eio/run.h>
+#include <eio/seq.h>
 #include <eio/stream.h>
 #include <eio/switch.h>
 #include <eio/sync.h>

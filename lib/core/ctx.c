@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/ctx.h"
 #include "core/fiber.h"
+#include "core/local.h"
 #include "core/log.h"
 
 static struct eio__ctx *ctx_of(const struct eio_cancel *c)
@@ -64,6 +65,9 @@ void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
 		eio__fatal(EIO__CTX_FORMAT " ended before a " EIO__CTX_FORMAT " inside it",
 			   EIO__CTX_ARGS(c), EIO__CTX_ARGS(inner));
 	}
+	if (unlikely(f->locals && f->locals->ctx == c))
+		eio__fatal(EIO__CTX_FORMAT " ended before a " EIO__BINDING_FORMAT " inside it",
+			   EIO__CTX_ARGS(c), EIO__BINDING_ARGS(f->locals));
 	eio__list_unlink(&c->sibling);
 	eio__list_unlink(&f->in_ctx);
 	eio__list_insert(&c->parent->fibers, &f->in_ctx);

@@ -3,6 +3,7 @@
 #include "arch/arch.h"
 #include "base/lock.h"
 #include "core/error.h"
+#include "core/local.h"
 #include "core/log.h"
 #include "core/switch.h"
 #include "core/timer.h"
@@ -150,6 +151,11 @@ static void finish(struct eio__fiber *f, int rc)
 		eio__fatal("fiber %llu (%s) returned inside a " EIO__CTX_FORMAT " it had not ended",
 			   (unsigned long long) f->id, f->name ? f->name : "without name",
 			   EIO__CTX_ARGS(f->ctx));
+	if (unlikely(f->locals && f->locals->ctx))
+		eio__fatal("fiber %llu (%s) returned inside a " EIO__BINDING_FORMAT
+			   " it had not ended",
+			   (unsigned long long) f->id, f->name ? f->name : "without name",
+			   EIO__BINDING_ARGS(f->locals));
 	eio__list_unlink(&f->in_ctx);
 	if (likely(rc >= 0 && !f->daemon && !f->sw->waiting))
 		f->sw->fibers--;
@@ -240,6 +246,7 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	struct eio__switch *sw = eio__switch_of(pub);
 	struct eio__domain *d = eio__domain_self();
 	bool daemon = flags & EIO__FORK_DAEMON;
+	size_t locals;
 	struct eio__fiber *f, *parent;
 	char *top;
 
@@ -255,15 +262,17 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	}
 	if (unlikely(sw->ctx.err && !(flags & EIO__FORK_CANCELLED)))
 		return -ECANCELED;
-	if (unlikely(size > d->stacks.usable / 4))
+	parent = d->current;
+	locals = unlikely(parent->locals) ? eio__bindings_size(parent->locals) : 0;
+	if (unlikely(size + locals > d->stacks.usable / 4))
 		return eio__fail(-E2BIG, "fork",
-				 "the argument is larger than a quarter of a stack");
+				 "argument and fiber-locals are larger than a quarter of a stack");
 	f = take_stack(d);
 	if (unlikely(!f))
 		return -ENOMEM;
 
-	parent = d->current;
-	top = (char *) f;
+	top = (char *) f - locals;
+	f->locals = unlikely(locals) ? eio__bindings_copy(parent->locals, top) : NULL;
 	if (size) {
 		top -= (size + 15) & ~(size_t) 15;
 		arg = memcpy(top, arg, size);
@@ -428,6 +437,9 @@ void eio__domain_check_end(const struct eio__domain *d)
 	if (d->main.ctx != &d->root)
 		eio__fatal("main returned inside a " EIO__CTX_FORMAT " it had not ended",
 			   EIO__CTX_ARGS(d->main.ctx));
+	if (d->main.locals)
+		eio__fatal("main returned inside a " EIO__BINDING_FORMAT " it had not ended",
+			   EIO__BINDING_ARGS(d->main.locals));
 }
 
 void eio__domain_fini(struct eio__domain *d)

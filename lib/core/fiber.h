@@ -34,6 +34,7 @@
 #define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+struct eio__binding;
 struct eio__switch;
 
 /* One way of waiting, of which there are few; arg is the waiting fiber's. */
@@ -70,8 +71,9 @@ struct eio__fiber {
 	bool daemon;
 
 	struct eio__list in_ctx;
-	struct eio__switch *sw; /* the one it counts in; NULL: main */
-	eio_fn *fn;             /* NULL: the record is free (or main's) */
+	struct eio__switch *sw;      /* the one it counts in; NULL: main */
+	struct eio__binding *locals; /* the innermost; NULL: none */
+	eio_fn *fn;                  /* NULL: the record is free (or main's) */
 	void *arg;
 	struct eio_error *error; /* NULL: nothing failed yet */
 	uint64_t id;
