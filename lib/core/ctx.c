@@ -78,12 +78,17 @@ void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
  * arranges for it; it never runs one, so the list stays as it is. */
 static void interrupt(struct eio__ctx *c)
 {
+	bool many = eio__has_many_fibers(c->domain);
 	struct eio__list *it;
 
 	eio__list_foreach(it, &c->fibers) {
 		struct eio__fiber *f = eio__container_of(it, struct eio__fiber, in_ctx);
 		const struct eio__wait *wait = f->wait;
 
+		if (many)
+			eio__look_ahead(&c->domain->stacks, f,
+					eio__container_of(it->next, struct eio__fiber, in_ctx), 0,
+					2);
 		if (wait && wait->cancel && !f->interrupted) {
 			f->interrupted = true;
 			wait->cancel(f, f->wait_arg);

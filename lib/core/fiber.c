@@ -176,6 +176,8 @@ EIO__UNINSTRUMENTED void *eio__arch_main(void *start)
 	eio__san_arrive(&f->san);
 	finish(f, f->fn(f->arg));
 	next = next_fiber(d);
+	if (unlikely(eio__has_many_fibers(d)) && d->head)
+		eio__look_ahead(&d->stacks, next, d->head, -2, 4);
 	/* Nobody can take the stack before it is left: there is one thread. */
 	f->fn = NULL;
 	f->next = d->stacks.hot;
