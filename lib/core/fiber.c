@@ -142,6 +142,19 @@ int eio__canceled(struct eio__fiber *f)
 	return -ECANCELED;
 }
 
+/* An ended fiber's bindings, which it must have inherited, and the record of its failure. */
+static __attribute__((noinline)) void drop_extras(struct eio__fiber *f)
+{
+	if (f->locals && f->locals->ctx)
+		eio__fatal("fiber %llu (%s) returned inside a " EIO__BINDING_FORMAT
+			   " it had not ended",
+			   (unsigned long long) f->id, f->name ? f->name : "without name",
+			   EIO__BINDING_ARGS(f->locals));
+	if (f->error)
+		eio__error_free(f->domain, f->error);
+	f->error = NULL;
+}
+
 /* The fiber's function returned: counts it out of its switch and its domain. */
 static void finish(struct eio__fiber *f, int rc)
 {
@@ -151,21 +164,21 @@ static void finish(struct eio__fiber *f, int rc)
 		eio__fatal("fiber %llu (%s) returned inside a " EIO__CTX_FORMAT " it had not ended",
 			   (unsigned long long) f->id, f->name ? f->name : "without name",
 			   EIO__CTX_ARGS(f->ctx));
-	if (unlikely(f->locals && f->locals->ctx))
-		eio__fatal("fiber %llu (%s) returned inside a " EIO__BINDING_FORMAT
-			   " it had not ended",
-			   (unsigned long long) f->id, f->name ? f->name : "without name",
-			   EIO__BINDING_ARGS(f->locals));
 	eio__list_unlink(&f->in_ctx);
 	if (likely(rc >= 0 && !f->daemon && !f->sw->waiting))
 		f->sw->fibers--;
 	else
 		eio__switch_fiber_done(f->sw, f, rc);
-	if (unlikely(f->error)) {
-		eio__error_free(d, f->error);
-		f->error = NULL;
-	}
+	if (unlikely(f->locals || f->error))
+		drop_extras(f);
 	d->fibers--;
+}
+
+/* @p next is about to run: fetches record and frames of one that comes after it. */
+static __attribute__((noinline)) void look_ahead(struct eio__domain *d, struct eio__fiber *next)
+{
+	if (d->head)
+		eio__look_ahead(&d->stacks, next, d->head, -2, 4);
 }
 
 EIO__UNINSTRUMENTED void *eio__arch_main(void *start)
@@ -176,8 +189,8 @@ EIO__UNINSTRUMENTED void *eio__arch_main(void *start)
 	eio__san_arrive(&f->san);
 	finish(f, f->fn(f->arg));
 	next = next_fiber(d);
-	if (unlikely(eio__has_many_fibers(d)) && d->head)
-		eio__look_ahead(&d->stacks, next, d->head, -2, 4);
+	if (unlikely(eio__has_many_fibers(d)))
+		look_ahead(d, next);
 	/* Nobody can take the stack before it is left: there is one thread. */
 	f->fn = NULL;
 	f->next = d->stacks.hot;
@@ -242,14 +255,20 @@ static void warn_short_lived(const struct eio_switch *sw, const void *arg)
 }
 #endif
 
-static inline __attribute__((always_inline)) int
-fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, unsigned flags)
+static int fork_inheriting(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size,
+			   unsigned flags);
+
+/* Begun again by fork_inheriting when there are fiber-locals to be copied, so that nobody
+ * else pays for it. */
+static inline __attribute__((always_inline)) int fork_fiber(struct eio_switch *pub, eio_fn *fn,
+							    const void *arg, size_t size,
+							    unsigned flags, bool inheriting)
 {
 	struct eio__switch *sw = eio__switch_of(pub);
 	struct eio__domain *d = eio__domain_self();
 	bool daemon = flags & EIO__FORK_DAEMON;
-	size_t locals;
 	struct eio__fiber *f, *parent;
+	size_t locals;
 	char *top;
 
 	if (unlikely(!d || sw->ctx.domain != d))
@@ -265,7 +284,9 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	if (unlikely(sw->ctx.err && !(flags & EIO__FORK_CANCELLED)))
 		return -ECANCELED;
 	parent = d->current;
-	locals = unlikely(parent->locals) ? eio__bindings_size(parent->locals) : 0;
+	if (unlikely(parent->locals) && !inheriting)
+		return fork_inheriting(pub, fn, arg, size, flags);
+	locals = inheriting ? eio__bindings_size(parent->locals) : 0;
 	if (unlikely(size + locals > d->stacks.usable / 4))
 		return eio__fail(-E2BIG, "fork",
 				 "argument and fiber-locals are larger than a quarter of a stack");
@@ -274,7 +295,7 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 		return -ENOMEM;
 
 	top = (char *) f - locals;
-	f->locals = unlikely(locals) ? eio__bindings_copy(parent->locals, top) : NULL;
+	f->locals = inheriting ? eio__bindings_copy(parent->locals, top) : NULL;
 	if (size) {
 		top -= (size + 15) & ~(size_t) 15;
 		arg = memcpy(top, arg, size);
@@ -286,10 +307,11 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	f->arg = (void *) arg;
 	f->name = NULL;
 	f->id = ++d->next_id;
+	f->canceled = 0;
 	f->direct = 0;
 	f->interrupted = false;
 	f->daemon = daemon;
-	f->canceled = 0;
+	f->unused = 0;
 	eio__list_insert(&sw->ctx.fibers, &f->in_ctx);
 	sw->fibers++;
 	sw->daemons += daemon;
@@ -305,9 +327,15 @@ fork_fiber(struct eio_switch *pub, eio_fn *fn, const void *arg, size_t size, uns
 	return 0;
 }
 
+static __attribute__((noinline)) int fork_inheriting(struct eio_switch *sw, eio_fn *fn,
+						     const void *arg, size_t size, unsigned flags)
+{
+	return fork_fiber(sw, fn, arg, size, flags, true);
+}
+
 int eio__fork(struct eio_switch *sw, eio_fn *fn, const void *arg, size_t size, unsigned flags)
 {
-	return fork_fiber(sw, fn, arg, size, flags);
+	return fork_fiber(sw, fn, arg, size, flags, false);
 }
 
 int eio_fork(struct eio_switch *sw, eio_fn *fn, void *arg)
@@ -315,7 +343,7 @@ int eio_fork(struct eio_switch *sw, eio_fn *fn, void *arg)
 #ifdef EIO_DEBUG
 	warn_short_lived(sw, arg);
 #endif
-	return fork_fiber(sw, fn, arg, 0, 0);
+	return fork_fiber(sw, fn, arg, 0, 0, false);
 }
 
 int eio_fork_copy(struct eio_switch *sw, eio_fn *fn, const void *arg, size_t size)

@@ -64,11 +64,12 @@ struct eio__fiber {
 	struct eio__domain *domain;
 	const struct eio__wait *wait; /* NULL: runs, or is to run */
 	void *wait_arg;
-	uint32_t since;    /* when it suspended, in the domain's ticks */
 	unsigned canceled; /* -ECANCELED in a row without suspending */
 	uint8_t direct;    /* calls made directly since it last suspended */
 	bool interrupted;  /* its cancel function was called */
 	bool daemon;
+	uint8_t unused; /* set with its neighbours, by one store */
+	uint32_t since; /* when it suspended, in the domain's ticks */
 
 	struct eio__list in_ctx;
 	struct eio__switch *sw;      /* the one it counts in; NULL: main */
@@ -105,12 +106,12 @@ struct eio__domain {
 	struct eio__fiber *head, *tail; /* the run queue */
 	unsigned left;                  /* switches until the next look */
 	unsigned since_poll;            /* switches from the last poll to that look */
-	uint32_t tick;                  /* the time of the last poll, for dumps */
 	struct eio__signs signs;        /* set by the scheduler, else always quiet */
 	const struct eio__sched_ops *ops;
 	struct eio__stacks stacks;
 	uint64_t next_id;
 	size_t fibers; /* alive, main left out */
+	uint32_t tick; /* the time of the last poll, for dumps */
 	struct eio__heap timers;
 	struct eio__waker waker;
 	struct eio__ctx root;
@@ -237,8 +238,7 @@ static inline const char *eio__stack_near(const struct eio__stacks *s, const str
  * With many fibers the next ones are in no near cache, nor their pages in the TLB. Those
  * that were made in a row lie at equal distances. If @p f and @p next do, this fetches cache
  * lines of the one AHEAD fibers after: @p lines of them, the first @p first lines from its
- * record, below which its frames are. (Inlined early, or gcc takes what only fetches for
- * something without effect.)
+ * record, below which its frames are.
  */
 enum { EIO__AHEAD = 8 };
 
@@ -258,6 +258,7 @@ static inline __attribute__((always_inline)) void eio__look_ahead(const struct e
 		return;
 	for (int i = first; i < first + lines; i++)
 		__builtin_prefetch(record + 64 * i, 1);
+	__asm__ volatile(""); /* or gcc takes what only fetches for something without effect */
 }
 
 enum {
