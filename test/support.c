@@ -107,20 +107,7 @@ static void make_thread_stacks(void)
 	pthread_barrier_destroy(&barrier);
 }
 
-void run_mock(eio_fn *fn, int expected)
-{
-	unsigned fds, mappings;
-
-	/* What the first run of a process makes and keeps. */
-	make_thread_stacks();
-	expect_ok(eio__mock_run(nothing, NULL));
-	fds = count_fds();
-	mappings = count_mappings();
-	expect_err(eio__mock_run(fn, NULL), expected);
-	check_left(fds, mappings);
-}
-
-static int ring_main(struct eio_env *e, void *arg)
+static int run_main(struct eio_env *e, void *arg)
 {
 	int rc;
 
@@ -128,6 +115,20 @@ static int ring_main(struct eio_env *e, void *arg)
 	rc = ((const struct eio_task *) arg)->fn(NULL);
 	ck_assert_uint_eq(count_fibers(), 0);
 	return rc;
+}
+
+void run_mock(eio_fn *fn, int expected)
+{
+	struct eio_task first = {nothing, NULL}, task = {fn, NULL};
+	unsigned fds, mappings;
+
+	/* What the first run of a process makes and keeps. */
+	make_thread_stacks();
+	expect_ok(eio_mock_run(run_main, &first));
+	fds = count_fds();
+	mappings = count_mappings();
+	expect_err(eio_mock_run(run_main, &task), expected);
+	check_left(fds, mappings);
 }
 
 void run_ring_with(const struct eio_config *config, eio_fn *fn, int expected)
@@ -138,10 +139,10 @@ void run_ring_with(const struct eio_config *config, eio_fn *fn, int expected)
 	if (no_ring)
 		return;
 	make_thread_stacks();
-	expect_ok(eio_run(config, ring_main, &first));
+	expect_ok(eio_run(config, run_main, &first));
 	fds = count_fds();
 	mappings = count_mappings();
-	expect_err(eio_run(config, ring_main, &task), expected);
+	expect_err(eio_run(config, run_main, &task), expected);
 	check_left(fds, mappings);
 }
 

@@ -48,7 +48,7 @@ void log_clear(void);
 	} while (0)
 #define expect_ok(call) expect_err(call, 0)
 
-/* The environment of the running RING_TEST. */
+/* The environment of the running test. */
 extern struct eio_env *env;
 
 /* Runs @p fn as main fiber and checks its result and that nothing is left behind. */

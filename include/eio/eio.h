@@ -10,6 +10,7 @@
 #include <eio/api.h>
 #include <eio/cancel.h>
 #include <eio/config.h>
+#include <eio/domain.h>
 #include <eio/error.h>
 #include <eio/event.h>
 #include <eio/fd.h>
@@ -18,6 +19,7 @@
 #include <eio/fs.h>
 #include <eio/local.h>
 #include <eio/log.h>
+#include <eio/mock.h>
 #include <eio/net.h>
 #include <eio/pool.h>
 #include <eio/promise.h>

@@ -7,6 +7,7 @@
 
 #include <eio/api.h>
 #include <eio/config.h>
+#include <eio/domain.h>
 #include <eio/flow.h>
 #include <eio/fs.h>
 #include <eio/net.h>
@@ -18,12 +19,13 @@ EIO_BEGIN_DECLS
 struct eio_env {
 	struct eio_flow in, out, err; /**< the standard streams */
 	struct eio_net net;
-	struct eio_clock clock;      /**< wall clock, nanoseconds since 1970 */
-	struct eio_clock mono_clock; /**< monotonic, for time limits */
-	struct eio_dir fs;           /**< every path */
-	struct eio_dir cwd;          /**< the working directory and below */
+	struct eio_domain_mgr domain_mgr; /**< zeroed under eio_run: eio_domain_run gives -EBADF */
+	struct eio_clock clock;           /**< wall clock, nanoseconds since 1970 */
+	struct eio_clock mono_clock;      /**< monotonic, for time limits */
+	struct eio_dir fs;                /**< every path */
+	struct eio_dir cwd;               /**< the working directory and below */
 	struct eio_flow secure_random;
-	const char *backend_id; /**< "uring" */
+	const char *backend_id; /**< "uring", "mock" (eio_mock_run) */
 };
 
 /**

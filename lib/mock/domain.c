@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A domain manager that stays where it is. The switch it runs the work in is a child of
+ * the caller's context: cancellation crosses, and the failure's details come out of it.
+ */
+#include "core/error.h"
+#include "core/fiber.h"
+
+#include <eio/mock.h>
+
+struct job {
+	const char *name;
+	eio_fn *fn;
+	void *arg;
+	int rc;
+};
+
+static int work(void *arg)
+{
+	struct job *j = arg;
+
+	eio_fiber_set_name(j->name);
+	eio__self()->locals = NULL; /* other domains do not inherit */
+	j->rc = j->fn(j->arg);
+	return j->rc;
+}
+
+static int run(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn, void *arg)
+{
+	struct job j = {.name = opts->name ? opts->name : "domain", .fn = fn, .arg = arg};
+	struct eio_switch sw;
+	int rc;
+
+	(void) mgr;
+	eio_switch_begin_named(&sw, j.name);
+	rc = eio_switch_end(&sw, eio_fork(&sw, work, &j));
+	if (rc == -ECANCELED && !eio_is_cancelled())
+		return eio__fail(EIO_EABANDONED, "domain", j.name);
+	return rc < 0 ? rc : j.rc;
+}
+
+static const struct eio_domain_mgr_ops ops = {.name = "mock", .run = run};
+
+struct eio_domain_mgr eio_mock_domain_mgr(void)
+{
+	return (struct eio_domain_mgr){.ops = &ops};
+}
