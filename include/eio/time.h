@@ -87,6 +87,34 @@ EIO_API int eio_timeout_end(struct eio_timeout *t, int rc);
 /** Run @p fn within a limit: begin, fn, end; -EPERM outside a fiber. @since 0.1 */
 EIO_API int eio_timeout_run(struct eio_clock c, int64_t ns, eio_fn *fn, void *arg);
 
+/** A regular beat; in its owner's storage, needs no end. */
+struct eio_ticker {
+	struct eio_clock clock;
+	int64_t period_ns;
+	int64_t next_ns; /**< when the clock shows that, a period is over */
+};
+
+/**
+ * Begin a beat: the first period is over in @p period_ns from now.
+ *
+ * @param period_ns  At least 1; less counts as 1.
+ * @since 0.1
+ */
+EIO_API void eio_ticker_init(struct eio_ticker *t, struct eio_clock c, int64_t period_ns);
+
+/**
+ * Wait for the end of a period.
+ *
+ * The beat keeps its distance from where it began, however long the caller is busy:
+ * periods that it missed are counted, not made up for.
+ *
+ * @return How many periods have passed since the last call, at least 1, at most INT_MAX;
+ *   -ECANCELED, -EBADF for a zeroed clock, or -EPERM without a domain.
+ * @cancel Yes. The beat is not lost: the next call counts it.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_ticker_next(struct eio_ticker *t);
+
 EIO_END_DECLS
 
 #endif

@@ -18,6 +18,7 @@
 
 #include <eio/fiber.h>
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <time.h>
@@ -216,4 +217,27 @@ int eio_timeout_run(struct eio_clock c, int64_t ns, eio_fn *fn, void *arg)
 		return -EPERM;
 	eio_timeout_begin(&t, c, ns);
 	return eio_timeout_end(&t, fn(arg));
+}
+
+/* Tickers */
+
+void eio_ticker_init(struct eio_ticker *t, struct eio_clock c, int64_t period_ns)
+{
+	t->clock = c;
+	t->period_ns = period_ns > 0 ? period_ns : 1;
+	t->next_ns = after(eio_now_ns(c), t->period_ns);
+}
+
+int eio_ticker_next(struct eio_ticker *t)
+{
+	int64_t now, late, passed;
+	int rc = eio_sleep_until(t->clock, t->next_ns);
+
+	if (rc < 0)
+		return rc;
+	now = eio_now_ns(t->clock);
+	late = now > t->next_ns ? now - t->next_ns : 0; /* a clock may have been set back */
+	passed = 1 + late / t->period_ns;
+	t->next_ns = after(t->next_ns, passed * t->period_ns);
+	return passed < INT_MAX ? (int) passed : INT_MAX;
 }
