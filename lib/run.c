@@ -5,6 +5,7 @@
  */
 #include "core/error.h"
 #include "core/overflow.h"
+#include "core/quit.h"
 #include "io/env.h"
 #include "uring/fd.h"
 #include "uring/sched.h"
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ALL_FLAGS ((unsigned) (EIO_RUN_KEEP_SIGPIPE | EIO_RUN_NO_SEGV | EIO_RUN_NO_FIXED))
 
@@ -42,6 +44,14 @@ static void restore_sigpipe(void)
 	if (--sigpipe.runs == 0 && sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
 		sigaction(SIGPIPE, &sigpipe.previous, NULL);
 	pthread_mutex_unlock(&sigpipe.mutex);
+}
+
+/* Asked for by who runs the program. */
+static bool dumps_on_quit(void)
+{
+	const char *on = secure_getenv("EIO_DUMP_ON");
+
+	return on && strcmp(on, "QUIT") == 0;
 }
 
 static const char *bad_value(const struct eio_config *c)
@@ -102,6 +112,7 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 	const struct eio_config *c = config ? config : &defaults;
 	struct eio__altstack altstack;
 	struct eio__uring *u;
+	bool dumps = dumps_on_quit();
 	char why[224] = "";
 	int rc;
 
@@ -124,10 +135,14 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 		ignore_sigpipe();
 	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
 		eio__overflow_begin(&altstack);
+	if (dumps)
+		eio__quit_begin();
 
 	rc = run_main(main, arg);
 
 	eio__uring_fini(u);
+	if (dumps)
+		eio__quit_end();
 	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
 		eio__overflow_end(&altstack);
 	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))

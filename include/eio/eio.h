@@ -10,6 +10,7 @@
 #include <eio/api.h>
 #include <eio/cancel.h>
 #include <eio/config.h>
+#include <eio/debug.h>
 #include <eio/domain.h>
 #include <eio/error.h>
 #include <eio/event.h>

@@ -28,7 +28,11 @@ static struct condition *condition_of(struct eio_condition *c)
 	return (struct condition *) c;
 }
 
-static const struct eio__wait waiting = {.what = "condition", .cancel = eio__waiter_leave};
+static const struct eio__wait waiting = {
+	.what = "condition",
+	.cancel = eio__waiter_leave,
+	.describe = eio__waiter_describe,
+};
 
 void eio_condition_init(struct eio_condition *c)
 {

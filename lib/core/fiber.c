@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/local.h"
 #include "core/log.h"
+#include "core/quit.h"
 #include "core/switch.h"
 #include "core/timer.h"
 
@@ -427,6 +428,8 @@ static void adopt_thread_stack(struct eio__fiber *main)
 static void forget_domain(void)
 {
 	eio__tls_domain = NULL;
+	eio__domains_forget();
+	eio__quit_forget();
 }
 
 static void watch_forks(void)
@@ -448,6 +451,7 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 	if (rc < 0)
 		return rc;
 	d->ops = ops;
+	d->tick = eio__tick(ops->now(d));
 	d->left = d->since_poll = EIO__SWITCHES_PER_LOOK;
 	d->next_id = 1;
 	d->current = &d->main;
@@ -459,6 +463,7 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 	adopt_thread_stack(&d->main);
 	eio__ctx_root(&d->root, d);
 	eio__tls_domain = d;
+	eio__domains_add(d);
 	return 0;
 }
 
@@ -475,6 +480,7 @@ void eio__domain_check_end(const struct eio__domain *d)
 void eio__domain_fini(struct eio__domain *d)
 {
 	eio__domain_check_end(d);
+	eio__domains_remove(d);
 	for (unsigned spins = 1; __atomic_load_n(&d->waker.pins, __ATOMIC_ACQUIRE); spins++) {
 		if (spins % 128)
 			eio__cpu_relax();

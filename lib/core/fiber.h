@@ -24,6 +24,7 @@
 #include "base/list.h"
 #include "base/sanitize.h"
 #include "core/ctx.h"
+#include "core/domains.h"
 #include "core/stack.h"
 #include "core/waker.h"
 
@@ -42,7 +43,8 @@ struct eio__wait {
 	const char *what; /* "promise", "sleep", … */
 	/* In the domain's thread; NULL: cannot be cancelled. */
 	void (*cancel)(struct eio__fiber *f, void *arg);
-	/* For dumps: what exactly; NULL: what says it all. */
+	/* For dumps, in the domain's thread: what exactly, in the place of what; NULL: that
+	 * says it all. */
 	void (*describe)(const struct eio__fiber *f, const void *arg, char *buf, size_t size);
 };
 
@@ -115,6 +117,7 @@ struct eio__domain {
 	struct eio__heap timers;
 	struct eio__waker waker;
 	struct eio__ctx root;
+	struct eio__entry entry;
 	struct eio_error *errors; /* free records, linked by op */
 	struct eio__fiber main;
 };

@@ -22,6 +22,16 @@ void eio_set_log(void (*fn)(int level, const char *msg, void *arg), void *arg)
 	eio__unlock(&hook.lock);
 }
 
+bool eio__log_is_set(void)
+{
+	bool set;
+
+	eio__lock(&hook.lock);
+	set = hook.fn;
+	eio__unlock(&hook.lock);
+	return set;
+}
+
 void eio__log(int level, const char *fmt, ...)
 {
 	void (*fn)(int level, const char *msg, void *arg);

@@ -10,6 +10,9 @@
 /* Hands one line to the program's log hook, if it set one. */
 void eio__log(int level, const char *fmt, ...) EIO_PRINTF(2, 3);
 
+/* Has the program set one? */
+bool eio__log_is_set(void);
+
 /* Writes one line to stderr and aborts: only for broken structure. */
 _Noreturn void eio__fatal(const char *fmt, ...) EIO_PRINTF(1, 2);
 

@@ -40,9 +40,9 @@ static void describe(const struct eio__fiber *f, const void *arg, char *buf, siz
 	const struct eio__fiber *h = holder(w->mutex);
 
 	if (h && h->domain == f->domain)
-		snprintf(buf, size, "held by fiber %llu", (unsigned long long) h->id);
+		snprintf(buf, size, "mutex held by fiber %llu", (unsigned long long) h->id);
 	else
-		snprintf(buf, size, "held in another domain");
+		snprintf(buf, size, "mutex held in another domain");
 }
 
 static const struct eio__wait waiting = {

@@ -34,7 +34,11 @@ static struct pool *pool_of(struct eio_pool *p)
 	return (struct pool *) p;
 }
 
-static const struct eio__wait waiting = {.what = "pool", .cancel = eio__waiter_leave};
+static const struct eio__wait waiting = {
+	.what = "pool",
+	.cancel = eio__waiter_leave,
+	.describe = eio__waiter_describe,
+};
 
 int eio_pool_init(struct eio_pool *pub, size_t max, const struct eio_pool_ops *ops, void *arg)
 {

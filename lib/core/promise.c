@@ -40,8 +40,16 @@ static bool is_resolved(const struct promise *p)
 	return eio__lock_peek(&p->lock) & RESOLVED;
 }
 
-static const struct eio__wait waiting = {.what = "promise", .cancel = eio__waiter_leave};
-static const struct eio__wait waiting_protected = {.what = "promise"};
+static const struct eio__wait waiting = {
+	.what = "promise",
+	.cancel = eio__waiter_leave,
+	.describe = eio__waiter_describe,
+};
+
+static const struct eio__wait waiting_protected = {
+	.what = "promise",
+	.describe = eio__waiter_describe,
+};
 
 static int await(struct promise *p, struct eio__fiber *f, struct result *ret,
 		 const struct eio__wait *wait)

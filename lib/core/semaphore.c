@@ -28,7 +28,11 @@ static struct semaphore *semaphore_of(const struct eio_semaphore *s)
 	return (struct semaphore *) s;
 }
 
-static const struct eio__wait waiting = {.what = "semaphore", .cancel = eio__waiter_leave};
+static const struct eio__wait waiting = {
+	.what = "semaphore",
+	.cancel = eio__waiter_leave,
+	.describe = eio__waiter_describe,
+};
 
 void eio_semaphore_init(struct eio_semaphore *pub, unsigned n)
 {

@@ -39,8 +39,17 @@ static struct stream *stream_of(struct eio_stream *s)
 	return (struct stream *) s;
 }
 
-static const struct eio__wait adding = {.what = "stream, to add", .cancel = eio__waiter_leave};
-static const struct eio__wait taking = {.what = "stream, to take", .cancel = eio__waiter_leave};
+static const struct eio__wait adding = {
+	.what = "adding to stream",
+	.cancel = eio__waiter_leave,
+	.describe = eio__waiter_describe,
+};
+
+static const struct eio__wait taking = {
+	.what = "taking from stream",
+	.cancel = eio__waiter_leave,
+	.describe = eio__waiter_describe,
+};
 
 /* The place of the item @p i behind the oldest. */
 static inline void *place(const struct stream *s, size_t i)

@@ -3,10 +3,10 @@
 #include "core/error.h"
 #include "core/fiber.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-/* Why a switch is cancelled when only its daemons are left: never seen by callers. */
-enum { DAEMONS_LEFT = -10000 };
+const char eio__switch_kind[] = "switch";
 
 static struct eio__hook *hook_of(struct eio_hook *h)
 {
@@ -19,7 +19,7 @@ static void begin(struct eio_switch *pub, const char *name, bool protected, cons
 	struct eio__switch *sw = eio__switch_of(pub);
 	struct eio__fiber *f = eio__self();
 
-	eio__ctx_enter(f, &sw->ctx, "switch", protected);
+	eio__ctx_enter(f, &sw->ctx, eio__switch_kind, protected);
 	eio__list_init(&sw->hooks);
 	sw->owner = f;
 	sw->frame = frame;
@@ -81,7 +81,7 @@ void eio__switch_fiber_done(struct eio__switch *sw, struct eio__fiber *f, int rc
 	sw->fibers--;
 	if (unlikely(f->daemon)) {
 		sw->daemons--;
-		if (sw->ctx.err == DAEMONS_LEFT)
+		if (sw->ctx.err == EIO__DAEMONS_LEFT)
 			rc = 0;
 	}
 	if (unlikely(rc < 0))
@@ -121,7 +121,7 @@ static void forget_daemons(struct eio__switch *sw)
 {
 	struct eio__ctx *c = &sw->ctx;
 
-	if (likely(c->err != DAEMONS_LEFT))
+	if (likely(c->err != EIO__DAEMONS_LEFT))
 		return;
 	if (sw->n_failures)
 		c->err = sw->failures[0];
@@ -129,7 +129,17 @@ static void forget_daemons(struct eio__switch *sw)
 		c->err = sw->cancelled || (c->parent->err && !c->protected) ? -ECANCELED : 0;
 }
 
-static const struct eio__wait waiting = {.what = "end of switch"};
+static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct eio__switch *sw = arg;
+	const char *name = sw->ctx.name;
+
+	(void) f;
+	snprintf(buf, size, "end of switch%s%s%s, %u fiber%s left", name ? " \"" : "",
+		 name ? name : "", name ? "\"" : "", sw->fibers, sw->fibers == 1 ? "" : "s");
+}
+
+static const struct eio__wait waiting = {.what = "end of switch", .describe = describe};
 
 int eio_switch_end(struct eio_switch *pub, int rc)
 {
@@ -150,7 +160,7 @@ int eio_switch_end(struct eio_switch *pub, int rc)
 			continue;
 		}
 		if (sw->fibers == sw->daemons)
-			eio__ctx_cancel(&sw->ctx, DAEMONS_LEFT);
+			eio__ctx_cancel(&sw->ctx, EIO__DAEMONS_LEFT);
 		sw->waiting = true;
 		eio__suspend(f, &waiting, sw);
 	}

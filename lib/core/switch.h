@@ -17,6 +17,12 @@
 
 enum { EIO__FAILURES = 16 };
 
+/* Why a switch is cancelled when only its daemons are left: never seen by callers. */
+enum { EIO__DAEMONS_LEFT = -10000 };
+
+/* The kind of every switch's context, and of no other. */
+extern const char eio__switch_kind[] __attribute__((visibility("hidden")));
+
 struct eio__switch {
 	struct eio__ctx ctx;
 	struct eio__fiber *owner; /* the one that began it and ends it */

@@ -4,8 +4,10 @@
  * heap it is.
  */
 #include "core/timer.h"
+#include "core/dump.h"
 #include "core/fiber.h"
 
+#include <stdio.h>
 #include <time.h>
 
 struct timer {
@@ -91,7 +93,20 @@ static void cancel_sleeper(struct eio__fiber *f, void *arg)
 	eio__wake(f);
 }
 
-static const struct eio__wait sleeping = {.what = "sleep", .cancel = cancel_sleeper};
+static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct timer *t = (const struct timer *) &((const struct sleeper *) arg)->timer;
+	int64_t left = t->domain ? t->node.key - f->domain->ops->now(f->domain) : EIO_NEVER;
+	char span[EIO__SPAN];
+
+	if (left == EIO_NEVER)
+		snprintf(buf, size, "sleep for ever");
+	else
+		snprintf(buf, size, "sleep, %s left", eio__span(span, left > 0 ? left : 0));
+}
+
+static const struct eio__wait sleeping = {
+	.what = "sleep", .cancel = cancel_sleeper, .describe = describe};
 
 int eio__sleep_until(int64_t deadline_ns)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/waiters.h"
 
+#include <stdio.h>
+
 struct eio__waiter *eio__waiters_claim_behind(struct eio__waiters *ws)
 {
 	struct eio__waiter *w = ws->first->next;
@@ -55,4 +57,12 @@ void eio__waiter_leave(struct eio__fiber *f, void *arg)
 	eio__waiters_remove(w->list, w);
 	eio__unlock_to(lock, bits);
 	eio__wake(f);
+}
+
+void eio__waiter_describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct eio__waiter *w = arg;
+
+	/* Every object begins with its lock. */
+	snprintf(buf, size, "%s %p", f->wait->what, (void *) w->lock);
 }

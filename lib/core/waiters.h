@@ -127,6 +127,9 @@ void eio__waiters_wake(struct eio__waiter *w);
 /* The cancel function of a fiber whose wait_arg is its waiter. */
 void eio__waiter_leave(struct eio__fiber *f, void *w);
 
+/* For dumps: what is waited for, and the object's address. */
+void eio__waiter_describe(const struct eio__fiber *f, const void *w, char *buf, size_t size);
+
 /* Suspends until woken: 0. -ECANCELED: it was cancelled, and has left the list. */
 static inline int eio__waiter_await(struct eio__waiter *w, const struct eio__wait *wait)
 {

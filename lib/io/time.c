@@ -11,7 +11,9 @@
  * timer may still be armed, and changes nothing). The context keeps its first reason, so
  * that tells them apart.
  */
+#include "core/ctx.h"
 #include "core/error.h"
+#include "core/fiber.h"
 #include "core/log.h"
 #include "core/timer.h"
 #include "io/env.h"
@@ -177,7 +179,7 @@ void eio_timeout_begin(struct eio_timeout *pub, struct eio_clock c, int64_t ns)
 	t->timer = (struct eio_timer){.fn = expire};
 	t->clock = c.ops ? c : eio__clock_mono();
 	t->thread = pthread_self();
-	eio_cancel_begin(&t->ctx);
+	eio__ctx_enter(eio__self(), (struct eio__ctx *) &t->ctx, "time limit", false);
 	limit(t, ns);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "mock/sched.h"
 #include "base/lock.h"
+#include "core/dump.h"
 #include "core/fiber.h"
 #include "core/log.h"
 #include "core/timer.h"
@@ -23,6 +24,7 @@ static int64_t now(struct eio__domain *d)
 
 static void deadlock(struct mock *m)
 {
+	eio__dump_log(&m->domain);
 	if (m->deadlocked)
 		eio__fatal("deadlock: nothing is runnable, and what waits cannot be cancelled");
 	m->deadlocked = true;

@@ -4,6 +4,7 @@
 #include "uring/sched.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -231,7 +232,13 @@ int eio_fd_close(struct eio_fd fd)
 	return unix_fd < 0 ? 0 : eio__fail(eio__close_unix(unix_fd), "close", NULL);
 }
 
-static const struct eio__wait waiting = {.what = "users of a descriptor"};
+static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	(void) f;
+	snprintf(buf, size, "users of fd %d", ((const struct eio__slot_waiter *) arg)->unix_fd);
+}
+
+static const struct eio__wait waiting = {.what = "users of a descriptor", .describe = describe};
 
 int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *ret_owned)
 {
@@ -246,12 +253,13 @@ int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *
 	/* The use that begin_close added keeps the slot ours until it is given up. */
 	unix_fd = s->unix_fd;
 	*ret_owned = __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_CLOSE;
+	w.unix_fd = unix_fd;
 	s->waiter = &w;
 	if (cancel)
 		cancel(s);
 	eio__fd_unuse(fd); /* the last user releases, perhaps that was us */
 	if (!w.released)
-		eio__suspend(f, &waiting, NULL);
+		eio__suspend(f, &waiting, &w);
 	return unix_fd;
 }
 

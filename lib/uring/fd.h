@@ -45,6 +45,7 @@ enum {
 struct eio__slot_waiter {
 	struct eio__fiber *fiber;
 	bool released; /* by itself: nobody will wake it */
+	int unix_fd;   /* for dumps */
 };
 
 struct eio__slot {

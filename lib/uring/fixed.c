@@ -5,6 +5,7 @@
 #include "uring/sched.h"
 
 #include <eio/low_level.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -116,7 +117,16 @@ static void leave(struct eio__fiber *f, void *arg)
 	eio__wake(f);
 }
 
-static const struct eio__wait waiting = {.what = "fixed buffer", .cancel = leave};
+static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct eio__fixed *p = &eio__uring_of((struct eio__fiber *) f)->fixed;
+
+	(void) arg;
+	snprintf(buf, size, "fixed buffer, all %u in use", p->out);
+}
+
+static const struct eio__wait waiting = {
+	.what = "fixed buffer", .cancel = leave, .describe = describe};
 
 int eio_ll_alloc_fixed_or_wait(struct eio_chunk *ret)
 {

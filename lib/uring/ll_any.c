@@ -6,6 +6,7 @@
 #include "uring/call.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { GROUP_MAX = 64, LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK };
@@ -119,7 +120,17 @@ static void cancel_group(struct eio__fiber *f, void *arg)
 	eio__group_ask_cancel(eio__uring_of(f), g);
 }
 
-static const struct eio__wait waiting = {.what = "group", .cancel = cancel_group};
+static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct eio__group *g = arg;
+
+	(void) f;
+	snprintf(buf, size, "group, %u of %u operations left%s", g->left, g->n,
+		 g->cancelled ? ", asked to stop" : "");
+}
+
+static const struct eio__wait waiting = {
+	.what = "group", .cancel = cancel_group, .describe = describe};
 
 int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, int *ret_results)
 {

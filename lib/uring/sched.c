@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/timer.h"
 #include "uring/fd.h"
+#include "uring/opcode.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -311,8 +312,17 @@ static void cancel_op(struct eio__fiber *f, void *arg)
 	eio__op_ask_cancel(eio__uring_of(f), op);
 }
 
-const struct eio__wait eio__op_wait = {.what = "operation", .cancel = cancel_op};
-const struct eio__wait eio__op_wait_protected = {.what = "operation"};
+static void describe_op(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct eio__op *op = arg;
+
+	(void) f;
+	eio__opcode_describe(op->opcode, op->fd, op->cancelled ? ", asked to stop" : "", buf, size);
+}
+
+const struct eio__wait eio__op_wait = {
+	.what = "operation", .cancel = cancel_op, .describe = describe_op};
+const struct eio__wait eio__op_wait_protected = {.what = "operation", .describe = describe_op};
 
 void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g)
 {

@@ -10,9 +10,11 @@
 
 #include "core/fiber.h"
 #include "core/timer.h"
+#include "mock/sched.h"
 #include <eio/low_level.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -33,7 +35,8 @@ struct place {
 	struct eio_dir_iter it;
 	struct eio_buffer_sink sink;
 	struct eio_string_source string;
-	struct eio_promise stop;
+	struct eio_promise ready, stop;
+	pthread_t thread;
 	uint64_t n;        /* bytes copied, as the call says */
 	size_t put, taken; /* bytes the test put in and took out */
 	unsigned served;
@@ -278,6 +281,47 @@ static void check_write(struct place *p)
 static void check_write_some(struct place *p)
 {
 	expect_written(p, moved(p));
+}
+
+/* Dumps */
+
+static int idle_by(void *arg)
+{
+	struct place *p = arg;
+
+	expect_ok(eio_promise_resolve(&p->ready, 0, NULL));
+	while (!eio_promise_peek(&p->stop, NULL, NULL))
+		expect_ok(eio_yield());
+	return 0;
+}
+
+static void *run_bystander(void *arg)
+{
+	expect_ok(eio__mock_run(idle_by, arg));
+	return NULL;
+}
+
+/* A domain that has to be waited for, and then a pipe that has. */
+static void full_pipe_and_bystander(struct place *p)
+{
+	full_pipe(p);
+	same(pthread_create(&p->thread, NULL, run_bystander, p), 0);
+	expect_ok(eio_promise_await(&p->ready, NULL));
+}
+
+static int dump(struct place *p)
+{
+	return eio_dump(p->f);
+}
+
+static void check_dump(struct place *p)
+{
+	expect_ok(eio_promise_resolve(&p->stop, 0, NULL));
+	same(pthread_join(p->thread, NULL), 0);
+	if (p->rc < 0)
+		expect_written(p, p->done);
+	take_out(p);
+	same(p->taken > p->put, p->rc == 0 || p->done > 0);
 }
 
 /* Copies */
@@ -720,6 +764,7 @@ static const struct call calls[] = {
 	{"writev to a socket", full_socket, write_vector, take_out, check_write, false},
 	{"write_some to a pipe", full_pipe, write_some, take_out, check_write_some, false},
 	{"write_some to a socket", full_socket, write_some, take_out, check_write_some, false},
+	{"dump to a pipe", full_pipe_and_bystander, dump, take_out, check_dump, false},
 	{"copy a string to a pipe", full_pipe, copy_string, take_out, check_copy_string, false},
 	{"copy a string to a socket", full_socket, copy_string, take_out, check_copy_string, false},
 	{"copy a pipe to a buffer", read_end, copy_to_buffer, put_and_end, check_copy_to_buffer,
