@@ -26,6 +26,7 @@ enum {
 };
 
 enum {
+	NEAR_NS = 20000000, /* a deadline for which the precise clock is read */
 	SPIN_NS = 20000,
 	PAUSES_PER_YIELD = 16,
 };
@@ -50,13 +51,13 @@ static int64_t now(struct eio__domain *d)
 	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
 }
 
-/* The kernel's last tick: a few nanoseconds, where a clock's time takes many. */
-static uint32_t coarse_tick(void)
+/* The same, up to 10 ms behind, in a fraction of the time. */
+static int64_t coarse_now(void)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return eio__tick(EIO_SEC(ts.tv_sec) + ts.tv_nsec);
+	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
 }
 
 /* Completions */
@@ -109,6 +110,10 @@ static __attribute__((noinline)) void complete(struct eio__uring *u, const struc
 	case EIO__UD_WAKE:
 		u->armed = false;
 		u->spins = true;
+		break;
+	case EIO__UD_ALARM:
+		u->alarm = EIO_NEVER;
+		u->rang = true;
 		break;
 	default: /* EIO__UD_IGNORE */
 		break;
@@ -439,6 +444,58 @@ static bool wants_enter(const struct eio__uring *u)
 	       (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
+/*
+ * Timers
+ *
+ * Most deadlines are time limits that never come, set and taken away with every request. For
+ * them the precise clock is not read at each poll, nor the kernel told how long to wait,
+ * which together take as long as a small read: a coarse clock says that nothing is due
+ * yet, and the alarm, a timeout in flight, wakes the domain no later than the first
+ * deadline. It is set for an earlier time when there is an earlier deadline; when the
+ * deadline it was set for has gone it rings for nothing and is set anew.
+ */
+
+/* Sets the alarm for @p at or before. How long to wait at most, should there be no entry. */
+static int64_t set_alarm(struct eio__uring *u, int64_t at)
+{
+	struct io_uring_sqe *sqe;
+
+	if (u->alarm <= at)
+		return EIO_NEVER;
+	sqe = eio__ring_sqe(&u->ring);
+	if (!sqe)
+		return at - now(&u->domain);
+	u->ring_at = (struct __kernel_timespec){
+		.tv_sec = at / EIO_SEC(1),
+		.tv_nsec = at % EIO_SEC(1),
+	};
+	if (u->alarm == EIO_NEVER) {
+		io_uring_prep_timeout(sqe, &u->ring_at, 0, IORING_TIMEOUT_ABS);
+		sqe->user_data = EIO__UD_ALARM;
+	} else {
+		/* If it rings before this is done, it is set anew after that. */
+		io_uring_prep_timeout_update(sqe, &u->ring_at, EIO__UD_ALARM, IORING_TIMEOUT_ABS);
+		sqe->user_data = EIO__UD_IGNORE;
+	}
+	u->alarm = at;
+	return EIO_NEVER;
+}
+
+/* Calls the timers that are due. How long the domain may wait for completions alone. */
+static int64_t run_timers(struct eio__uring *u, bool wait)
+{
+	struct eio__domain *d = &u->domain;
+	int64_t next = eio__timers_next(d), t;
+
+	if (!u->rang && next > coarse_now() + NEAR_NS)
+		return wait ? set_alarm(u, next) : EIO_NEVER;
+	u->rang = false;
+	t = now(d);
+	eio__timers_expire(d, t);
+	next = eio__timers_next(d);
+	return next == EIO_NEVER ? EIO_NEVER : next - t;
+}
+
 static unsigned poll(struct eio__domain *d, bool wait)
 {
 	struct eio__uring *u = uring_of(d);
@@ -450,13 +507,8 @@ static unsigned poll(struct eio__domain *d, bool wait)
 		spin(u);
 	if (!eio__inbox_empty(&d->waker.inbox))
 		eio__inbox_drain(&d->waker.inbox);
-	if (d->timers.root) {
-		int64_t t = now(d);
-
-		eio__timers_expire(d, t);
-		if (d->timers.root)
-			timeout = eio__timers_next(d) - t;
-	}
+	if (d->timers.root)
+		timeout = run_timers(u, wait);
 	if (unlikely(!eio__list_empty(&u->cancels) || !eio__list_empty(&u->group_cancels)))
 		retry_cancels(u);
 	asked = is_any_asked(u);
@@ -474,7 +526,7 @@ static unsigned poll(struct eio__domain *d, bool wait)
 	else if (wait || eio__ring_queued(&u->ring) || wants_enter(u))
 		enter(u, 0, EIO_NEVER);
 	__atomic_store_n(&d->waker.asleep, 0, __ATOMIC_RELAXED);
-	d->tick = coarse_tick();
+	d->tick = eio__tick(coarse_now());
 	n = reap(u);
 	if (unlikely(asked) && ((wait && n == 0) || ++u->polls_since_asked == ASK_AGAIN_POLLS))
 		ask_again(u);
@@ -524,6 +576,7 @@ int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char 
 	eio__list_init(&u->group_cancels);
 	eio__list_init(&u->asked);
 	eio__list_init(&u->group_asked);
+	u->alarm = EIO_NEVER;
 	eio__fixed_init(&u->fixed, config);
 	u->slots_end = &u->slots;
 	return 0;
@@ -535,12 +588,17 @@ no_eventfd:
 	return rc;
 }
 
-/* The eventfd's read is the only operation nobody waits for that may take for ever; it
- * is ended by what it waits for. */
+/* Two operations that nobody waits for may take for ever: the eventfd's read, which is ended
+ * by what it waits for, and the alarm. */
 static void drain(struct eio__uring *u)
 {
 	if (u->armed)
 		notify(&u->domain.waker);
+	while (u->alarm != EIO_NEVER && u->alarm != 0) {
+		set_alarm(u, 0);
+		enter(u, 0, EIO_NEVER);
+		reap(u);
+	}
 	while (eio__ring_pending(&u->ring)) {
 		enter(u, 1, EIO_NEVER);
 		reap(u);

@@ -23,6 +23,7 @@ enum {
 	EIO__UD_IGNORE = 1, /* nobody waits */
 	EIO__UD_WAKE = 2,   /* the read of the wake-up descriptor */
 	EIO__UD_MEMBER = 3, /* struct eio__member */
+	EIO__UD_ALARM = 4,  /* the alarm */
 	EIO__UD_KINDS = 7,
 };
 
@@ -31,14 +32,17 @@ struct eio__slot;
 struct eio__uring {
 	struct eio__domain domain;
 	struct eio__ring ring;
-	int wake_fd;                    /* eventfd */
-	bool armed;                     /* its read is in flight */
-	uint64_t wakes;                 /* where that read goes */
-	struct eio__list parked;        /* fibers waiting for a free entry */
-	struct eio__list cancels;       /* operations whose cancel request found none */
-	struct eio__list group_cancels; /* groups, likewise */
-	struct eio__list asked;         /* operations the kernel was asked to cancel */
-	struct eio__list group_asked;   /* groups, likewise */
+	int wake_fd;                      /* eventfd */
+	bool armed;                       /* its read is in flight */
+	uint64_t wakes;                   /* where that read goes */
+	int64_t alarm;                    /* when the timeout in flight ends; EIO_NEVER: none is */
+	bool rang;                        /* it has ended since the timers were looked at */
+	struct __kernel_timespec ring_at; /* the same for the kernel */
+	struct eio__list parked;          /* fibers waiting for a free entry */
+	struct eio__list cancels;         /* operations whose cancel request found none */
+	struct eio__list group_cancels;   /* groups, likewise */
+	struct eio__list asked;           /* operations the kernel was asked to cancel */
+	struct eio__list group_asked;     /* groups, likewise */
 	unsigned polls_since_asked;
 	bool spins; /* looks out for foreign wake-ups before it sleeps */
 	struct eio__fixed fixed;
