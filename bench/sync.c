@@ -146,6 +146,34 @@ static double raw_cas_pair(void)
 	return (bench_now_ns() - start) / COUNT;
 }
 
+static unsigned long called;
+
+static __attribute__((noinline)) void take(unsigned long *word)
+{
+	unsigned long free = 0;
+
+	__atomic_compare_exchange_n(word, &free, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static __attribute__((noinline)) void give(unsigned long *word)
+{
+	unsigned long held = 1;
+
+	__atomic_compare_exchange_n(word, &held, 0, 0, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+/* The same pair, each in a function of its own. */
+static double raw_cas_calls(void)
+{
+	double start = bench_now_ns();
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		take(&called);
+		give(&called);
+	}
+	return (bench_now_ns() - start) / COUNT;
+}
+
 static double raw_cas_exchange(void)
 {
 	static unsigned long word;
@@ -216,7 +244,7 @@ static double cross_1000(void)
 	return cross(1000);
 }
 
-enum { MUTEX, PROMISE, RAW_PAIR, RAW_EXCHANGE };
+enum { MUTEX, PROMISE, RAW_PAIR, RAW_CALLS, RAW_EXCHANGE };
 
 static struct bench_value alone[] = {
 	{.name = "mutex", .unit = "ns", .measure = mutex},
@@ -232,6 +260,7 @@ static struct bench_value shared[] = {
 	[MUTEX] = {.name = "mutex_mt", .unit = "ns", .measure = mutex},
 	[PROMISE] = {.name = "promise_mt", .unit = "ns", .measure = promise},
 	[RAW_PAIR] = {.name = "raw_cas_pair", .unit = "ns", .measure = raw_cas_pair},
+	[RAW_CALLS] = {.name = "raw_cas_calls", .unit = "ns", .measure = raw_cas_calls},
 	[RAW_EXCHANGE] = {.name = "raw_cas_exchange", .unit = "ns", .measure = raw_cas_exchange},
 	{.name = "semaphore_mt", .unit = "ns", .measure = semaphore},
 	{.name = "fork_promise_mt", .unit = "ns", .measure = fork_promise},
@@ -280,6 +309,7 @@ int main(int argc, char **argv)
 	bench_print(alone, BENCH_LEN(alone));
 	bench_print(shared, BENCH_LEN(shared));
 	bench_print_ratio("mutex_mt_vs_raw", &shared[MUTEX], &shared[RAW_PAIR]);
+	bench_print_ratio("mutex_mt_vs_raw_calls", &shared[MUTEX], &shared[RAW_CALLS]);
 	bench_print_ratio("promise_mt_vs_raw", &shared[PROMISE], &shared[RAW_EXCHANGE]);
 	bench_print(crossing, BENCH_LEN(crossing));
 	return 0;
