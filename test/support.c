@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "support.h"
 #include "core/fiber.h"
+#include "core/timer.h"
 #include "mock/sched.h"
 
 #include <dirent.h>
@@ -70,6 +71,19 @@ unsigned count_mappings(void)
 size_t count_fibers(void)
 {
 	return eio__domain_self()->fibers;
+}
+
+bool on_mock(void)
+{
+	return strcmp(eio__domain_self()->ops->name, "mock") == 0;
+}
+
+void expect_time(int64_t time)
+{
+	if (on_mock())
+		ck_assert_int_eq(eio__now(), time);
+	else
+		ck_assert_int_ge(eio__now(), time);
 }
 
 static void check_left(unsigned fds, unsigned mappings)
@@ -248,10 +262,47 @@ void expect_abort(eio_fn *fn, void *arg, const char *words)
 	expect_death(run_call, &c, SIGABRT, words);
 }
 
+static int call_in_ring(struct eio_env *e, void *arg)
+{
+	struct call *c = arg;
+
+	env = e;
+	return c->fn(c->arg);
+}
+
+static void run_ring_call(void *arg)
+{
+	eio_run(NULL, call_in_ring, arg);
+}
+
+void expect_core_abort(eio_fn *fn, void *arg, const char *words)
+{
+	struct call c = {fn, arg, 0};
+
+	expect_abort(fn, arg, words);
+	if (!no_ring)
+		expect_death(run_ring_call, &c, SIGABRT, words);
+}
+
 static int probe(struct eio_env *e, void *arg)
 {
 	(void) e, (void) arg;
 	return 0;
+}
+
+/* Mappings of the heap neither come nor go in the process of a test: none per thread, large
+ * blocks never move into it, and it need not grow, which after a fork makes another one. */
+static void settle_heap(void)
+{
+	void *volatile blocks[2]; /* compilers know malloc and would leave them out */
+
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, 128 << 10);
+	mallopt(M_TOP_PAD, 64 << 20);
+	for (int i = 0; i < 2; i++)
+		blocks[i] = malloc(100 << 10);
+	for (int i = 0; i < 2; i++)
+		free(blocks[i]);
 }
 
 int run_suite(const char *name, const TTest *const *tests, size_t n, bool needs_ring)
@@ -261,7 +312,7 @@ int run_suite(const char *name, const TTest *const *tests, size_t n, bool needs_
 	SRunner *runner;
 	int rc = eio_run(NULL, probe, NULL), failed;
 
-	mallopt(M_ARENA_MAX, 1); /* no mappings per thread */
+	settle_heap();
 	no_ring = rc == -ENOSYS || rc == -EPERM;
 	if (no_ring && needs_ring) {
 		char why[512];

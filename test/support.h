@@ -84,12 +84,21 @@ void run_ring_with(const struct eio_config *config, eio_fn *fn, int expected);
 	END_TEST                                                                                   \
 	static int name(void *arg)
 
+/* Does the caller run on the mock scheduler? */
+bool on_mock(void);
+
+/* The clock shows @p time, just that when it is the mock's, which jumps from one deadline
+ * to the next; a real one may show more. */
+void expect_time(int64_t time);
+
 /*
  * Runs @p fn in a child process, which must be killed by @p sig with @p words somewhere in
  * what it wrote to stderr. expect_abort: as a main fiber on the mock scheduler, by SIGABRT.
+ * expect_core_abort: the same, and once more with a ring.
  */
 void expect_death(void (*fn)(void *arg), void *arg, int sig, const char *words);
 void expect_abort(eio_fn *fn, void *arg, const char *words);
+void expect_core_abort(eio_fn *fn, void *arg, const char *words);
 
 /* The result of @p fn on a thread of its own, without a domain or in a domain with the
  * mock scheduler. The calling thread waits, fibers and all. */

@@ -72,6 +72,20 @@ EIO_API int eio_cancel_raise(struct eio_cancel *c, int err);
 EIO_API int eio_cancel_error(const struct eio_cancel *c);
 
 /**
+ * Run @p fn inside a context of its own, so that an early return cannot leave it open:
+ * begin, fn, end.
+ *
+ * @param fn  Gets the context, which it may hand to whoever is to cancel it, until it
+ *   returns.
+ * @return What @p fn returned, whether the context was cancelled or not; -EPERM outside a
+ *   fiber, and fn was not called.
+ * @cancel No check of its own: @p fn is called in a cancelled context too.
+ * @thread Fibers only; elsewhere -EPERM.
+ * @since 0.1
+ */
+EIO_API int eio_cancel_run(int (*fn)(struct eio_cancel *c, void *arg), void *arg);
+
+/**
  * Run a function protected from cancellation: its result.
  *
  * @thread Fibers only; elsewhere -EPERM.

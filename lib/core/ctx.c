@@ -167,6 +167,19 @@ int eio_cancel_error(const struct eio_cancel *c)
 	return ctx_of(c)->err;
 }
 
+int eio_cancel_run(int (*fn)(struct eio_cancel *c, void *arg), void *arg)
+{
+	struct eio_cancel c;
+	int rc;
+
+	if (!eio__self())
+		return -EPERM;
+	eio_cancel_begin(&c);
+	rc = fn(&c, arg);
+	eio_cancel_end(&c);
+	return rc;
+}
+
 int eio_protect_run(eio_fn *fn, void *arg)
 {
 	struct eio_cancel c;

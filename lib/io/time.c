@@ -179,7 +179,7 @@ void eio_timeout_begin(struct eio_timeout *pub, struct eio_clock c, int64_t ns)
 	t->timer = (struct eio_timer){.fn = expire};
 	t->clock = c.ops ? c : eio__clock_mono();
 	t->thread = pthread_self();
-	eio__ctx_enter(eio__self(), (struct eio__ctx *) &t->ctx, "time limit", false);
+	eio__ctx_enter(eio__self(), (struct eio__ctx *) &t->ctx, "timeout", false);
 	limit(t, ns);
 }
 

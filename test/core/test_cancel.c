@@ -7,7 +7,7 @@
 
 /* Contexts */
 
-MOCK_TEST(inside_it_reads_ecanceled_and_the_reason_is_known_at_the_end)
+CORE_TEST(inside_it_reads_ecanceled_and_the_reason_is_known_at_the_end)
 {
 	struct eio_cancel c;
 
@@ -29,7 +29,7 @@ MOCK_TEST(inside_it_reads_ecanceled_and_the_reason_is_known_at_the_end)
 	return 0;
 }
 
-MOCK_TEST(cancelling_twice_is_harmless_and_the_first_reason_is_kept)
+CORE_TEST(cancelling_twice_is_harmless_and_the_first_reason_is_kept)
 {
 	struct eio_cancel c;
 
@@ -42,7 +42,7 @@ MOCK_TEST(cancelling_twice_is_harmless_and_the_first_reason_is_kept)
 	return 0;
 }
 
-MOCK_TEST(a_reason_is_negative)
+CORE_TEST(a_reason_is_negative)
 {
 	struct eio_cancel c;
 
@@ -55,7 +55,7 @@ MOCK_TEST(a_reason_is_negative)
 	return 0;
 }
 
-MOCK_TEST(inner_contexts_read_ecanceled_as_their_reason)
+CORE_TEST(inner_contexts_read_ecanceled_as_their_reason)
 {
 	struct eio_cancel outer, middle, inner;
 
@@ -74,7 +74,7 @@ MOCK_TEST(inner_contexts_read_ecanceled_as_their_reason)
 	return 0;
 }
 
-MOCK_TEST(an_inner_reason_stays_when_the_outer_context_is_cancelled)
+CORE_TEST(an_inner_reason_stays_when_the_outer_context_is_cancelled)
 {
 	struct eio_cancel outer, inner;
 
@@ -90,7 +90,7 @@ MOCK_TEST(an_inner_reason_stays_when_the_outer_context_is_cancelled)
 	return 0;
 }
 
-MOCK_TEST(a_context_begun_in_a_cancelled_one_is_cancelled)
+CORE_TEST(a_context_begun_in_a_cancelled_one_is_cancelled)
 {
 	struct eio_cancel outer, inner;
 
@@ -105,7 +105,7 @@ MOCK_TEST(a_context_begun_in_a_cancelled_one_is_cancelled)
 	return 0;
 }
 
-MOCK_TEST(ten_thousands_of_nested_contexts_are_cancelled)
+CORE_TEST(ten_thousands_of_nested_contexts_are_cancelled)
 {
 	enum { N = 50000 };
 	struct eio_cancel *c = malloc(N * sizeof(*c));
@@ -135,7 +135,7 @@ static int check_inside(void *arg)
 	return 7;
 }
 
-MOCK_TEST(protect_shields_and_leaving_it_raises_nothing)
+CORE_TEST(protect_shields_and_leaving_it_raises_nothing)
 {
 	struct eio_cancel outer, shield;
 
@@ -156,7 +156,7 @@ MOCK_TEST(protect_shields_and_leaving_it_raises_nothing)
 	return 0;
 }
 
-MOCK_TEST(contexts_below_a_protected_one_are_shielded_too)
+CORE_TEST(contexts_below_a_protected_one_are_shielded_too)
 {
 	struct eio_cancel outer, shield, inner;
 
@@ -175,7 +175,7 @@ MOCK_TEST(contexts_below_a_protected_one_are_shielded_too)
 	return 0;
 }
 
-MOCK_TEST(a_protected_context_can_be_cancelled_itself)
+CORE_TEST(a_protected_context_can_be_cancelled_itself)
 {
 	struct eio_cancel shield, inner;
 
@@ -188,6 +188,59 @@ MOCK_TEST(a_protected_context_can_be_cancelled_itself)
 	expect_err(eio_check(), -ECANCELED);
 	eio_cancel_end(&shield);
 	return 0;
+}
+
+/* The callback form */
+
+static int raise_and_check(struct eio_cancel *c, void *arg)
+{
+	expect_ok(eio_check());
+	expect_ok(eio_cancel_raise(c, -EPIPE));
+	expect_err(eio_yield(), -ECANCELED);
+	expect_err(eio_cancel_error(c), -EPIPE);
+	return *(int *) arg;
+}
+
+static int check_context(struct eio_cancel *c, void *arg)
+{
+	expect_err(eio_cancel_error(c), *(int *) arg);
+	expect_err(eio_check(), *(int *) arg);
+	return 7;
+}
+
+CORE_TEST(cancel_run_is_begin_fn_end)
+{
+	static const int results[] = {0, 5, -EIO, -ECANCELED};
+	struct eio_cancel outer;
+
+	(void) arg;
+	for (size_t i = 0; i < 4; i++) {
+		int result = results[i];
+
+		expect_err(eio_cancel_run(raise_and_check, &result), result);
+		expect_ok(eio_check());
+	}
+	expect_err(eio_cancel_run(check_context, &(int){0}), 7);
+	/* A cancelled context is no reason not to call. */
+	eio_cancel_begin(&outer);
+	expect_ok(eio_cancel_raise(&outer, -EIO));
+	expect_err(eio_cancel_run(check_context, &(int){-ECANCELED}), 7);
+	eio_cancel_end(&outer);
+	return 0;
+}
+
+static int leave_one_open(struct eio_cancel *c, void *arg)
+{
+	static struct eio_cancel left_open;
+
+	(void) c, (void) arg;
+	eio_cancel_protect_begin(&left_open);
+	return 0;
+}
+
+static int run_leaving_one_open(void *arg)
+{
+	return eio_cancel_run(leave_one_open, arg);
 }
 
 /* Suspended fibers */
@@ -220,7 +273,7 @@ static int await_cancel(void *arg)
 	return eio_await_cancel();
 }
 
-MOCK_TEST(raising_interrupts_the_waits_and_does_not_wait_for_them)
+CORE_TEST(raising_interrupts_the_waits_and_does_not_wait_for_them)
 {
 	struct victim v = {.name = "interrupted", .wait = await_cancel};
 	struct eio_switch sw;
@@ -236,7 +289,7 @@ MOCK_TEST(raising_interrupts_the_waits_and_does_not_wait_for_them)
 	return 0;
 }
 
-MOCK_TEST(other_contexts_are_left_alone)
+CORE_TEST(other_contexts_are_left_alone)
 {
 	struct victim a = {.name = "a", .wait = await_cancel}, b = a;
 	struct eio_switch sw;
@@ -265,7 +318,7 @@ static int yield_forever(void *arg)
 	return rc;
 }
 
-MOCK_TEST(yield_checks_again_when_it_resumes)
+CORE_TEST(yield_checks_again_when_it_resumes)
 {
 	struct victim v = {.name = "end", .wait = yield_forever};
 	struct eio_switch sw;
@@ -290,7 +343,7 @@ static int cancel_itself(void *arg)
 	return eio_yield();
 }
 
-MOCK_TEST(a_fiber_may_cancel_itself_and_goes_on_until_it_would_suspend)
+CORE_TEST(a_fiber_may_cancel_itself_and_goes_on_until_it_would_suspend)
 {
 	struct victim v = {.name = "end", .wait = cancel_itself, .arg = &v};
 
@@ -301,10 +354,22 @@ MOCK_TEST(a_fiber_may_cancel_itself_and_goes_on_until_it_would_suspend)
 	return 0;
 }
 
-/* Every suspending call of the core: cancelled before, during and after. */
+/*
+ * Every suspending call of the core: cancelled before, during and after. The main fiber
+ * keeps each object in the state in which others have to wait, and finds out afterwards
+ * that nothing of it was taken or is still promised to somebody.
+ */
 
 static struct eio_promise promise, resolved_promise;
 static struct eio_event event;
+static struct eio_mutex taken, own;
+static struct eio_condition condition;
+static struct eio_semaphore none_left;
+static struct eio_stream empty, full;
+static struct eio_pool used_up;
+static struct eio_lazy lazy;
+static int items_made;
+static bool ready;
 
 static int do_yield(void *arg)
 {
@@ -315,7 +380,7 @@ static int do_yield(void *arg)
 static int do_sleep(void *arg)
 {
 	(void) arg;
-	return eio__sleep_until(1000);
+	return eio__sleep_until(eio__now() + EIO_SEC(1000));
 }
 
 static int do_promise(void *arg)
@@ -334,6 +399,102 @@ static int do_event(void *arg)
 {
 	(void) arg;
 	return eio_event_await(&event);
+}
+
+static int do_mutex(void *arg)
+{
+	int rc = eio_mutex_lock(&taken);
+
+	(void) arg;
+	if (rc == 0)
+		expect_ok(eio_mutex_unlock(&taken));
+	return rc;
+}
+
+static int do_section(void *arg)
+{
+	return eio_mutex_rw_run(&taken, true, do_nothing, arg);
+}
+
+static int do_condition(void *arg)
+{
+	int rc;
+
+	(void) arg;
+	expect_ok(eio_mutex_try_lock(&own));
+	rc = eio_condition_await(&condition, &own);
+	expect_ok(eio_mutex_unlock(&own));
+	return rc;
+}
+
+static int do_condition_no_mutex(void *arg)
+{
+	(void) arg;
+	return eio_condition_await_no_mutex(&condition);
+}
+
+static int is_ready(void *arg)
+{
+	(void) arg;
+	return ready;
+}
+
+static int do_condition_loop(void *arg)
+{
+	int rc = eio_condition_loop_no_mutex(&condition, is_ready, arg);
+
+	return rc > 0 ? 0 : rc;
+}
+
+static int do_semaphore(void *arg)
+{
+	(void) arg;
+	return eio_semaphore_acquire(&none_left);
+}
+
+static int do_take(void *arg)
+{
+	char item;
+
+	(void) arg;
+	return eio_stream_take(&empty, &item);
+}
+
+static int do_add(void *arg)
+{
+	(void) arg;
+	return eio_stream_add(&full, "x");
+}
+
+static int make_item(void **ret, void *arg)
+{
+	(void) arg;
+	*ret = &items_made;
+	items_made++;
+	return 0;
+}
+
+static int do_pool(void *arg)
+{
+	void *item;
+	int rc = eio_pool_acquire(&used_up, &item);
+
+	(void) arg;
+	if (rc == 0)
+		eio_pool_release(&used_up, item);
+	return rc;
+}
+
+static int compute(void **ret, void *arg)
+{
+	*ret = NULL;
+	return do_promise(arg);
+}
+
+static int do_lazy(void *arg)
+{
+	(void) arg;
+	return eio_lazy_force(&lazy, NULL);
 }
 
 static int do_both(void *arg)
@@ -384,21 +545,79 @@ static int do_switch(void *arg)
 static const struct {
 	const char *name;
 	eio_fn *fn;
+	bool completes; /* complete_all makes it do so */
 } calls[] = {
-	{"yield", do_yield},   {"await_cancel", await_cancel},
-	{"sleep", do_sleep},   {"promise", do_promise},
-	{"event", do_event},   {"both", do_both},
-	{"first", do_first},   {"any of none", do_any_of_none},
-	{"n_any", do_n_any},   {"for_each", do_for_each},
-	{"switch", do_switch}, {"resolved promise", do_resolved_promise}, /* does not suspend */
+	{"yield", do_yield, false},
+	{"await_cancel", await_cancel, false},
+	{"sleep", do_sleep, true},
+	{"promise", do_promise, true},
+	{"event", do_event, true},
+	{"mutex", do_mutex, true},
+	{"section", do_section, true},
+	{"condition", do_condition, true},
+	{"condition without mutex", do_condition_no_mutex, true},
+	{"loop on a condition", do_condition_loop, true},
+	{"semaphore", do_semaphore, true},
+	{"take from a stream", do_take, true},
+	{"add to a stream", do_add, true},
+	{"pool", do_pool, true},
+	{"lazy", do_lazy, true},
+	{"both", do_both, false},
+	{"first", do_first, false},
+	{"any of none", do_any_of_none, false},
+	{"n_any", do_n_any, false},
+	{"for_each", do_for_each, false},
+	{"switch", do_switch, false},
+	{"resolved promise", do_resolved_promise, false}, /* does not suspend */
 };
 
 enum { N_CALLS = sizeof(calls) / sizeof(calls[0]), N_SUSPENDING = N_CALLS - 1 };
 
-/* Nothing in the promise, the event and the heap still points at a fiber. */
+static void take_item(void)
+{
+	void *item;
+
+	expect_ok(eio_pool_acquire_never_block(&used_up, &item));
+	ck_assert_int_eq(items_made, 1);
+}
+
+static void set_up(void)
+{
+	static const struct eio_pool_ops ops = {.alloc = make_item};
+
+	promise = resolved_promise = (struct eio_promise) EIO_PROMISE_INIT;
+	expect_ok(eio_promise_resolve(&resolved_promise, 5, NULL));
+	expect_ok(eio_event_init(&event));
+	eio_mutex_init(&taken);
+	eio_mutex_init(&own);
+	expect_ok(eio_mutex_lock(&taken));
+	eio_condition_init(&condition);
+	eio_semaphore_init(&none_left, 0);
+	expect_ok(eio_stream_init(&empty, 1, 1));
+	expect_ok(eio_stream_init(&full, 1, 1));
+	expect_ok(eio_stream_add(&full, "f"));
+	items_made = 0;
+	expect_ok(eio_pool_init(&used_up, 1, &ops, NULL));
+	take_item();
+	eio_lazy_init(&lazy, EIO_LAZY_RESTART, compute, NULL);
+	ready = false;
+}
+
+static void tear_down(void)
+{
+	eio_event_fini(&event);
+	expect_ok(eio_mutex_unlock(&taken));
+	expect_ok(eio_stream_fini(&empty, NULL, NULL));
+	expect_ok(eio_stream_fini(&full, NULL, NULL));
+	eio_pool_release(&used_up, &items_made);
+	expect_ok(eio_pool_fini(&used_up));
+}
+
+/* Nobody is promised anything any more: what is given finds nobody and can be taken back. */
 static void expect_no_trace(const char *name)
 {
 	struct eio_switch sw;
+	char item;
 
 	eio_switch_begin(&sw);
 	ck_assert_msg(eio__timers_next(eio__domain_self()) == EIO_NEVER, "%s: a timer", name);
@@ -406,18 +625,31 @@ static void expect_no_trace(const char *name)
 	expect_ok(eio_promise_resolve(&promise, 0, NULL));
 	expect_ok(eio_fork(&sw, do_event, NULL));
 	eio_event_set(&event);
+	expect_ok(eio_fork(&sw, do_condition_no_mutex, NULL));
+	eio_condition_signal(&condition);
 	expect_ok(eio_switch_end(&sw, 0));
+	expect_ok(do_lazy(NULL));
 	promise = (struct eio_promise) EIO_PROMISE_INIT;
+	eio_lazy_init(&lazy, EIO_LAZY_RESTART, compute, NULL);
+
+	expect_ok(eio_mutex_unlock(&taken));
+	expect_ok(eio_mutex_try_lock(&taken));
+	expect_ok(eio_mutex_try_lock(&own));
+	expect_ok(eio_mutex_unlock(&own));
+	eio_semaphore_release(&none_left);
+	expect_ok(eio_semaphore_try_acquire(&none_left));
+	ck_assert_uint_eq(eio_stream_length(&empty), 0);
+	expect_ok(eio_stream_try_add(&empty, "a"));
+	expect_ok(eio_stream_try_take(&empty, &item));
+	ck_assert_uint_eq(eio_stream_length(&full), 1);
+	expect_ok(eio_stream_try_take(&full, &item));
+	ck_assert_uint_eq(eio_stream_length(&full), 0);
+	expect_ok(eio_stream_try_add(&full, "f"));
+	eio_pool_release(&used_up, &items_made);
+	take_item();
 }
 
-static void set_up(void)
-{
-	promise = resolved_promise = (struct eio_promise) EIO_PROMISE_INIT;
-	expect_ok(eio_promise_resolve(&resolved_promise, 5, NULL));
-	expect_ok(eio_event_init(&event));
-}
-
-MOCK_TEST(every_call_in_a_cancelled_context_returns_at_once)
+CORE_TEST(every_call_in_a_cancelled_context_returns_at_once)
 {
 	struct eio_cancel c;
 	struct eio_switch sw;
@@ -439,12 +671,12 @@ MOCK_TEST(every_call_in_a_cancelled_context_returns_at_once)
 	expect_log("queued+");
 	expect_no_trace("before");
 	expect_ok(eio_switch_end(&sw, 0));
-	eio_event_fini(&event);
+	tear_down();
 	expect_log("queued-");
 	return 0;
 }
 
-MOCK_TEST(every_call_is_interrupted_and_leaves_no_trace)
+CORE_TEST(every_call_is_interrupted_and_leaves_no_trace)
 {
 	(void) arg;
 	set_up();
@@ -462,65 +694,85 @@ MOCK_TEST(every_call_is_interrupted_and_leaves_no_trace)
 		expect_no_trace(calls[i].name);
 		ck_assert_uint_eq(count_fibers(), 0);
 	}
-	eio_event_fini(&event);
+	tear_down();
 	return 0;
 }
 
-/* Makes every one of the waits below complete, so that its fiber is runnable. */
+/* Makes whatever waits for the objects runnable. */
 static void complete_all(void)
 {
 	struct eio__domain *d = eio__domain_self();
+	char item;
 
 	expect_ok(eio_promise_resolve(&promise, 0, NULL));
 	eio_event_set(&event);
+	expect_ok(eio_mutex_unlock(&taken));
+	ready = true;
+	eio_condition_broadcast(&condition);
+	eio_semaphore_release(&none_left);
+	expect_ok(eio_stream_try_add(&empty, "a"));
+	expect_ok(eio_stream_try_take(&full, &item));
+	eio_pool_release(&used_up, &items_made);
 	eio__inbox_drain(&d->waker.inbox);
-	eio__timers_expire(d, 1000);
+	eio__timers_expire(d, EIO_NEVER - 1);
 }
 
-MOCK_TEST(a_completed_result_is_delivered_though_cancelled_meanwhile)
+/* Each call that complete_all completes, alone. */
+static void complete_one(size_t i, bool cancel_first, int expected)
 {
-	static eio_fn *const waits[] = {do_sleep, do_promise, do_event};
-	struct victim v[3];
+	struct victim v = {.wait = calls[i].fn, .rc = 1};
 	struct eio_switch sw;
 
-	(void) arg;
-	set_up();
 	eio_switch_begin(&sw);
-	for (int i = 0; i < 3; i++) {
-		v[i] = (struct victim){.wait = waits[i], .rc = 1};
-		expect_ok(eio_fork(&sw, suffer, &v[i]));
-	}
+	expect_ok(eio_fork(&sw, suffer, &v));
+	if (cancel_first)
+		expect_ok(eio_cancel_raise(&v.ctx, -EPIPE));
 	complete_all();
-	for (int i = 0; i < 3; i++)
-		expect_ok(eio_cancel_raise(&v[i].ctx, -EPIPE));
+	if (!cancel_first)
+		expect_ok(eio_cancel_raise(&v.ctx, -EPIPE));
+	ck_assert(!v.done);
 	expect_ok(eio_switch_end(&sw, 0));
-	for (int i = 0; i < 3; i++)
-		expect_ok(v[i].rc);
-	eio_event_fini(&event);
+	ck_assert_msg(v.rc == expected, "%s: %d", calls[i].name, v.rc);
+}
+
+/* Is what was given still there, but for what @p taker got? */
+static void expect_rest(eio_fn *taker)
+{
+	expect_ok(eio_mutex_try_lock(&taken)); /* the takers gave it back */
+	if (taker != do_event)
+		expect_ok(do_event(NULL));
+	ck_assert_uint_eq(eio_semaphore_value(&none_left), taker != do_semaphore);
+	ck_assert_uint_eq(eio_stream_length(&empty), taker != do_take);
+	ck_assert_uint_eq(eio_stream_length(&full), taker == do_add);
+	take_item();
+	ck_assert(eio__timers_next(eio__domain_self()) == EIO_NEVER);
+}
+
+CORE_TEST(a_completed_result_is_delivered_though_cancelled_meanwhile)
+{
+	(void) arg;
+	for (size_t i = 0; i < N_CALLS; i++) {
+		if (!calls[i].completes)
+			continue;
+		set_up();
+		complete_one(i, false, 0);
+		expect_rest(calls[i].fn);
+		tear_down();
+	}
 	return 0;
 }
 
-MOCK_TEST(what_completes_after_the_cancellation_is_not_taken)
+CORE_TEST(what_completes_after_the_cancellation_is_not_taken)
 {
-	static eio_fn *const waits[] = {do_sleep, do_promise, do_event};
-	struct victim v[3];
-	struct eio_switch sw;
-
 	(void) arg;
-	set_up();
-	eio_switch_begin(&sw);
-	for (int i = 0; i < 3; i++) {
-		v[i] = (struct victim){.wait = waits[i], .rc = 1};
-		expect_ok(eio_fork(&sw, suffer, &v[i]));
-		expect_ok(eio_cancel_raise(&v[i].ctx, -EPIPE));
+	for (size_t i = 0; i < N_CALLS; i++) {
+		if (!calls[i].completes)
+			continue;
+		set_up();
+		complete_one(i, true, -ECANCELED);
+		expect_rest(NULL);
+		tear_down();
 	}
-	complete_all();
-	expect_ok(eio_switch_end(&sw, 0));
-	for (int i = 0; i < 3; i++)
-		expect_err(v[i].rc, -ECANCELED);
-	/* The set is still there. */
-	expect_ok(do_event(NULL));
-	eio_event_fini(&event);
 	return 0;
 }
 
@@ -593,7 +845,7 @@ static void raise_in_model(int top, int err)
 	}
 }
 
-MOCK_TEST(a_tree_of_contexts_is_cancelled_but_for_what_is_protected)
+CORE_TEST(a_tree_of_contexts_is_cancelled_but_for_what_is_protected)
 {
 	int root = -1;
 
@@ -633,7 +885,7 @@ static int raise_foreign(void *arg)
 	return 0;
 }
 
-MOCK_TEST(another_domain_may_not_cancel)
+CORE_TEST(another_domain_may_not_cancel)
 {
 	struct eio_cancel c;
 
@@ -647,8 +899,15 @@ MOCK_TEST(another_domain_may_not_cancel)
 	return 0;
 }
 
-START_TEST(protect_run_outside_a_domain_gives_eperm)
+static int unused_context(struct eio_cancel *c, void *arg)
 {
+	(void) c, (void) arg;
+	ck_abort();
+}
+
+START_TEST(run_outside_a_domain_gives_eperm)
+{
+	expect_err(eio_cancel_run(unused_context, NULL), -EPERM);
 	expect_err(eio_protect_run(do_nothing, NULL), -EPERM);
 }
 END_TEST
@@ -676,9 +935,12 @@ static void begin_outside(void *arg)
 
 START_TEST(contexts_ended_out_of_order_abort_naming_both)
 {
-	expect_abort(end_out_of_order, NULL,
-		     "cancellation context ended while the innermost open scope is a protected "
-		     "context");
+	expect_core_abort(end_out_of_order, NULL,
+			  "cancellation context ended while the innermost open scope is a "
+			  "protected context");
+	expect_core_abort(run_leaving_one_open, NULL,
+			  "cancellation context ended while the innermost open scope is a "
+			  "protected context");
 }
 END_TEST
 
@@ -696,7 +958,7 @@ static int wait_for_nothing(void *arg)
 	struct eio_switch sw;
 
 	(void) arg;
-	set_up();
+	promise = (struct eio_promise) EIO_PROMISE_INIT;
 	eio_switch_begin(&sw);
 	expect_ok(eio_fork(&sw, do_promise, NULL));
 	expect_err(eio_switch_end(&sw, 0), -ECANCELED);
@@ -707,7 +969,7 @@ static int wait_for_nothing(void *arg)
 static int wait_protected(void *arg)
 {
 	(void) arg;
-	set_up();
+	promise = (struct eio_promise) EIO_PROMISE_INIT;
 	return eio_promise_await_protected(&promise, NULL);
 }
 
@@ -727,7 +989,7 @@ SUITE_MAIN("cancel", false, inside_it_reads_ecanceled_and_the_reason_is_known_at
 	   ten_thousands_of_nested_contexts_are_cancelled_test,
 	   protect_shields_and_leaving_it_raises_nothing_test,
 	   contexts_below_a_protected_one_are_shielded_too_test,
-	   a_protected_context_can_be_cancelled_itself_test,
+	   a_protected_context_can_be_cancelled_itself_test, cancel_run_is_begin_fn_end_test,
 	   raising_interrupts_the_waits_and_does_not_wait_for_them_test,
 	   other_contexts_are_left_alone_test, yield_checks_again_when_it_resumes_test,
 	   a_fiber_may_cancel_itself_and_goes_on_until_it_would_suspend_test,
@@ -736,6 +998,6 @@ SUITE_MAIN("cancel", false, inside_it_reads_ecanceled_and_the_reason_is_known_at
 	   a_completed_result_is_delivered_though_cancelled_meanwhile_test,
 	   what_completes_after_the_cancellation_is_not_taken_test,
 	   a_tree_of_contexts_is_cancelled_but_for_what_is_protected_test,
-	   another_domain_may_not_cancel_test, protect_run_outside_a_domain_gives_eperm,
+	   another_domain_may_not_cancel_test, run_outside_a_domain_gives_eperm,
 	   contexts_ended_out_of_order_abort_naming_both, a_context_begun_outside_a_domain_aborts,
 	   a_deadlock_cancels_main_and_is_the_result)

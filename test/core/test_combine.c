@@ -77,7 +77,7 @@ static void expect_details(const char *subject)
 
 /* both */
 
-MOCK_TEST(both_runs_the_first_at_once_and_the_second_at_the_head)
+CORE_TEST(both_runs_the_first_at_once_and_the_second_at_the_head)
 {
 	struct step a = {"a", 1, 0}, b = {"b", 1, 0};
 	struct eio_switch sw;
@@ -92,7 +92,7 @@ MOCK_TEST(both_runs_the_first_at_once_and_the_second_at_the_head)
 	return 0;
 }
 
-MOCK_TEST(both_waits_for_both_and_gives_0)
+CORE_TEST(both_waits_for_both_and_gives_0)
 {
 	struct step a = {"a", 3, 7}, b = {"b", 1, 8};
 
@@ -102,7 +102,7 @@ MOCK_TEST(both_waits_for_both_and_gives_0)
 	return 0;
 }
 
-MOCK_TEST(a_failing_task_cancels_the_other_and_is_awaited)
+CORE_TEST(a_failing_task_cancels_the_other_and_is_awaited)
 {
 	struct step a = {"a", 1, -EIO};
 	struct slow b = {"b", 0};
@@ -114,7 +114,7 @@ MOCK_TEST(a_failing_task_cancels_the_other_and_is_awaited)
 	return 0;
 }
 
-MOCK_TEST(the_first_of_two_failures_is_returned)
+CORE_TEST(the_first_of_two_failures_is_returned)
 {
 	struct slow a = {"a", -ENOENT};
 	struct step b = {"b", 1, -EIO};
@@ -125,7 +125,7 @@ MOCK_TEST(the_first_of_two_failures_is_returned)
 	return 0;
 }
 
-MOCK_TEST(both_failures_are_listed_by_a_switch)
+CORE_TEST(both_failures_are_listed_by_a_switch)
 {
 	struct slow a = {"a", -ENOENT};
 	struct eio_switch sw;
@@ -143,7 +143,7 @@ MOCK_TEST(both_failures_are_listed_by_a_switch)
 	return 0;
 }
 
-MOCK_TEST(a_failure_at_once_keeps_the_second_from_starting)
+CORE_TEST(a_failure_at_once_keeps_the_second_from_starting)
 {
 	struct step a = {"a", 0, -EIO}, b = {"b", 0, 0};
 
@@ -153,7 +153,7 @@ MOCK_TEST(a_failure_at_once_keeps_the_second_from_starting)
 	return 0;
 }
 
-MOCK_TEST(the_failing_tasks_details_travel)
+CORE_TEST(the_failing_tasks_details_travel)
 {
 	struct step a = {"a", 2, -ENOENT}, b = {"b", 1, -ENOENT};
 
@@ -171,7 +171,7 @@ static int run_both(void *arg)
 	return eio_both(run_step, &s[0], run_step, &s[1]);
 }
 
-MOCK_TEST(both_is_cancelled_from_outside)
+CORE_TEST(both_is_cancelled_from_outside)
 {
 	struct step s[] = {{"a", 1, 0}, {"b", FOR_EVER, 0}};
 
@@ -193,7 +193,7 @@ static int run_failing_pair(void *arg)
 	return eio_both(end_slowly, &p->a, run_step, &p->b);
 }
 
-MOCK_TEST(a_cancel_from_outside_while_cancelling_is_not_delivered_twice)
+CORE_TEST(a_cancel_from_outside_while_cancelling_is_not_delivered_twice)
 {
 	struct failing_pair p = {{"a", -ECANCELED}, {"b", 1, -EIO}};
 
@@ -214,7 +214,7 @@ static int run_finishing_pair(void *arg)
 	return eio_both(finish_when_cancelled, arg, finish_when_cancelled, arg);
 }
 
-MOCK_TEST(values_finished_before_the_cancel_reached_them_count)
+CORE_TEST(values_finished_before_the_cancel_reached_them_count)
 {
 	int rc = 5;
 
@@ -226,7 +226,7 @@ MOCK_TEST(values_finished_before_the_cancel_reached_them_count)
 
 /* all */
 
-MOCK_TEST(all_starts_its_tasks_in_order_and_waits_for_every_one)
+CORE_TEST(all_starts_its_tasks_in_order_and_waits_for_every_one)
 {
 	struct step a = {"a", 2, 0}, b = {"b", 3, 1}, c = {"c", 1, 0};
 	const struct eio_task tasks[] = {T(a), T(b), T(c)};
@@ -237,14 +237,74 @@ MOCK_TEST(all_starts_its_tasks_in_order_and_waits_for_every_one)
 	return 0;
 }
 
-MOCK_TEST(all_of_nothing_is_done)
+/* Behind the fibers of every way to start several: one that was queued before them. */
+static void expect_order(int (*start)(const struct eio_task *tasks), const char *log)
+{
+	struct step a = {"a", 1, 0}, b = {"b", 2, 0}, c = {"c", 2, 0};
+	const struct eio_task tasks[] = {T(a), T(b), T(c)};
+	struct eio_switch sw;
+
+	eio_switch_begin(&sw);
+	expect_ok(fork_step(&sw, "queued", 1, 0));
+	expect_ok(start(tasks));
+	note("end");
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log(log);
+}
+
+static int start_all(const struct eio_task *tasks)
+{
+	return eio_all(tasks, 3);
+}
+
+static int start_any(const struct eio_task *tasks)
+{
+	return eio_any(tasks, 3, NULL);
+}
+
+static int start_n_any(const struct eio_task *tasks)
+{
+	int results[3];
+
+	return eio_n_any(tasks, 3, results, NULL, NULL);
+}
+
+static int run_task(size_t i, void *arg)
+{
+	const struct eio_task *tasks = arg;
+
+	return tasks[i].fn(tasks[i].arg);
+}
+
+static int start_for_each(const struct eio_task *tasks)
+{
+	return eio_for_each(3, 0, run_task, (void *) tasks);
+}
+
+static int start_for_each_of_two(const struct eio_task *tasks)
+{
+	return eio_for_each(3, 2, run_task, (void *) tasks);
+}
+
+CORE_TEST(the_first_runs_at_once_and_the_next_ones_at_the_head_in_order)
+{
+	(void) arg;
+	expect_order(start_all, "queued+ a+ b+ c+ queued- a- b- c- end");
+	expect_order(start_any, "queued+ a+ b+ c+ queued- a- b! c! end");
+	expect_order(start_n_any, "queued+ a+ b+ c+ queued- a- b! c! end");
+	expect_order(start_for_each, "queued+ a+ b+ c+ queued- a- b- c- end");
+	expect_order(start_for_each_of_two, "queued+ a+ b+ queued- a- c+ b- c- end");
+	return 0;
+}
+
+CORE_TEST(all_of_nothing_is_done)
 {
 	(void) arg;
 	expect_ok(eio_all(NULL, 0));
 	return 0;
 }
 
-MOCK_TEST(all_gives_the_first_failure_after_the_others_ended)
+CORE_TEST(all_gives_the_first_failure_after_the_others_ended)
 {
 	struct step a = {"a", FOR_EVER, 0}, b = {"b", 1, -EPIPE};
 	struct slow c = {"c", -EIO};
@@ -257,7 +317,7 @@ MOCK_TEST(all_gives_the_first_failure_after_the_others_ended)
 	return 0;
 }
 
-MOCK_TEST(an_uncancelled_tasks_ecanceled_comes_out_of_all)
+CORE_TEST(an_uncancelled_tasks_ecanceled_comes_out_of_all)
 {
 	struct step a = {"a", FOR_EVER, 0}, b = {"b", 1, -ECANCELED};
 	const struct eio_task tasks[] = {T(a), T(b)};
@@ -271,7 +331,7 @@ MOCK_TEST(an_uncancelled_tasks_ecanceled_comes_out_of_all)
 
 /* first */
 
-MOCK_TEST(first_awaits_the_loser)
+CORE_TEST(first_awaits_the_loser)
 {
 	struct step a = {"a", 1, 7};
 	struct slow b = {"b", 0};
@@ -283,7 +343,7 @@ MOCK_TEST(first_awaits_the_loser)
 	return 0;
 }
 
-MOCK_TEST(first_gives_the_result_of_whoever_finishes_first)
+CORE_TEST(first_gives_the_result_of_whoever_finishes_first)
 {
 	struct step a = {"a", 3, 1}, b = {"b", 1, 2};
 
@@ -293,7 +353,7 @@ MOCK_TEST(first_gives_the_result_of_whoever_finishes_first)
 	return 0;
 }
 
-MOCK_TEST(first_runs_the_first_at_once_and_the_second_at_the_head)
+CORE_TEST(first_runs_the_first_at_once_and_the_second_at_the_head)
 {
 	struct step a = {"a", 1, 0}, b = {"b", 2, 0};
 	struct eio_switch sw;
@@ -307,7 +367,7 @@ MOCK_TEST(first_runs_the_first_at_once_and_the_second_at_the_head)
 	return 0;
 }
 
-MOCK_TEST(the_second_starts_though_the_first_succeeded_at_once)
+CORE_TEST(the_second_starts_though_the_first_succeeded_at_once)
 {
 	struct step a = {"a", 0, 1}, b = {"b", 1, 2};
 
@@ -317,7 +377,7 @@ MOCK_TEST(the_second_starts_though_the_first_succeeded_at_once)
 	return 0;
 }
 
-MOCK_TEST(if_both_succeed_at_once_the_first_wins)
+CORE_TEST(if_both_succeed_at_once_the_first_wins)
 {
 	struct step a = {"a", 0, 1}, b = {"b", 0, 2};
 
@@ -327,7 +387,7 @@ MOCK_TEST(if_both_succeed_at_once_the_first_wins)
 	return 0;
 }
 
-MOCK_TEST(the_second_does_not_start_if_the_first_failed_at_once)
+CORE_TEST(the_second_does_not_start_if_the_first_failed_at_once)
 {
 	struct step a = {"a", 0, -EIO}, b = {"b", 0, 0};
 
@@ -337,7 +397,7 @@ MOCK_TEST(the_second_does_not_start_if_the_first_failed_at_once)
 	return 0;
 }
 
-MOCK_TEST(a_failure_wins_too_and_brings_its_details)
+CORE_TEST(a_failure_wins_too_and_brings_its_details)
 {
 	struct step a = {"a", 3, 0}, b = {"b", 1, -ENOENT};
 
@@ -348,7 +408,7 @@ MOCK_TEST(a_failure_wins_too_and_brings_its_details)
 	return 0;
 }
 
-MOCK_TEST(what_a_cancelled_loser_returns_is_not_the_result)
+CORE_TEST(what_a_cancelled_loser_returns_is_not_the_result)
 {
 	struct step a = {"a", 1, 3};
 	struct slow b = {"b", -EIO};
@@ -367,7 +427,7 @@ static int run_first(void *arg)
 	return eio_first(run_step, &s[0], run_step, &s[1]);
 }
 
-MOCK_TEST(first_is_cancelled_from_outside)
+CORE_TEST(first_is_cancelled_from_outside)
 {
 	struct step s[] = {{"a", FOR_EVER, 0}, {"b", FOR_EVER, 0}};
 
@@ -389,7 +449,7 @@ static int run_slow_race(void *arg)
 	return eio_first(run_step, &r->a, end_slowly, &r->b);
 }
 
-MOCK_TEST(a_cancel_from_outside_after_the_win_leaves_the_result)
+CORE_TEST(a_cancel_from_outside_after_the_win_leaves_the_result)
 {
 	struct slow_race r = {{"a", 1, 3}, {"b", 0}};
 
@@ -404,7 +464,7 @@ static int run_finishing_race(void *arg)
 	return eio_first(finish_when_cancelled, arg, finish_when_cancelled, arg);
 }
 
-MOCK_TEST(a_result_that_came_though_cancelled_from_outside_wins)
+CORE_TEST(a_result_that_came_though_cancelled_from_outside_wins)
 {
 	int rc = 6;
 
@@ -414,7 +474,7 @@ MOCK_TEST(a_result_that_came_though_cancelled_from_outside_wins)
 	return 0;
 }
 
-MOCK_TEST(an_uncancelled_tasks_ecanceled_ends_the_race)
+CORE_TEST(an_uncancelled_tasks_ecanceled_ends_the_race)
 {
 	struct step a = {"a", FOR_EVER, 0}, b = {"b", 1, -ECANCELED};
 
@@ -425,7 +485,7 @@ MOCK_TEST(an_uncancelled_tasks_ecanceled_ends_the_race)
 	return 0;
 }
 
-MOCK_TEST(races_nest)
+CORE_TEST(races_nest)
 {
 	struct step outer[] = {{"a", 4, 1}, {"b", 2, 2}}, c = {"c", 9, 3};
 
@@ -437,7 +497,7 @@ MOCK_TEST(races_nest)
 
 /* any */
 
-MOCK_TEST(any_tells_who_won)
+CORE_TEST(any_tells_who_won)
 {
 	struct step a = {"a", 3, 1}, b = {"b", 2, 2}, c = {"c", 1, 3};
 	const struct eio_task tasks[] = {T(a), T(b), T(c)};
@@ -453,7 +513,7 @@ MOCK_TEST(any_tells_who_won)
 	return 0;
 }
 
-MOCK_TEST(every_task_of_any_starts_though_one_succeeded)
+CORE_TEST(every_task_of_any_starts_though_one_succeeded)
 {
 	struct step a = {"a", 0, 1}, b = {"b", 0, 2}, c = {"c", 1, 3};
 	const struct eio_task tasks[] = {T(a), T(b), T(c)};
@@ -466,7 +526,7 @@ MOCK_TEST(every_task_of_any_starts_though_one_succeeded)
 	return 0;
 }
 
-MOCK_TEST(a_failure_keeps_later_tasks_from_starting)
+CORE_TEST(a_failure_keeps_later_tasks_from_starting)
 {
 	struct step a = {"a", 1, 1}, b = {"b", 0, -EIO}, c = {"c", 0, 3};
 	const struct eio_task tasks[] = {T(a), T(b), T(c)};
@@ -485,7 +545,15 @@ static int run_any_of_none(void *arg)
 	return rc;
 }
 
-MOCK_TEST(any_of_nothing_waits_until_cancelled)
+static int run_n_any_of_none(void *arg)
+{
+	int rc = eio_n_any(NULL, 0, NULL, NULL, arg);
+
+	note("n_any");
+	return rc;
+}
+
+CORE_TEST(any_and_n_any_of_nothing_wait_until_cancelled)
 {
 	size_t winner = 99;
 
@@ -493,6 +561,9 @@ MOCK_TEST(any_of_nothing_waits_until_cancelled)
 	expect_err(cancelled_after(2, run_any_of_none, &winner), -ECANCELED);
 	ck_assert_uint_eq(winner, 99);
 	expect_log("cancel any");
+	expect_err(cancelled_after(2, run_n_any_of_none, &winner), -ECANCELED);
+	ck_assert_uint_eq(winner, 0); /* the count */
+	expect_log("cancel n_any");
 	return 0;
 }
 
@@ -517,7 +588,7 @@ static void expect_n_any(const struct eio_task *tasks, size_t n, int rc, const c
 	expect_log(results);
 }
 
-MOCK_TEST(n_any_gives_every_result_in_finishing_order)
+CORE_TEST(n_any_gives_every_result_in_finishing_order)
 {
 	struct step a = {"a", 0, 1}, b = {"b", 3, 2}, c = {"c", 0, 3};
 	const struct eio_task tasks[] = {T(a), T(b), T(c)};
@@ -527,7 +598,7 @@ MOCK_TEST(n_any_gives_every_result_in_finishing_order)
 	return 0;
 }
 
-MOCK_TEST(n_any_gives_what_losers_took_when_they_were_cancelled)
+CORE_TEST(n_any_gives_what_losers_took_when_they_were_cancelled)
 {
 	struct step b = {"b", 1, 2};
 	int took = 5;
@@ -539,7 +610,7 @@ MOCK_TEST(n_any_gives_what_losers_took_when_they_were_cancelled)
 	return 0;
 }
 
-MOCK_TEST(n_any_is_0_when_one_finished_well_though_another_failed_first)
+CORE_TEST(n_any_is_0_when_one_finished_well_though_another_failed_first)
 {
 	struct step a = {"a", 1, -EIO};
 	int took = 5, failed = -ENOENT;
@@ -552,7 +623,84 @@ MOCK_TEST(n_any_is_0_when_one_finished_well_though_another_failed_first)
 	return 0;
 }
 
-MOCK_TEST(n_any_marks_what_was_never_started)
+/* Its result is the item. */
+static int take_number(void *arg)
+{
+	int n, rc = eio_stream_take(arg, &n);
+
+	return rc < 0 ? rc : n;
+}
+
+static void fill(struct eio_stream *s, int n)
+{
+	expect_ok(eio_stream_init(s, sizeof(n), 1));
+	if (n)
+		expect_ok(eio_stream_add(s, &n));
+}
+
+static int give_to_both(void *arg)
+{
+	struct eio_stream *s = arg;
+
+	expect_ok(eio_stream_try_add(&s[0], &(int){7}));
+	expect_ok(eio_stream_try_add(&s[1], &(int){8}));
+	note("given");
+	return eio_await_cancel();
+}
+
+CORE_TEST(n_any_tells_of_both_items_when_both_were_taken_at_once)
+{
+	struct eio_stream s[2];
+	const struct eio_task tasks[] = {
+		{take_number, &s[0]}, {take_number, &s[1]}, {give_to_both, s}};
+	size_t order[3], count;
+	int results[3];
+
+	(void) arg;
+	fill(&s[0], 0);
+	fill(&s[1], 0);
+	expect_ok(eio_n_any(tasks, 3, results, order, &count));
+	expect_log("given");
+	ck_assert_uint_eq(count, 2);
+	ck_assert_uint_eq(order[0], 0);
+	ck_assert_uint_eq(order[1], 1);
+	ck_assert_int_eq(results[0], 7);
+	ck_assert_int_eq(results[1], 8);
+	ck_assert_int_eq(results[2], -ECANCELED);
+	expect_ok(eio_stream_fini(&s[0], NULL, NULL));
+	expect_ok(eio_stream_fini(&s[1], NULL, NULL));
+	return 0;
+}
+
+/* The second starts in a cancelled context: it must not take what nobody would get. */
+CORE_TEST(a_loser_that_starts_after_the_win_leaves_its_item)
+{
+	struct eio_stream s[2];
+
+	(void) arg;
+	fill(&s[0], 7);
+	fill(&s[1], 8);
+	expect_err(eio_first(take_number, &s[0], take_number, &s[1]), 7);
+	ck_assert_uint_eq(eio_stream_length(&s[0]), 0);
+	ck_assert_uint_eq(eio_stream_length(&s[1]), 1);
+	expect_ok(eio_stream_fini(&s[0], NULL, NULL));
+	expect_ok(eio_stream_fini(&s[1], NULL, NULL));
+	return 0;
+}
+
+CORE_TEST(every_task_of_n_any_starts_though_one_succeeded)
+{
+	struct step a = {"a", 0, 1}, b = {"b", 1, 2}, c = {"c", 0, 3};
+	const struct eio_task tasks[] = {T(a), T(b), T(c)};
+	int results[3];
+
+	(void) arg;
+	expect_ok(eio_n_any(tasks, 3, results, NULL, NULL));
+	expect_log("a+ a- b+ b! c+ c-");
+	return 0;
+}
+
+CORE_TEST(n_any_marks_what_was_never_started)
 {
 	struct step a = {"a", 0, -EIO}, b = {"b", 0, 0};
 	const struct eio_task tasks[] = {T(a), T(b)};
@@ -569,7 +717,7 @@ static int run_n_any(void *arg)
 	return 0;
 }
 
-MOCK_TEST(n_any_is_cancelled_from_outside)
+CORE_TEST(n_any_is_cancelled_from_outside)
 {
 	struct step a = {"a", FOR_EVER, 0}, b = {"b", 9, 0};
 	const struct eio_task tasks[] = {T(a), T(b)};
@@ -580,7 +728,7 @@ MOCK_TEST(n_any_is_cancelled_from_outside)
 	return 0;
 }
 
-MOCK_TEST(n_any_needs_neither_order_nor_count)
+CORE_TEST(n_any_needs_neither_order_nor_count)
 {
 	struct step a = {"a", 0, 4};
 	const struct eio_task tasks[] = {T(a)};
@@ -611,7 +759,7 @@ static int count_alive(size_t i, void *arg)
 	return 1;
 }
 
-MOCK_TEST(for_each_never_has_more_than_max_fibers_alive)
+CORE_TEST(for_each_never_has_more_than_max_fibers_alive)
 {
 	(void) arg;
 	for (size_t max = 1; max <= 12; max++) {
@@ -624,7 +772,7 @@ MOCK_TEST(for_each_never_has_more_than_max_fibers_alive)
 	return 0;
 }
 
-MOCK_TEST(for_each_without_a_limit_runs_all_at_once)
+CORE_TEST(for_each_without_a_limit_runs_all_at_once)
 {
 	struct alive a = {0};
 
@@ -635,7 +783,7 @@ MOCK_TEST(for_each_without_a_limit_runs_all_at_once)
 	return 0;
 }
 
-MOCK_TEST(for_each_of_nothing_is_done)
+CORE_TEST(for_each_of_nothing_is_done)
 {
 	(void) arg;
 	expect_ok(eio_for_each(0, 3, NULL, NULL));
@@ -649,7 +797,7 @@ static int run_ith(size_t i, void *arg)
 	return run_step(&s[i]);
 }
 
-MOCK_TEST(for_each_starts_the_next_when_a_place_is_free)
+CORE_TEST(for_each_starts_the_next_when_a_place_is_free)
 {
 	struct step s[] = {{"a", 2, 0}, {"b", 1, 0}, {"c", 2, 0}, {"d", 0, 0}};
 
@@ -659,7 +807,7 @@ MOCK_TEST(for_each_starts_the_next_when_a_place_is_free)
 	return 0;
 }
 
-MOCK_TEST(a_failure_cancels_the_rest_and_what_waits_for_a_place)
+CORE_TEST(a_failure_cancels_the_rest_and_what_waits_for_a_place)
 {
 	struct step s[] = {{"a", FOR_EVER, 0}, {"b", 1, -EIO}, {"c", 0, 0}, {"d", 0, 0}};
 
@@ -679,7 +827,7 @@ static int end_well_or_fail(size_t i, void *arg)
 	return -EIO;
 }
 
-MOCK_TEST(a_worker_that_ends_well_after_a_failure_takes_no_more)
+CORE_TEST(a_worker_that_ends_well_after_a_failure_takes_no_more)
 {
 	(void) arg;
 	expect_err(eio_for_each(5, 2, end_well_or_fail, NULL), -EIO);
@@ -687,7 +835,7 @@ MOCK_TEST(a_worker_that_ends_well_after_a_failure_takes_no_more)
 	return 0;
 }
 
-MOCK_TEST(a_failure_at_once_starts_nothing_more)
+CORE_TEST(a_failure_at_once_starts_nothing_more)
 {
 	struct step s[] = {{"a", 0, -EIO}, {"b", 0, 0}, {"c", 0, 0}};
 
@@ -704,7 +852,7 @@ static int each_with_details(size_t i, void *arg)
 	return fail_with_details(&s[i]);
 }
 
-MOCK_TEST(for_each_brings_the_failures_details)
+CORE_TEST(for_each_brings_the_failures_details)
 {
 	struct step s[] = {{"a", 2, 0}, {"b", 1, -ENOENT}};
 
@@ -717,10 +865,11 @@ MOCK_TEST(for_each_brings_the_failures_details)
 
 static int run_for_each(void *arg)
 {
-	return eio_for_each(3, 2, run_ith, arg);
+	return eio_for_each(4, 2, run_ith, arg);
 }
 
-MOCK_TEST(for_each_is_cancelled_from_outside_and_calls_no_more)
+/* "d" waits for a place. */
+CORE_TEST(for_each_is_cancelled_from_outside_and_calls_no_more)
 {
 	struct step s[] = {{"a", 9, 0}, {"b", 1, 0}, {"c", 9, 0}, {"d", 0, 0}};
 
@@ -740,7 +889,7 @@ static void expect_resolved(struct eio_promise *p, int rc)
 	expect_err(got, rc);
 }
 
-MOCK_TEST(fork_promise_resolves_with_the_result)
+CORE_TEST(fork_promise_resolves_with_the_result)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct step a = {"a", 2, 7};
@@ -756,7 +905,7 @@ MOCK_TEST(fork_promise_resolves_with_the_result)
 	return 0;
 }
 
-MOCK_TEST(a_failure_of_fork_promise_does_not_fail_the_switch)
+CORE_TEST(a_failure_of_fork_promise_does_not_fail_the_switch)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct step a = {"a", 1, -EIO};
@@ -772,7 +921,7 @@ MOCK_TEST(a_failure_of_fork_promise_does_not_fail_the_switch)
 	return 0;
 }
 
-MOCK_TEST(cancelled_work_is_abandoned)
+CORE_TEST(cancelled_work_is_abandoned)
 {
 	struct eio_promise p = EIO_PROMISE_INIT, q = EIO_PROMISE_INIT;
 	struct step a = {"a", FOR_EVER, 0}, b = {"b", 1, -ECANCELED};
@@ -792,7 +941,7 @@ MOCK_TEST(cancelled_work_is_abandoned)
 	return 0;
 }
 
-MOCK_TEST(fork_promise_takes_its_context_from_the_switch)
+CORE_TEST(fork_promise_takes_its_context_from_the_switch)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct step a = {"a", 2, 3};
@@ -821,6 +970,7 @@ SUITE_MAIN("combine", false, both_runs_the_first_at_once_and_the_second_at_the_h
 	   a_cancel_from_outside_while_cancelling_is_not_delivered_twice_test,
 	   values_finished_before_the_cancel_reached_them_count_test,
 	   all_starts_its_tasks_in_order_and_waits_for_every_one_test, all_of_nothing_is_done_test,
+	   the_first_runs_at_once_and_the_next_ones_at_the_head_in_order_test,
 	   all_gives_the_first_failure_after_the_others_ended_test,
 	   an_uncancelled_tasks_ecanceled_comes_out_of_all_test, first_awaits_the_loser_test,
 	   first_gives_the_result_of_whoever_finishes_first_test,
@@ -836,10 +986,13 @@ SUITE_MAIN("combine", false, both_runs_the_first_at_once_and_the_second_at_the_h
 	   an_uncancelled_tasks_ecanceled_ends_the_race_test, races_nest_test,
 	   any_tells_who_won_test, every_task_of_any_starts_though_one_succeeded_test,
 	   a_failure_keeps_later_tasks_from_starting_test,
-	   any_of_nothing_waits_until_cancelled_test,
+	   any_and_n_any_of_nothing_wait_until_cancelled_test,
 	   n_any_gives_every_result_in_finishing_order_test,
 	   n_any_gives_what_losers_took_when_they_were_cancelled_test,
 	   n_any_is_0_when_one_finished_well_though_another_failed_first_test,
+	   every_task_of_n_any_starts_though_one_succeeded_test,
+	   n_any_tells_of_both_items_when_both_were_taken_at_once_test,
+	   a_loser_that_starts_after_the_win_leaves_its_item_test,
 	   n_any_marks_what_was_never_started_test, n_any_is_cancelled_from_outside_test,
 	   n_any_needs_neither_order_nor_count_test,
 	   for_each_never_has_more_than_max_fibers_alive_test,

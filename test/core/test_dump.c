@@ -517,7 +517,7 @@ MOCK_TEST(a_time_limit_is_called_one)
 	(void) arg;
 	eio_timeout_begin(&t, eio__clock_mono(), EIO_SEC(1));
 	expect_dump(", 1 fiber\n"
-		    "  time limit\n"
+		    "  timeout\n"
 		    "    fiber 1 \"main\": running\n");
 	return eio_timeout_end(&t, 0);
 }

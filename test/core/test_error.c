@@ -121,7 +121,7 @@ static void expect_last(int code, const char *op, const char *subject, uint64_t 
 	ck_assert_uint_eq(e->done, done);
 }
 
-MOCK_TEST(nothing_failed_yet)
+CORE_TEST(nothing_failed_yet)
 {
 	(void) arg;
 	ck_assert_int_eq(eio_last_error()->code, 0);
@@ -130,7 +130,7 @@ MOCK_TEST(nothing_failed_yet)
 	return 0;
 }
 
-MOCK_TEST(set_records_and_returns_the_code)
+CORE_TEST(set_records_and_returns_the_code)
 {
 	(void) arg;
 	expect_err(eio_error_set(-ENOENT, "open", "/etc/x"), -ENOENT);
@@ -140,7 +140,7 @@ MOCK_TEST(set_records_and_returns_the_code)
 	return 0;
 }
 
-MOCK_TEST(success_and_cancellation_are_not_recorded_by_the_library)
+CORE_TEST(success_and_cancellation_are_not_recorded_by_the_library)
 {
 	(void) arg;
 	eio_error_set(-ENOENT, "open", "x");
@@ -153,7 +153,7 @@ MOCK_TEST(success_and_cancellation_are_not_recorded_by_the_library)
 	return 0;
 }
 
-MOCK_TEST(done_keeps_the_details_of_the_same_failure)
+CORE_TEST(done_keeps_the_details_of_the_same_failure)
 {
 	(void) arg;
 	eio_error_set(-EPIPE, "send", "[::1]:80");
@@ -169,7 +169,7 @@ MOCK_TEST(done_keeps_the_details_of_the_same_failure)
 	return 0;
 }
 
-MOCK_TEST(a_long_subject_is_cut_from_the_left)
+CORE_TEST(a_long_subject_is_cut_from_the_left)
 {
 	char path[1000];
 	const size_t room = sizeof(eio_last_error()->subject) - 1;
@@ -187,7 +187,7 @@ MOCK_TEST(a_long_subject_is_cut_from_the_left)
 	return 0;
 }
 
-MOCK_TEST(the_record_may_be_its_own_subject)
+CORE_TEST(the_record_may_be_its_own_subject)
 {
 	(void) arg;
 	eio_error_set(-ENOENT, "open", "abcdef");
@@ -206,7 +206,7 @@ static int fail_and_yield(void *arg)
 	return 0;
 }
 
-MOCK_TEST(every_fiber_has_its_own)
+CORE_TEST(every_fiber_has_its_own)
 {
 	struct eio_switch sw;
 
@@ -230,7 +230,7 @@ static void expect_format(int err, const char *text)
 	ck_assert_str_eq(line, text);
 }
 
-MOCK_TEST(format_tells_operation_subject_and_words)
+CORE_TEST(format_tells_operation_subject_and_words)
 {
 	(void) arg;
 	expect_format(-ENOENT, "No such file or directory");
@@ -243,7 +243,7 @@ MOCK_TEST(format_tells_operation_subject_and_words)
 	return 0;
 }
 
-MOCK_TEST(format_uses_only_details_of_that_code)
+CORE_TEST(format_uses_only_details_of_that_code)
 {
 	(void) arg;
 	eio_error_set(-ENOENT, "openat2", "a/b");
@@ -254,7 +254,7 @@ MOCK_TEST(format_uses_only_details_of_that_code)
 	return 0;
 }
 
-MOCK_TEST(leaving_the_directory_is_explained)
+CORE_TEST(leaving_the_directory_is_explained)
 {
 	(void) arg;
 	eio_error_set(-EXDEV, "openat2", "../etc/passwd");
@@ -265,7 +265,7 @@ MOCK_TEST(leaving_the_directory_is_explained)
 	return 0;
 }
 
-MOCK_TEST(format_cuts_at_the_size_and_gives_the_whole_length)
+CORE_TEST(format_cuts_at_the_size_and_gives_the_whole_length)
 {
 	char line[16];
 

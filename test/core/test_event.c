@@ -50,7 +50,7 @@ static bool is_set(struct eio_event *e)
 	return w.rc == 0;
 }
 
-MOCK_TEST(await_returns_once_it_is_set_and_clears_it)
+CORE_TEST(await_returns_once_it_is_set_and_clears_it)
 {
 	struct eio_event e;
 
@@ -66,7 +66,7 @@ MOCK_TEST(await_returns_once_it_is_set_and_clears_it)
 	return 0;
 }
 
-MOCK_TEST(many_sets_before_one_await_are_one_wake_up)
+CORE_TEST(many_sets_before_one_await_are_one_wake_up)
 {
 	struct eio_event e;
 
@@ -87,7 +87,7 @@ MOCK_TEST(many_sets_before_one_await_are_one_wake_up)
 	return 0;
 }
 
-MOCK_TEST(a_waiter_is_woken_by_a_set)
+CORE_TEST(a_waiter_is_woken_by_a_set)
 {
 	struct eio_event e;
 	struct waiter w = {&e, .name = "woken"};
@@ -108,7 +108,7 @@ MOCK_TEST(a_waiter_is_woken_by_a_set)
 	return 0;
 }
 
-MOCK_TEST(waiters_are_served_one_per_set_in_order)
+CORE_TEST(waiters_are_served_one_per_set_in_order)
 {
 	struct eio_event e;
 	struct waiter w[] = {{&e, .name = "a"}, {&e, .name = "b"}, {&e, .name = "c"}};
@@ -130,7 +130,7 @@ MOCK_TEST(waiters_are_served_one_per_set_in_order)
 	return 0;
 }
 
-MOCK_TEST(a_cancelled_waiter_leaves_the_set_to_the_next)
+CORE_TEST(a_cancelled_waiter_leaves_the_set_to_the_next)
 {
 	struct eio_event e;
 	struct waiter w[] = {{&e, .name = "a"}, {&e, .name = "b"}, {&e, .name = "c"}};
@@ -157,7 +157,7 @@ MOCK_TEST(a_cancelled_waiter_leaves_the_set_to_the_next)
 	return 0;
 }
 
-MOCK_TEST(a_set_event_in_a_cancelled_context_stays_set)
+CORE_TEST(a_set_event_in_a_cancelled_context_stays_set)
 {
 	struct eio_event e;
 	struct eio_cancel c;
@@ -174,7 +174,7 @@ MOCK_TEST(a_set_event_in_a_cancelled_context_stays_set)
 	return 0;
 }
 
-MOCK_TEST(fini_right_after_a_set_takes_it_back)
+CORE_TEST(fini_right_after_a_set_takes_it_back)
 {
 	struct eio_event *e = malloc(sizeof(*e));
 
@@ -193,7 +193,7 @@ static int await_foreign(void *arg)
 	return 0;
 }
 
-MOCK_TEST(only_the_events_own_domain_may_await_it)
+CORE_TEST(only_the_events_own_domain_may_await_it)
 {
 	struct eio_event e;
 
@@ -247,7 +247,7 @@ static int raise_and_note(void *arg)
 	return 0;
 }
 
-MOCK_TEST(a_handler_on_the_running_thread_sets_it)
+CORE_TEST(a_handler_on_the_running_thread_sets_it)
 {
 	struct eio_event e;
 	struct waiter w = {&e, .name = "woken"};
@@ -278,9 +278,10 @@ static void notify_and_fail(struct eio__waker *w)
 	note("notified");
 }
 
-MOCK_TEST(setting_keeps_errno_though_notifying_fails)
+CORE_TEST(setting_keeps_errno_though_notifying_fails)
 {
 	struct eio__waker *w = &eio__domain_self()->waker;
+	void (*notify)(struct eio__waker *) = w->notify;
 	struct eio_event e;
 
 	(void) arg;
@@ -294,6 +295,7 @@ MOCK_TEST(setting_keeps_errno_though_notifying_fails)
 	expect_ok(eio_event_await(&e));
 	eio_event_set(&e);
 	expect_log("notified");
+	w->notify = notify;
 	eio_event_fini(&e);
 	return 0;
 }
@@ -336,6 +338,9 @@ static void be_signalled(struct signaller *s, unsigned rounds)
 	struct eio_event e;
 	pthread_t thread;
 
+#ifdef EIO__TSAN
+	return; /* it delays signals until a call of libc's that blocks: the ring's is none */
+#endif
 	s->target = pthread_self();
 	s->waker = &eio__domain_self()->waker;
 	expect_ok(eio_event_init(&e));
@@ -392,9 +397,6 @@ RING_TEST(a_handler_reaches_a_fiber_although_others_are_always_ready)
 	struct eio_switch sw;
 
 	(void) arg;
-#ifdef EIO__TSAN
-	return 0; /* it delays signals until a call of libc's that blocks */
-#endif
 	eio_switch_begin(&sw);
 	expect_ok(eio_fork(&sw, be_signalled_and_stop, &stop));
 	expect_ok(eio_fork(&sw, keep_busy, &stop));

@@ -10,7 +10,7 @@
 
 /* Order */
 
-MOCK_TEST(fork_runs_the_child_at_once)
+CORE_TEST(fork_runs_the_child_at_once)
 {
 	struct eio_switch sw;
 
@@ -24,7 +24,7 @@ MOCK_TEST(fork_runs_the_child_at_once)
 	return 0;
 }
 
-MOCK_TEST(the_forking_fiber_resumes_before_what_was_queued_earlier)
+CORE_TEST(the_forking_fiber_resumes_before_what_was_queued_earlier)
 {
 	struct eio_switch sw;
 
@@ -39,6 +39,59 @@ MOCK_TEST(the_forking_fiber_resumes_before_what_was_queued_earlier)
 	return 0;
 }
 
+static struct eio_promise forked;
+
+static int fork_plain(struct eio_switch *sw, eio_fn *fn)
+{
+	return eio_fork(sw, fn, "child");
+}
+
+static int fork_copy(struct eio_switch *sw, eio_fn *fn)
+{
+	return eio_fork_copy(sw, fn, "child", sizeof("child"));
+}
+
+static int fork_daemon(struct eio_switch *sw, eio_fn *fn)
+{
+	return eio_fork_daemon(sw, fn, "child");
+}
+
+static int fork_promise(struct eio_switch *sw, eio_fn *fn)
+{
+	forked = (struct eio_promise) EIO_PROMISE_INIT;
+	return eio_fork_promise(sw, fn, "child", &forked);
+}
+
+static const struct variant {
+	int (*fork)(struct eio_switch *sw, eio_fn *fn);
+} variants[] = {{fork_plain}, {fork_copy}, {fork_daemon}, {fork_promise}};
+
+enum { VARIANTS = sizeof(variants) / sizeof(variants[0]) };
+
+static int note_and_yield(void *arg)
+{
+	note("%s+", (const char *) arg);
+	expect_ok(eio_yield());
+	note("%s-", (const char *) arg);
+	return 0;
+}
+
+CORE_TEST(every_fork_runs_the_child_at_once_and_the_caller_next)
+{
+	(void) arg;
+	for (int i = 0; i < VARIANTS; i++) {
+		struct eio_switch sw;
+
+		eio_switch_begin(&sw);
+		expect_ok(fork_step(&sw, "queued", 3, 0));
+		expect_ok(variants[i].fork(&sw, note_and_yield));
+		note("main");
+		expect_ok(eio_switch_end(&sw, 0));
+		expect_log("queued+ child+ main child- queued-");
+	}
+	return 0;
+}
+
 static int fork_and_yield(void *arg)
 {
 	note("outer");
@@ -47,7 +100,7 @@ static int fork_and_yield(void *arg)
 	return 0;
 }
 
-MOCK_TEST(a_fork_inside_a_fork_nests)
+CORE_TEST(a_fork_inside_a_fork_nests)
 {
 	struct eio_switch sw;
 
@@ -70,7 +123,7 @@ static int note_rounds(void *arg)
 	return 0;
 }
 
-MOCK_TEST(yielding_fibers_take_turns)
+CORE_TEST(yielding_fibers_take_turns)
 {
 	struct eio_switch sw;
 
@@ -84,14 +137,14 @@ MOCK_TEST(yielding_fibers_take_turns)
 	return 0;
 }
 
-MOCK_TEST(a_yield_with_nobody_else_ready_returns)
+CORE_TEST(a_yield_with_nobody_else_ready_returns)
 {
 	(void) arg;
 	expect_ok(yield_times(1000));
 	return 0;
 }
 
-/* What yielding fibers must not starve. */
+/* What busy fibers must not starve. */
 
 struct busy {
 	bool stop;
@@ -132,6 +185,55 @@ static int stop_after_read(void *arg)
 	return 0;
 }
 
+/* Two that hand a ball to each other and never yield. */
+
+struct game {
+	struct busy *busy;
+	struct eio_stream to[2];
+};
+
+static int play(struct game *g, int me)
+{
+	struct busy *b = g->busy;
+	char ball;
+
+	while (eio_stream_take(&g->to[me], &ball) == 0 && !b->stop && b->yields++ < 100000)
+		expect_ok(eio_stream_try_add(&g->to[!me], &ball));
+	eio_stream_close(&g->to[!me]);
+	return 0;
+}
+
+static int play_first(void *arg)
+{
+	return play(arg, 0);
+}
+
+static int play_second(void *arg)
+{
+	return play(arg, 1);
+}
+
+static int play_in_pairs(void *arg)
+{
+	struct game g = {.busy = arg};
+
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_stream_init(&g.to[i], 1, 1));
+	expect_ok(eio_stream_add(&g.to[0], "o"));
+	expect_ok(eio_both(play_first, &g, play_second, &g));
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_stream_fini(&g.to[i], NULL, NULL));
+	return 0;
+}
+
+static unsigned count_passes(eio_fn *stopper)
+{
+	struct busy b = {0};
+
+	expect_ok(eio_both(stopper, &b, play_in_pairs, &b));
+	return b.yields;
+}
+
 static unsigned count_yields(size_t fibers, eio_fn *stopper)
 {
 	struct busy b = {0};
@@ -145,7 +247,7 @@ static unsigned count_yields(size_t fibers, eio_fn *stopper)
 	return b.yields;
 }
 
-MOCK_TEST(a_due_timer_waits_for_at_most_64_switches)
+CORE_TEST(a_due_timer_waits_for_at_most_64_switches)
 {
 	(void) arg;
 	for (size_t fibers = 1; fibers < 5; fibers++) {
@@ -154,6 +256,8 @@ MOCK_TEST(a_due_timer_waits_for_at_most_64_switches)
 		ck_assert_uint_ge(yields, 1);
 		ck_assert_uint_le(yields, 64 + fibers);
 	}
+	ck_assert_uint_ge(count_passes(stop_when_due), 1);
+	ck_assert_uint_le(count_passes(stop_when_due), 64 + 4);
 	return 0;
 }
 
@@ -162,10 +266,11 @@ RING_TEST(an_entry_waits_for_at_most_64_switches_to_be_submitted)
 	(void) arg;
 	for (size_t fibers = 1; fibers < 5; fibers++)
 		ck_assert_uint_le(count_yields(fibers, stop_after_noop), 2 * 64 + fibers);
+	ck_assert_uint_le(count_passes(stop_after_noop), 2 * 64 + 4);
 	return 0;
 }
 
-RING_TEST(yielding_fibers_do_not_starve_a_read)
+RING_TEST(busy_fibers_do_not_starve_a_read)
 {
 	int fds[2], saved = dup(0);
 
@@ -177,6 +282,7 @@ RING_TEST(yielding_fibers_do_not_starve_a_read)
 		ck_assert_uint_lt(count_yields(fibers, stop_after_read), 100000);
 		ck_assert_int_eq(write(fds[1], "x", 1), 1);
 	}
+	ck_assert_uint_lt(count_passes(stop_after_read), 100000);
 	dup2(saved, 0);
 	close(saved);
 	close(fds[0]);
@@ -184,72 +290,86 @@ RING_TEST(yielding_fibers_do_not_starve_a_read)
 	return 0;
 }
 
-/* Forks that are refused */
+/* Forks that are refused: the function is not run, a promise is resolved all the same. */
 
-MOCK_TEST(fork_on_a_cancelled_switch_does_not_run_the_function)
+static void expect_refusal(const struct variant *v, struct eio_switch *sw, int rc, int promised)
 {
-	struct eio_promise p = EIO_PROMISE_INIT;
+	int got = 0;
+
+	expect_err(v->fork(sw, note_word), rc);
+	expect_log("");
+	if (v->fork == fork_promise) {
+		ck_assert(eio_promise_peek(&forked, &got, NULL));
+		expect_err(got, promised);
+	}
+}
+
+CORE_TEST(no_fork_on_a_cancelled_switch_runs_its_function)
+{
+	struct eio_cancel outer;
 	struct eio_switch sw;
-	int rc = 0;
 
 	(void) arg;
-	eio_switch_begin(&sw);
-	expect_ok(eio_switch_fail(&sw, -EIO));
-	expect_err(eio_fork(&sw, note_word, "ran"), -ECANCELED);
-	expect_err(eio_fork_copy(&sw, note_word, "ran", 4), -ECANCELED);
-	expect_err(eio_fork_daemon(&sw, note_word, "ran"), -ECANCELED);
-	expect_err(eio_fork_promise(&sw, note_word, "ran", &p), -ECANCELED);
-	ck_assert(eio_promise_peek(&p, &rc, NULL));
-	expect_err(rc, EIO_EABANDONED);
-	expect_err(eio_switch_end(&sw, 0), -EIO);
-	expect_log("");
+	for (int i = 0; i < VARIANTS; i++) {
+		eio_switch_begin(&sw);
+		expect_ok(eio_switch_fail(&sw, -EIO));
+		expect_refusal(&variants[i], &sw, -ECANCELED, EIO_EABANDONED);
+		expect_err(eio_switch_end(&sw, 0), -EIO);
+		/* Nor if it was cancelled from outside, or begun in a cancelled context. */
+		eio_cancel_begin(&outer);
+		eio_switch_begin(&sw);
+		expect_ok(eio_cancel_raise(&outer, -EPIPE));
+		expect_refusal(&variants[i], &sw, -ECANCELED, EIO_EABANDONED);
+		expect_ok(eio_switch_end(&sw, 0));
+		eio_switch_begin(&sw);
+		expect_refusal(&variants[i], &sw, -ECANCELED, EIO_EABANDONED);
+		expect_ok(eio_switch_end(&sw, 0));
+		eio_cancel_end(&outer);
+	}
 	return 0;
 }
 
 static int fork_on_finished(void *arg)
 {
-	struct eio_promise p = EIO_PROMISE_INIT;
 	struct eio_switch sw;
-	int rc = 0;
 
-	(void) arg;
 	eio_switch_begin_named(&sw, "clients");
 	expect_ok(eio_switch_end(&sw, 0));
-	expect_err(eio_fork(&sw, note_word, "ran"), -EINVAL);
-	expect_err(eio_fork_copy(&sw, note_word, "ran", 4), -EINVAL);
-	expect_err(eio_fork_daemon(&sw, note_word, "ran"), -EINVAL);
-	expect_err(eio_fork_promise(&sw, note_word, "ran", &p), -EINVAL);
-	ck_assert(eio_promise_peek(&p, &rc, NULL));
-	expect_err(rc, -EINVAL);
-	expect_log("");
+	expect_refusal(arg, &sw, -EINVAL, -EINVAL);
 	return 0;
 }
 
-START_TEST(fork_on_a_finished_switch_is_refused)
+#ifndef EIO_DEBUG
+static int fork_all_on_finished(void *arg)
+{
+	(void) arg;
+	for (int i = 0; i < VARIANTS; i++)
+		fork_on_finished((void *) &variants[i]);
+	return 0;
+}
+#endif
+
+START_TEST(no_fork_on_a_finished_switch_runs_its_function)
 {
 #ifdef EIO_DEBUG
-	expect_abort(fork_on_finished, NULL, "fork on switch clients, which is finished");
+	for (int i = 0; i < VARIANTS; i++)
+		expect_core_abort(fork_on_finished, (void *) &variants[i],
+				  "fork on switch clients, which is finished");
 #else
-	run_mock(fork_on_finished, 0);
+	run_mock(fork_all_on_finished, 0);
+	run_ring(fork_all_on_finished, 0);
 #endif
 }
 END_TEST
 
 static int fork_on_foreign(void *arg)
 {
-	struct eio_promise p = EIO_PROMISE_INIT;
-	int rc = 0;
-
-	expect_err(eio_fork(arg, note_word, "ran"), -EPERM);
-	expect_err(eio_fork_copy(arg, note_word, "ran", 4), -EPERM);
-	expect_err(eio_fork_daemon(arg, note_word, "ran"), -EPERM);
-	expect_err(eio_fork_promise(arg, note_word, "ran", &p), -EPERM);
-	ck_assert(eio_promise_peek(&p, &rc, NULL));
-	expect_err(rc, -EPERM);
+	for (int i = 0; i < VARIANTS; i++)
+		expect_refusal(&variants[i], arg, -EPERM, -EPERM);
 	return 0;
 }
 
-MOCK_TEST(fork_on_another_domains_switch_is_refused)
+CORE_TEST(no_fork_on_another_domains_switch_runs_its_function)
 {
 	struct eio_switch sw;
 
@@ -257,8 +377,8 @@ MOCK_TEST(fork_on_another_domains_switch_is_refused)
 	eio_switch_begin(&sw);
 	expect_ok(in_other_domain(fork_on_foreign, &sw));
 	expect_ok(on_plain_thread(fork_on_foreign, &sw));
+	ck_assert_uint_eq(count_fibers(), 0);
 	expect_ok(eio_switch_end(&sw, 0));
-	expect_log("");
 	return 0;
 }
 
@@ -303,7 +423,7 @@ static int check_copy(void *arg)
 	return 0;
 }
 
-MOCK_TEST(fork_copy_copies_before_it_returns_and_until_the_fiber_ends)
+CORE_TEST(fork_copy_copies_before_it_returns_and_until_the_fiber_ends)
 {
 	static const size_t more[] = {1, 8, 15, 16, 17, 100, 3999};
 	struct eio_switch sw;
@@ -335,7 +455,7 @@ static int sum_up(void *arg)
 	return 0;
 }
 
-MOCK_TEST(fork_copy_takes_up_to_a_quarter_of_a_stack)
+CORE_TEST(fork_copy_takes_up_to_a_quarter_of_a_stack)
 {
 	static unsigned char bytes[EIO__STACK_DEFAULT / 4 + 1];
 	struct eio_switch sw;
@@ -353,7 +473,7 @@ MOCK_TEST(fork_copy_takes_up_to_a_quarter_of_a_stack)
 
 /* Daemons */
 
-MOCK_TEST(daemons_are_cancelled_and_awaited_when_only_they_are_left)
+CORE_TEST(daemons_are_cancelled_and_awaited_when_only_they_are_left)
 {
 	struct step d = {"d", FOR_EVER, 0};
 	struct step e = {"e", FOR_EVER, 0};
@@ -371,7 +491,7 @@ MOCK_TEST(daemons_are_cancelled_and_awaited_when_only_they_are_left)
 	return 0;
 }
 
-MOCK_TEST(daemons_alone_are_cancelled_at_the_end_of_the_body)
+CORE_TEST(daemons_alone_are_cancelled_at_the_end_of_the_body)
 {
 	struct step d = {"d", FOR_EVER, 0};
 	struct eio_switch sw;
@@ -388,7 +508,7 @@ MOCK_TEST(daemons_alone_are_cancelled_at_the_end_of_the_body)
 	return 0;
 }
 
-MOCK_TEST(a_daemon_that_ends_by_itself_changes_nothing)
+CORE_TEST(a_daemon_that_ends_by_itself_changes_nothing)
 {
 	struct step d = {"d", 1, 3};
 	struct eio_switch sw;
@@ -402,7 +522,7 @@ MOCK_TEST(a_daemon_that_ends_by_itself_changes_nothing)
 	return 0;
 }
 
-MOCK_TEST(a_daemon_that_fails_fails_the_switch)
+CORE_TEST(a_daemon_that_fails_fails_the_switch)
 {
 	struct step d = {"d", 1, -EIO};
 	struct eio_switch sw;
@@ -423,7 +543,7 @@ static int fail_when_cancelled(void *arg)
 	return -ENOENT;
 }
 
-MOCK_TEST(what_a_daemon_returns_once_only_daemons_are_left_is_no_failure)
+CORE_TEST(what_a_daemon_returns_once_only_daemons_are_left_is_no_failure)
 {
 	struct eio_switch sw;
 
@@ -436,7 +556,7 @@ MOCK_TEST(what_a_daemon_returns_once_only_daemons_are_left_is_no_failure)
 	return 0;
 }
 
-MOCK_TEST(a_failure_cancels_daemons_too)
+CORE_TEST(a_failure_cancels_daemons_too)
 {
 	struct step d = {"d", FOR_EVER, 0};
 	struct eio_switch sw;
@@ -474,7 +594,7 @@ static int wait_in_line(void *arg)
 	return rc;
 }
 
-MOCK_TEST(many_fibers_blocked_on_one_promise_all_wake_in_order)
+CORE_TEST(many_fibers_blocked_on_one_promise_all_wake_in_order)
 {
 	struct crowd c = {.promise = EIO_PROMISE_INIT};
 
@@ -524,7 +644,7 @@ static void fork_in_a_row(struct eio_switch *sw, int n)
 	}
 }
 
-MOCK_TEST(fibers_one_after_another_leave_memory_flat)
+CORE_TEST(fibers_one_after_another_leave_memory_flat)
 {
 	unsigned mappings;
 	struct eio_switch sw;
@@ -557,7 +677,7 @@ static int note_id(void *arg)
 	return 0;
 }
 
-MOCK_TEST(ids_are_unique_and_main_is_1)
+CORE_TEST(ids_are_unique_and_main_is_1)
 {
 	uint64_t last = 1;
 	struct eio_switch sw;
@@ -605,8 +725,8 @@ static int fork_sloppy(void *arg)
 
 START_TEST(a_fibers_name_is_in_messages)
 {
-	expect_abort(fork_sloppy, "sloppy", "fiber 3 (sloppy)");
-	expect_abort(fork_sloppy, NULL, "fiber 3 (without name)");
+	expect_core_abort(fork_sloppy, "sloppy", "fiber 3 (sloppy)");
+	expect_core_abort(fork_sloppy, NULL, "fiber 3 (without name)");
 }
 END_TEST
 
@@ -657,9 +777,10 @@ START_TEST(ignoring_100000_cancellations_is_reported_once)
 
 	eio_set_log(count_warning, &warnings);
 	run_mock(ignore_99999, 0);
+	run_ring(ignore_99999, 0);
 	ck_assert_int_eq(warnings, 0);
 #ifdef EIO_DEBUG
-	expect_abort(ignore_100000, NULL, "fiber 1 (stubborn) got -ECANCELED 100000 times");
+	expect_core_abort(ignore_100000, NULL, "fiber 1 (stubborn) got -ECANCELED 100000 times");
 #else
 	run_mock(ignore_100000, 0);
 	ck_assert_int_eq(warnings, 1);
@@ -684,7 +805,7 @@ static int ignore_with_breaks(void *arg)
 	return 0;
 }
 
-MOCK_TEST(suspending_starts_the_count_of_cancellations_anew)
+CORE_TEST(suspending_starts_the_count_of_cancellations_anew)
 {
 	int warnings = 0;
 
@@ -713,7 +834,7 @@ static int fork_with_local(void *arg)
 	return eio_fork(arg, give, &local);
 }
 
-MOCK_TEST(an_argument_in_a_deeper_frame_than_the_switch_is_warned_about)
+CORE_TEST(an_argument_in_a_deeper_frame_than_the_switch_is_warned_about)
 {
 	static int long_lived;
 	int warnings = 0;
@@ -888,13 +1009,15 @@ RING_TEST(record_and_frames_of_a_blocked_fiber_stay_within_2560_bytes)
 
 SUITE_MAIN("fiber", false, DEBUG_TESTS fork_runs_the_child_at_once_test,
 	   the_forking_fiber_resumes_before_what_was_queued_earlier_test,
+	   every_fork_runs_the_child_at_once_and_the_caller_next_test,
 	   a_fork_inside_a_fork_nests_test, yielding_fibers_take_turns_test,
 	   a_yield_with_nobody_else_ready_returns_test,
 	   a_due_timer_waits_for_at_most_64_switches_test,
 	   an_entry_waits_for_at_most_64_switches_to_be_submitted_test,
-	   yielding_fibers_do_not_starve_a_read_test,
-	   fork_on_a_cancelled_switch_does_not_run_the_function_test,
-	   fork_on_a_finished_switch_is_refused, fork_on_another_domains_switch_is_refused_test,
+	   busy_fibers_do_not_starve_a_read_test,
+	   no_fork_on_a_cancelled_switch_runs_its_function_test,
+	   no_fork_on_a_finished_switch_runs_its_function,
+	   no_fork_on_another_domains_switch_runs_its_function_test,
 	   calls_outside_a_domain_give_eperm,
 	   fork_copy_copies_before_it_returns_and_until_the_fiber_ends_test,
 	   fork_copy_takes_up_to_a_quarter_of_a_stack_test,

@@ -7,7 +7,7 @@
 
 /* One domain */
 
-MOCK_TEST(a_promise_resolves_once)
+CORE_TEST(a_promise_resolves_once)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	int value, rc = 0;
@@ -28,7 +28,7 @@ MOCK_TEST(a_promise_resolves_once)
 	return 0;
 }
 
-MOCK_TEST(zeroed_memory_is_a_promise)
+CORE_TEST(zeroed_memory_is_a_promise)
 {
 	struct eio_promise *p = calloc(1, sizeof(*p));
 
@@ -39,7 +39,7 @@ MOCK_TEST(zeroed_memory_is_a_promise)
 	return 0;
 }
 
-MOCK_TEST(cancelled_work_reads_eabandoned)
+CORE_TEST(cancelled_work_reads_eabandoned)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 
@@ -49,7 +49,7 @@ MOCK_TEST(cancelled_work_reads_eabandoned)
 	return 0;
 }
 
-MOCK_TEST(awaiting_a_resolved_one_does_not_suspend)
+CORE_TEST(awaiting_a_resolved_one_does_not_suspend)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct eio_switch sw;
@@ -90,7 +90,7 @@ static int wait_for_it(void *arg)
 	return 0;
 }
 
-MOCK_TEST(waiters_wake_in_the_order_they_came_with_the_result)
+CORE_TEST(waiters_wake_in_the_order_they_came_with_the_result)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct waiter w[] = {{&p, .name = "a"}, {&p, .name = "b"}, {&p, .name = "c"}};
@@ -112,7 +112,7 @@ MOCK_TEST(waiters_wake_in_the_order_they_came_with_the_result)
 }
 
 /* Every subset of four waiters is cancelled; the others still wake, in order. */
-MOCK_TEST(a_cancelled_waiter_leaves_no_trace)
+CORE_TEST(a_cancelled_waiter_leaves_no_trace)
 {
 	static const char *const names[] = {"a", "b", "c", "d"};
 
@@ -146,7 +146,7 @@ MOCK_TEST(a_cancelled_waiter_leaves_no_trace)
 	return 0;
 }
 
-MOCK_TEST(a_cancelled_context_does_not_keep_others_from_the_result)
+CORE_TEST(a_cancelled_context_does_not_keep_others_from_the_result)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct eio_cancel c;
@@ -162,7 +162,7 @@ MOCK_TEST(a_cancelled_context_does_not_keep_others_from_the_result)
 	return 0;
 }
 
-MOCK_TEST(a_protected_await_returns_only_when_resolved)
+CORE_TEST(a_protected_await_returns_only_when_resolved)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct waiter w = {.promise = &p, .name = "woken", .protect = true};
@@ -195,7 +195,7 @@ static int await_outside(void *arg)
 	return 0;
 }
 
-MOCK_TEST(a_thread_without_a_domain_may_resolve_and_look)
+CORE_TEST(a_thread_without_a_domain_may_resolve_and_look)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 

@@ -65,7 +65,7 @@ static void crowd_end(struct crowd *c)
 
 /* Where things lie */
 
-MOCK_TEST(records_lie_in_the_top_page_with_room_for_frames_below)
+CORE_TEST(records_lie_in_the_top_page_with_room_for_frames_below)
 {
 	struct crowd c;
 
@@ -87,7 +87,7 @@ MOCK_TEST(records_lie_in_the_top_page_with_room_for_frames_below)
 	return 0;
 }
 
-MOCK_TEST(neighbours_have_all_the_colours)
+CORE_TEST(neighbours_have_all_the_colours)
 {
 	struct crowd c;
 
@@ -269,7 +269,7 @@ START_TEST(refused_advice_falls_back_to_mprotect)
 }
 END_TEST
 
-MOCK_TEST(guard_advice_costs_no_mappings)
+CORE_TEST(guard_advice_costs_no_mappings)
 {
 	enum { N = SANITIZED ? 2000 : 100000 };
 	unsigned before = count_mappings();
@@ -413,7 +413,7 @@ static int count_alive(size_t i, void *arg)
 	return 0;
 }
 
-MOCK_TEST(fork_without_address_space_is_refused_and_the_program_goes_on)
+CORE_TEST(fork_without_address_space_is_refused_and_the_program_goes_on)
 {
 	enum { STRIDE = EIO__GUARD + EIO__STACK_DEFAULT };
 	struct eio_promise p = EIO_PROMISE_INIT;
@@ -460,7 +460,7 @@ static int note_record(void *arg)
 	return 0;
 }
 
-MOCK_TEST(the_stack_left_last_is_used_first)
+CORE_TEST(the_stack_left_last_is_used_first)
 {
 	struct eio__fiber *left[5];
 	struct crowd c;
@@ -516,7 +516,7 @@ static size_t count_deep(struct eio__fiber *const *records, size_t n)
 	return deep;
 }
 
-MOCK_TEST(going_to_sleep_gives_deep_parts_back_but_for_the_hottest)
+CORE_TEST(going_to_sleep_gives_deep_parts_back_but_for_the_hottest)
 {
 	enum { N = 500 };
 	struct eio__fiber *records[N];

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include "tasks.h"
 #include "core/error.h"
+#include "io/env.h"
 #include "mock/sched.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
 
 static int fail_with(int rc, const char *subject)
@@ -13,7 +15,7 @@ static int fail_with(int rc, const char *subject)
 
 /* Waiting and results */
 
-MOCK_TEST(end_waits_for_fibers)
+CORE_TEST(end_waits_for_fibers)
 {
 	struct eio_switch sw;
 
@@ -35,7 +37,7 @@ static int fork_another(void *arg)
 	return 0;
 }
 
-MOCK_TEST(end_waits_for_fibers_forked_while_it_waits)
+CORE_TEST(end_waits_for_fibers_forked_while_it_waits)
 {
 	struct eio_switch sw;
 
@@ -48,7 +50,7 @@ MOCK_TEST(end_waits_for_fibers_forked_while_it_waits)
 	return 0;
 }
 
-MOCK_TEST(end_returns_the_bodys_result)
+CORE_TEST(end_returns_the_bodys_result)
 {
 	struct eio_switch sw;
 
@@ -60,7 +62,7 @@ MOCK_TEST(end_returns_the_bodys_result)
 	return 0;
 }
 
-MOCK_TEST(a_positive_result_of_a_fiber_is_no_failure)
+CORE_TEST(a_positive_result_of_a_fiber_is_no_failure)
 {
 	struct eio_switch sw;
 
@@ -79,7 +81,7 @@ static int body(struct eio_switch *sw, void *arg)
 	return *(int *) arg;
 }
 
-MOCK_TEST(run_is_begin_body_end)
+CORE_TEST(run_is_begin_body_end)
 {
 	int good = 3, bad = -EIO;
 
@@ -92,7 +94,7 @@ MOCK_TEST(run_is_begin_body_end)
 
 /* Failures */
 
-MOCK_TEST(the_first_failure_cancels_the_rest_and_is_returned)
+CORE_TEST(the_first_failure_cancels_the_rest_and_is_returned)
 {
 	struct eio_switch sw;
 
@@ -107,7 +109,7 @@ MOCK_TEST(the_first_failure_cancels_the_rest_and_is_returned)
 	return 0;
 }
 
-MOCK_TEST(a_failing_body_cancels_the_fibers)
+CORE_TEST(a_failing_body_cancels_the_fibers)
 {
 	struct eio_switch sw;
 
@@ -125,7 +127,7 @@ static int fail_when_cancelled(void *arg)
 	return *(int *) arg;
 }
 
-MOCK_TEST(later_distinct_failures_are_kept_in_order)
+CORE_TEST(later_distinct_failures_are_kept_in_order)
 {
 	int codes[8], later[] = {-ENOENT, -EPIPE, -EIO, -ENOENT};
 	struct eio_switch sw;
@@ -148,7 +150,7 @@ MOCK_TEST(later_distinct_failures_are_kept_in_order)
 	return 0;
 }
 
-MOCK_TEST(failures_writes_no_more_than_it_may)
+CORE_TEST(failures_writes_no_more_than_it_may)
 {
 	int codes[3] = {1, 1, 1};
 	struct eio_switch sw;
@@ -166,7 +168,7 @@ MOCK_TEST(failures_writes_no_more_than_it_may)
 	return 0;
 }
 
-MOCK_TEST(sixteen_failures_are_kept)
+CORE_TEST(sixteen_failures_are_kept)
 {
 	struct eio_switch sw;
 	int codes[20];
@@ -182,7 +184,7 @@ MOCK_TEST(sixteen_failures_are_kept)
 	return 0;
 }
 
-MOCK_TEST(fail_takes_negative_codes_of_an_open_switch_only)
+CORE_TEST(fail_takes_negative_codes_of_an_open_switch_only)
 {
 	struct eio_switch sw;
 
@@ -197,7 +199,7 @@ MOCK_TEST(fail_takes_negative_codes_of_an_open_switch_only)
 	return 0;
 }
 
-MOCK_TEST(check_tells_open_cancelled_and_finished)
+CORE_TEST(check_tells_open_cancelled_and_finished)
 {
 	struct eio_switch sw;
 
@@ -215,7 +217,7 @@ MOCK_TEST(check_tells_open_cancelled_and_finished)
 
 /* Cancellation is not a failure */
 
-MOCK_TEST(cancelled_is_what_an_uncancelled_fiber_may_return)
+CORE_TEST(cancelled_is_what_an_uncancelled_fiber_may_return)
 {
 	struct eio_switch sw;
 
@@ -231,7 +233,7 @@ MOCK_TEST(cancelled_is_what_an_uncancelled_fiber_may_return)
 	return 0;
 }
 
-MOCK_TEST(cancelled_is_what_an_uncancelled_body_may_return)
+CORE_TEST(cancelled_is_what_an_uncancelled_body_may_return)
 {
 	struct eio_switch sw;
 
@@ -244,7 +246,7 @@ MOCK_TEST(cancelled_is_what_an_uncancelled_body_may_return)
 	return 0;
 }
 
-MOCK_TEST(failing_with_ecanceled_cancels)
+CORE_TEST(failing_with_ecanceled_cancels)
 {
 	struct eio_switch sw;
 
@@ -257,7 +259,7 @@ MOCK_TEST(failing_with_ecanceled_cancels)
 	return 0;
 }
 
-MOCK_TEST(a_failure_is_returned_rather_than_the_cancellation_before_it)
+CORE_TEST(a_failure_is_returned_rather_than_the_cancellation_before_it)
 {
 	int rc = -ENOENT;
 	struct eio_switch sw;
@@ -269,7 +271,7 @@ MOCK_TEST(a_failure_is_returned_rather_than_the_cancellation_before_it)
 	return 0;
 }
 
-MOCK_TEST(a_result_is_returned_though_the_switch_was_cancelled)
+CORE_TEST(a_result_is_returned_though_the_switch_was_cancelled)
 {
 	struct eio_cancel outer;
 	struct eio_switch sw;
@@ -286,7 +288,7 @@ MOCK_TEST(a_result_is_returned_though_the_switch_was_cancelled)
 
 /* Parents and children */
 
-MOCK_TEST(a_child_fails_without_its_parent)
+CORE_TEST(a_child_fails_without_its_parent)
 {
 	struct eio_switch parent, child;
 
@@ -303,7 +305,25 @@ MOCK_TEST(a_child_fails_without_its_parent)
 	return 0;
 }
 
-MOCK_TEST(a_cancelled_parent_cancels_its_children)
+CORE_TEST(a_child_is_cancelled_without_its_parent)
+{
+	struct eio_switch parent, child;
+
+	(void) arg;
+	eio_switch_begin(&parent);
+	expect_ok(fork_step(&parent, "a", 4, 0));
+	eio_switch_begin(&child);
+	expect_ok(fork_step(&child, "b", FOR_EVER, 0));
+	expect_ok(fork_step(&child, "c", 1, -ECANCELED));
+	expect_err(eio_switch_end(&child, 0), -ECANCELED);
+	expect_ok(eio_check());
+	expect_ok(eio_switch_check(&parent));
+	expect_ok(eio_switch_end(&parent, 0));
+	expect_log("a+ b+ c+ c- b! a-");
+	return 0;
+}
+
+CORE_TEST(a_cancelled_parent_cancels_its_children)
 {
 	struct eio_switch parent, child;
 
@@ -320,7 +340,7 @@ MOCK_TEST(a_cancelled_parent_cancels_its_children)
 	return 0;
 }
 
-MOCK_TEST(a_protected_switch_is_not_reached)
+CORE_TEST(a_protected_switch_is_not_reached)
 {
 	struct eio_switch parent, child;
 
@@ -342,7 +362,7 @@ MOCK_TEST(a_protected_switch_is_not_reached)
 	return 0;
 }
 
-MOCK_TEST(a_switch_begun_in_a_cancelled_context_takes_no_forks)
+CORE_TEST(a_switch_begun_in_a_cancelled_context_takes_no_forks)
 {
 	struct eio_switch parent, child;
 
@@ -374,7 +394,7 @@ static void expect_details(int rc, const char *subject)
 	ck_assert_str_eq(e->subject, subject);
 }
 
-MOCK_TEST(the_first_failures_details_are_the_enders_last_error)
+CORE_TEST(the_first_failures_details_are_the_enders_last_error)
 {
 	struct eio_switch sw;
 
@@ -400,7 +420,7 @@ static int nest(void *arg)
 	return eio_switch_end(&sw, 0);
 }
 
-MOCK_TEST(details_travel_through_nested_switches)
+CORE_TEST(details_travel_through_nested_switches)
 {
 	(void) arg;
 	expect_err(nest(&(int){20}), -ENOENT);
@@ -408,7 +428,7 @@ MOCK_TEST(details_travel_through_nested_switches)
 	return 0;
 }
 
-MOCK_TEST(the_bodys_own_details_are_kept)
+CORE_TEST(the_bodys_own_details_are_kept)
 {
 	struct eio_switch sw;
 
@@ -428,7 +448,7 @@ static int fail_and_return_another(void *arg)
 	return -EPIPE;
 }
 
-MOCK_TEST(details_of_another_code_do_not_travel)
+CORE_TEST(details_of_another_code_do_not_travel)
 {
 	struct eio_switch sw;
 
@@ -447,7 +467,7 @@ static int expect_no_error(void *arg)
 	return fail_with(-EIO, "own");
 }
 
-MOCK_TEST(a_new_fiber_has_no_last_error)
+CORE_TEST(a_new_fiber_has_no_last_error)
 {
 	struct eio_switch sw;
 
@@ -469,7 +489,7 @@ static int failing_hook(void *arg)
 
 /* Hooks */
 
-MOCK_TEST(hooks_run_last_in_first_out_after_the_fibers)
+CORE_TEST(hooks_run_last_in_first_out_after_the_fibers)
 {
 	struct eio_hook a, b, c;
 	struct eio_switch sw;
@@ -494,7 +514,7 @@ static int suspending_hook(void *arg)
 	return 0;
 }
 
-MOCK_TEST(hooks_are_protected_and_may_suspend)
+CORE_TEST(hooks_are_protected_and_may_suspend)
 {
 	struct eio_hook a, b;
 	struct eio_switch sw;
@@ -523,7 +543,7 @@ static int cancel_outer(void *arg)
 	return 0;
 }
 
-MOCK_TEST(a_cancellation_during_a_hook_does_not_reach_it)
+CORE_TEST(a_cancellation_during_a_hook_does_not_reach_it)
 {
 	struct cancelled_meanwhile c;
 	struct eio_hook a, b;
@@ -541,7 +561,7 @@ MOCK_TEST(a_cancellation_during_a_hook_does_not_reach_it)
 	return 0;
 }
 
-MOCK_TEST(hooks_are_taken_by_a_cancelled_switch)
+CORE_TEST(hooks_are_taken_by_a_cancelled_switch)
 {
 	struct eio_hook a;
 	struct eio_switch sw;
@@ -557,7 +577,7 @@ MOCK_TEST(hooks_are_taken_by_a_cancelled_switch)
 	return 0;
 }
 
-MOCK_TEST(failing_hooks_count_and_keep_no_other_from_running)
+CORE_TEST(failing_hooks_count_and_keep_no_other_from_running)
 {
 	int codes[4] = {0};
 	struct eio_hook a, b, c;
@@ -576,7 +596,7 @@ MOCK_TEST(failing_hooks_count_and_keep_no_other_from_running)
 	return 0;
 }
 
-MOCK_TEST(a_failing_hooks_details_travel)
+CORE_TEST(a_failing_hooks_details_travel)
 {
 	struct eio_hook a;
 	struct eio_switch sw;
@@ -597,7 +617,7 @@ static int forking_hook(void *arg)
 	return 0;
 }
 
-MOCK_TEST(fibers_forked_by_a_hook_are_awaited_before_the_next_hook)
+CORE_TEST(fibers_forked_by_a_hook_are_awaited_before_the_next_hook)
 {
 	struct eio_hook a, b;
 	struct eio_switch sw;
@@ -625,7 +645,7 @@ static int wait_for_end(void *arg)
 	return rc;
 }
 
-MOCK_TEST(a_hook_may_fork_after_the_daemons_ended)
+CORE_TEST(a_hook_may_fork_after_the_daemons_ended)
 {
 	struct eio_switch sw;
 	struct eio_hook b;
@@ -655,7 +675,7 @@ static int find_it_failed(void *sw)
 	return 0;
 }
 
-MOCK_TEST(a_switch_that_failed_while_its_daemons_ended_stays_so_for_its_hooks)
+CORE_TEST(a_switch_that_failed_while_its_daemons_ended_stays_so_for_its_hooks)
 {
 	struct eio_switch sw;
 	struct eio_hook hook;
@@ -675,7 +695,7 @@ static int give_enoent(void *arg)
 }
 
 /* The caller's own older failure with the same code is another one. */
-MOCK_TEST(a_failure_without_details_does_not_get_older_ones)
+CORE_TEST(a_failure_without_details_does_not_get_older_ones)
 {
 	struct eio_promise p = EIO_PROMISE_INIT;
 	struct eio_switch sw;
@@ -710,7 +730,7 @@ static int end_foreign_switch(void *arg)
 	return 0;
 }
 
-MOCK_TEST(ending_a_switch_or_a_context_of_another_domain_changes_nothing)
+CORE_TEST(ending_a_switch_or_a_context_of_another_domain_changes_nothing)
 {
 	struct eio_switch sw;
 	struct eio_cancel c;
@@ -725,7 +745,7 @@ MOCK_TEST(ending_a_switch_or_a_context_of_another_domain_changes_nothing)
 	return eio_switch_end(&sw, 0);
 }
 
-MOCK_TEST(a_failure_of_a_fiber_forked_by_a_hook_counts)
+CORE_TEST(a_failure_of_a_fiber_forked_by_a_hook_counts)
 {
 	struct eio_hook a, b;
 	struct eio_switch sw;
@@ -753,7 +773,7 @@ static int attach_another(void *arg)
 	return 0;
 }
 
-MOCK_TEST(a_hook_attached_by_a_hook_runs_next)
+CORE_TEST(a_hook_attached_by_a_hook_runs_next)
 {
 	struct eio_hook a, b;
 	struct eio_switch sw;
@@ -775,7 +795,7 @@ static int note_protected(void *arg)
 	return -EBUSY;
 }
 
-MOCK_TEST(a_hook_on_a_finished_switch_runs_at_once_and_protected)
+CORE_TEST(a_hook_on_a_finished_switch_runs_at_once_and_protected)
 {
 	struct eio_cancel c;
 	struct eio_switch sw;
@@ -795,7 +815,7 @@ MOCK_TEST(a_hook_on_a_finished_switch_runs_at_once_and_protected)
 	return 0;
 }
 
-MOCK_TEST(a_hook_is_removed_once)
+CORE_TEST(a_hook_is_removed_once)
 {
 	struct eio_hook a, b, c;
 	struct eio_switch sw;
@@ -813,7 +833,7 @@ MOCK_TEST(a_hook_is_removed_once)
 	return 0;
 }
 
-MOCK_TEST(a_removed_hook_can_be_attached_again)
+CORE_TEST(a_removed_hook_can_be_attached_again)
 {
 	struct eio_hook a, b;
 	struct eio_switch sw;
@@ -839,7 +859,7 @@ static int remove_hooks(void *arg)
 	return 0;
 }
 
-MOCK_TEST(a_running_hook_cannot_be_removed_but_one_to_come_can)
+CORE_TEST(a_running_hook_cannot_be_removed_but_one_to_come_can)
 {
 	struct eio_hook hooks[2];
 	struct eio_switch sw;
@@ -853,7 +873,7 @@ MOCK_TEST(a_running_hook_cannot_be_removed_but_one_to_come_can)
 	return 0;
 }
 
-MOCK_TEST(allocated_hooks_run_like_the_others)
+CORE_TEST(allocated_hooks_run_like_the_others)
 {
 	struct eio_hook a;
 	struct eio_switch sw;
@@ -963,7 +983,7 @@ static int use_foreign(void *arg)
 	return 0;
 }
 
-MOCK_TEST(another_domain_changes_nothing)
+CORE_TEST(another_domain_changes_nothing)
 {
 	struct foreign f;
 
@@ -1013,30 +1033,6 @@ static int end_outer_first(void *arg)
 	return eio_switch_end(&outer, 0);
 }
 
-static int end_context_around_switch(void *arg)
-{
-	struct eio_cancel outer;
-	struct eio_switch inner;
-
-	(void) arg;
-	eio_cancel_protect_begin(&outer);
-	eio_switch_begin(&inner);
-	eio_cancel_end(&outer);
-	return 0;
-}
-
-static int end_around_named(void *arg)
-{
-	struct eio_cancel outer;
-	struct eio_switch inner;
-
-	(void) arg;
-	eio_cancel_begin(&outer);
-	eio_switch_begin_named(&inner, "clients");
-	eio_cancel_end(&outer);
-	return 0;
-}
-
 /* A child still waits: it must abort all the same, and not hang. */
 static int end_around_a_scope_with_a_child(void *arg)
 {
@@ -1066,33 +1062,154 @@ static int end_by_another_fiber(void *arg)
 	return 0;
 }
 
+/* Every kind of scope, begun and never ended, in storage that outlives the fiber. */
+
+static struct eio_switch open_switch;
+static struct eio_cancel open_context;
+static struct eio_timeout open_timeout;
+static struct eio_mutex open_mutex;
+
+static void leave_switch(void)
+{
+	eio_switch_begin(&open_switch);
+}
+
+static void leave_named_switch(void)
+{
+	eio_switch_begin_named(&open_switch, "clients");
+}
+
+static void leave_protected_switch(void)
+{
+	eio_switch_begin_protected(&open_switch);
+}
+
+static void leave_context(void)
+{
+	eio_cancel_begin(&open_context);
+}
+
+static void leave_protected_context(void)
+{
+	eio_cancel_protect_begin(&open_context);
+}
+
+static void leave_timeout(void)
+{
+	eio_timeout_begin(&open_timeout, eio__clock_mono(), EIO_NEVER);
+}
+
+static void leave_section(void)
+{
+	eio_mutex_init(&open_mutex);
+	expect_ok(eio_mutex_rw_begin(&open_mutex, true));
+}
+
+static const struct scope {
+	void (*begin)(void);
+	const char *kind;
+} scopes[] = {
+	{leave_switch, "switch"},
+	{leave_named_switch, "switch clients"},
+	{leave_protected_switch, "switch"},
+	{leave_context, "cancellation context"},
+	{leave_protected_context, "protected context"},
+	{leave_timeout, "timeout"},
+	{leave_section, "protected context"},
+};
+
+enum { N_SCOPES = sizeof(scopes) / sizeof(scopes[0]) };
+
+/* The outer scopes that end around one that is still open. */
+
+static int end_switch_around(void *arg)
+{
+	struct eio_switch sw;
+
+	eio_switch_begin_named(&sw, "outer");
+	((const struct scope *) arg)->begin();
+	return eio_switch_end(&sw, 0);
+}
+
+static int end_context_around(void *arg)
+{
+	struct eio_cancel c;
+
+	eio_cancel_begin(&c);
+	((const struct scope *) arg)->begin();
+	eio_cancel_end(&c);
+	return 0;
+}
+
+static int end_protected_context_around(void *arg)
+{
+	struct eio_cancel c;
+
+	eio_cancel_protect_begin(&c);
+	((const struct scope *) arg)->begin();
+	eio_cancel_end(&c);
+	return 0;
+}
+
+static int end_timeout_around(void *arg)
+{
+	struct eio_timeout t;
+
+	eio_timeout_begin(&t, eio__clock_mono(), EIO_SEC(1000));
+	((const struct scope *) arg)->begin();
+	return eio_timeout_end(&t, 0);
+}
+
+static int end_section_around(void *arg)
+{
+	struct eio_mutex m = EIO_MUTEX_INIT;
+
+	expect_ok(eio_mutex_rw_begin(&m, true));
+	((const struct scope *) arg)->begin();
+	return eio_mutex_rw_end(&m, 0);
+}
+
+static int begin_scope(void *arg)
+{
+	((const struct scope *) arg)->begin();
+	return 0;
+}
+
+static int end_hook_around(void *arg)
+{
+	struct eio_switch sw;
+
+	eio_switch_begin(&sw);
+	expect_ok(eio_on_release_alloc(&sw, begin_scope, arg));
+	return eio_switch_end(&sw, 0);
+}
+
+static const struct outer {
+	eio_fn *fn;
+	const char *kind;
+} outers[] = {
+	{end_switch_around, "switch outer"},
+	{end_context_around, "cancellation context"},
+	{end_protected_context_around, "protected context"},
+	{end_timeout_around, "timeout"},
+	{end_section_around, "protected context"},
+	{end_hook_around, "release hook"},
+};
+
+enum { N_OUTERS = sizeof(outers) / sizeof(outers[0]) };
+
 static int return_inside(void *arg)
 {
-	static struct eio_cancel left_open;
-
-	(void) arg;
 	eio_fiber_set_name("hasty");
-	eio_cancel_begin(&left_open);
-	return 0;
+	return begin_scope(arg);
 }
 
 static int fork_hasty(void *arg)
 {
 	struct eio_switch sw;
 
-	(void) arg;
 	eio_switch_begin(&sw);
-	eio_fork(&sw, return_inside, NULL);
-	return eio_switch_end(&sw, 0);
-}
-
-static int hook_leaves_open(void *arg)
-{
-	struct eio_switch sw;
-
-	(void) arg;
-	eio_switch_begin(&sw);
-	expect_ok(eio_on_release_alloc(&sw, return_inside, NULL));
+	eio_fork(&sw, return_inside, arg);
 	return eio_switch_end(&sw, 0);
 }
 
@@ -1104,26 +1221,42 @@ END_TEST
 
 START_TEST(scopes_ended_out_of_order_abort_naming_both)
 {
-	expect_abort(end_outer_first, NULL,
-		     "switch ended while the innermost open scope is a cancellation context");
-	expect_abort(end_context_around_switch, NULL,
-		     "protected context ended while the innermost open scope is a switch");
-	expect_abort(end_around_named, NULL, "the innermost open scope is a switch clients");
-	expect_abort(end_around_a_scope_with_a_child, NULL,
-		     "switch ended while the innermost open scope is a cancellation context");
-	expect_abort(end_by_another_fiber, NULL,
-		     "switch mine ended while the innermost open scope is a switch");
-	expect_abort(hook_leaves_open, NULL,
-		     "release hook ended while the innermost open scope is a cancellation context");
+	expect_core_abort(end_outer_first, NULL,
+			  "switch ended while the innermost open scope is a cancellation context");
+	expect_core_abort(end_around_a_scope_with_a_child, NULL,
+			  "switch ended while the innermost open scope is a cancellation context");
+	expect_core_abort(end_by_another_fiber, NULL,
+			  "switch mine ended while the innermost open scope is a switch");
+}
+END_TEST
+
+START_TEST(every_scope_that_ends_around_an_open_one_aborts_naming_both)
+{
+	for (int o = 0; o < N_OUTERS; o++) {
+		for (int i = 0; i < N_SCOPES; i++) {
+			char words[128];
+
+			snprintf(words, sizeof(words),
+				 "%s ended while the innermost open scope is a %s\n",
+				 outers[o].kind, scopes[i].kind);
+			expect_core_abort(outers[o].fn, (void *) &scopes[i], words);
+		}
+	}
 }
 END_TEST
 
 START_TEST(a_fiber_that_returns_inside_a_scope_aborts_naming_both)
 {
-	expect_abort(fork_hasty, NULL,
-		     "fiber 2 (hasty) returned inside a cancellation context it had not ended");
-	expect_abort(return_inside, NULL,
-		     "main returned inside a cancellation context it had not ended");
+	for (int i = 0; i < N_SCOPES; i++) {
+		char words[128];
+
+		snprintf(words, sizeof(words),
+			 "fiber 2 (hasty) returned inside a %s it had not ended\n", scopes[i].kind);
+		expect_core_abort(fork_hasty, (void *) &scopes[i], words);
+		snprintf(words, sizeof(words), "main returned inside a %s it had not ended\n",
+			 scopes[i].kind);
+		expect_core_abort(begin_scope, (void *) &scopes[i], words);
+	}
 }
 END_TEST
 
@@ -1139,8 +1272,8 @@ SUITE_MAIN(
 	cancelled_is_what_an_uncancelled_body_may_return_test, failing_with_ecanceled_cancels_test,
 	a_failure_is_returned_rather_than_the_cancellation_before_it_test,
 	a_result_is_returned_though_the_switch_was_cancelled_test,
-	a_child_fails_without_its_parent_test, a_cancelled_parent_cancels_its_children_test,
-	a_protected_switch_is_not_reached_test,
+	a_child_fails_without_its_parent_test, a_child_is_cancelled_without_its_parent_test,
+	a_cancelled_parent_cancels_its_children_test, a_protected_switch_is_not_reached_test,
 	a_switch_begun_in_a_cancelled_context_takes_no_forks_test,
 	the_first_failures_details_are_the_enders_last_error_test,
 	details_travel_through_nested_switches_test, the_bodys_own_details_are_kept_test,
@@ -1164,4 +1297,5 @@ SUITE_MAIN(
 	a_failure_that_finds_no_memory_for_its_details_is_returned,
 	another_domain_changes_nothing_test, run_outside_a_domain_gives_eperm,
 	a_switch_begun_outside_a_domain_aborts, scopes_ended_out_of_order_abort_naming_both,
+	every_scope_that_ends_around_an_open_one_aborts_naming_both,
 	a_fiber_that_returns_inside_a_scope_aborts_naming_both)
