@@ -73,7 +73,7 @@ EIO_API int eio_switch_run(int (*fn)(struct eio_switch *sw, void *arg), void *ar
  */
 EIO_API int eio_switch_check(const struct eio_switch *sw);
 
-/** The switch's first failure, or 0. @since 0.1 */
+/** The switch's first failure, or 0; also after its end. @since 0.1 */
 EIO_API int eio_switch_error(const struct eio_switch *sw);
 
 /**
@@ -88,7 +88,7 @@ EIO_API int eio_switch_error(const struct eio_switch *sw);
 EIO_API int eio_switch_fail(struct eio_switch *sw, int err);
 
 /**
- * List every distinct failure of a switch, first first.
+ * List every distinct failure of a switch, first first; also after its end.
  *
  * @param codes  Receives up to @p max codes. A switch keeps the first sixteen.
  * @return How many distinct failures are kept.

@@ -10,7 +10,11 @@
 #include "core/timer.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 _Thread_local struct eio__domain *eio__tls_domain;
 
@@ -143,14 +147,40 @@ int eio__canceled(struct eio__fiber *f)
 	return -ECANCELED;
 }
 
+/*
+ * The fiber, or main, returned inside a scope. That lay in a frame which is gone: what kind
+ * of scope it was and its name are told if they can still be read.
+ */
+static __attribute__((noinline, noreturn)) void returned_inside(const struct eio__fiber *f,
+								const char *kind, const char *name)
+{
+	char who[64] = "main", kinds[32], names[64];
+
+	if (f != &f->domain->main)
+		snprintf(who, sizeof(who), "fiber %llu (%s)", (unsigned long long) f->id,
+			 f->name ? f->name : "without name");
+	kind = eio__salvage(kind, kinds, sizeof(kinds));
+	name = name ? eio__salvage(name, names, sizeof(names)) : NULL;
+	eio__fatal("%s returned inside a %s%s%s it had not ended", who, kind ? kind : "scope",
+		   kind && name ? " " : "", kind && name ? name : "");
+}
+
+static void returned_inside_binding(const struct eio__fiber *f)
+{
+	struct eio_key key = {NULL};
+	struct iovec to = {&key, sizeof(key)};
+	struct iovec at = {(void *) f->locals->key, sizeof(key)};
+
+	if (process_vm_readv(getpid(), &to, 1, &at, 1, 0) != sizeof(key))
+		key.name = NULL;
+	returned_inside(f, key.name ? "binding of" : "binding", key.name);
+}
+
 /* An ended fiber's bindings, which it must have inherited, and the record of its failure. */
 static __attribute__((noinline)) void drop_extras(struct eio__fiber *f)
 {
 	if (f->locals && f->locals->ctx)
-		eio__fatal("fiber %llu (%s) returned inside a " EIO__BINDING_FORMAT
-			   " it had not ended",
-			   (unsigned long long) f->id, f->name ? f->name : "without name",
-			   EIO__BINDING_ARGS(f->locals));
+		returned_inside_binding(f);
 	if (f->error)
 		eio__error_free(f->domain, f->error);
 	f->error = NULL;
@@ -162,9 +192,7 @@ static void finish(struct eio__fiber *f, int rc)
 	struct eio__domain *d = f->domain;
 
 	if (unlikely(f->ctx != &f->sw->ctx))
-		eio__fatal("fiber %llu (%s) returned inside a " EIO__CTX_FORMAT " it had not ended",
-			   (unsigned long long) f->id, f->name ? f->name : "without name",
-			   EIO__CTX_ARGS(f->ctx));
+		returned_inside(f, f->ctx->kind, f->ctx->name);
 	eio__list_unlink(&f->in_ctx);
 	if (likely(rc >= 0 && !f->daemon && !f->sw->waiting))
 		f->sw->fibers--;
@@ -470,11 +498,9 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 void eio__domain_check_end(const struct eio__domain *d)
 {
 	if (d->main.ctx != &d->root)
-		eio__fatal("main returned inside a " EIO__CTX_FORMAT " it had not ended",
-			   EIO__CTX_ARGS(d->main.ctx));
+		returned_inside(&d->main, d->main.ctx->kind, d->main.ctx->name);
 	if (d->main.locals)
-		eio__fatal("main returned inside a " EIO__BINDING_FORMAT " it had not ended",
-			   EIO__BINDING_ARGS(d->main.locals));
+		returned_inside_binding(&d->main);
 }
 
 void eio__domain_fini(struct eio__domain *d)

@@ -2,9 +2,11 @@
 #include "core/log.h"
 #include "base/lock.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* The two words change together, and the hook is called without the lock. */
@@ -49,6 +51,26 @@ void eio__log(int level, const char *fmt, ...)
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	fn(level, line, arg);
+}
+
+/* One byte at a time through the kernel, which knows what can be read. */
+const char *eio__salvage(const void *text, char *buf, size_t size)
+{
+	const char *from = text;
+	size_t n = 0;
+
+	for (; n + 1 < size; n++) {
+		struct iovec to = {&buf[n], 1}, at = {(void *) (from + n), 1};
+
+		if (process_vm_readv(getpid(), &to, 1, &at, 1, 0) != 1)
+			return NULL;
+		if (!buf[n])
+			break;
+		if (!isprint((unsigned char) buf[n]))
+			return NULL;
+	}
+	buf[n] = 0;
+	return n ? buf : NULL;
 }
 
 void eio__fatal(const char *fmt, ...)

@@ -16,4 +16,8 @@ bool eio__log_is_set(void);
 /* Writes one line to stderr and aborts: only for broken structure. */
 _Noreturn void eio__fatal(const char *fmt, ...) EIO_PRINTF(1, 2);
 
+/* A text that may be anywhere, or none: a copy of it, or NULL. For messages about memory
+ * that is not what it should be. */
+const char *eio__salvage(const void *text, char *buf, size_t size);
+
 #endif

@@ -201,6 +201,8 @@ int eio_timeout_end(struct eio_timeout *pub, int rc)
 {
 	struct timeout *t = timeout_of(pub);
 	bool expired = eio_cancel_error(&t->ctx) == -ETIMEDOUT;
+	const struct eio_error *e;
+	uint64_t done;
 
 	t->clock.ops->timer_stop(t->clock, &t->timer);
 	eio_cancel_end(&t->ctx);
@@ -208,7 +210,11 @@ int eio_timeout_end(struct eio_timeout *pub, int rc)
 	 * order the timers were called: below it everything is -ECANCELED. */
 	if (rc != -ECANCELED || !expired || eio_is_cancelled())
 		return rc;
-	return eio__fail(-ETIMEDOUT, "timeout", NULL);
+	/* How far the call had come is still of interest. */
+	e = eio_last_error();
+	done = e->code == -ECANCELED ? e->done : 0;
+	eio__fail(-ETIMEDOUT, "timeout", NULL);
+	return eio__fail_done(-ETIMEDOUT, "timeout", done);
 }
 
 int eio_timeout_run(struct eio_clock c, int64_t ns, eio_fn *fn, void *arg)

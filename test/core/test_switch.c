@@ -1260,42 +1260,83 @@ START_TEST(a_fiber_that_returns_inside_a_scope_aborts_naming_both)
 }
 END_TEST
 
-SUITE_MAIN(
-	"switch", false, end_waits_for_fibers_test, end_waits_for_fibers_forked_while_it_waits_test,
-	end_returns_the_bodys_result_test, a_positive_result_of_a_fiber_is_no_failure_test,
-	run_is_begin_body_end_test, the_first_failure_cancels_the_rest_and_is_returned_test,
-	a_failing_body_cancels_the_fibers_test, later_distinct_failures_are_kept_in_order_test,
-	failures_writes_no_more_than_it_may_test, sixteen_failures_are_kept_test,
-	fail_takes_negative_codes_of_an_open_switch_only_test,
-	check_tells_open_cancelled_and_finished_test,
-	cancelled_is_what_an_uncancelled_fiber_may_return_test,
-	cancelled_is_what_an_uncancelled_body_may_return_test, failing_with_ecanceled_cancels_test,
-	a_failure_is_returned_rather_than_the_cancellation_before_it_test,
-	a_result_is_returned_though_the_switch_was_cancelled_test,
-	a_child_fails_without_its_parent_test, a_child_is_cancelled_without_its_parent_test,
-	a_cancelled_parent_cancels_its_children_test, a_protected_switch_is_not_reached_test,
-	a_switch_begun_in_a_cancelled_context_takes_no_forks_test,
-	the_first_failures_details_are_the_enders_last_error_test,
-	details_travel_through_nested_switches_test, the_bodys_own_details_are_kept_test,
-	details_of_another_code_do_not_travel_test, a_new_fiber_has_no_last_error_test,
-	hooks_run_last_in_first_out_after_the_fibers_test, hooks_are_protected_and_may_suspend_test,
-	a_cancellation_during_a_hook_does_not_reach_it_test,
-	hooks_are_taken_by_a_cancelled_switch_test,
-	failing_hooks_count_and_keep_no_other_from_running_test,
-	a_failing_hooks_details_travel_test,
-	fibers_forked_by_a_hook_are_awaited_before_the_next_hook_test,
-	a_hook_may_fork_after_the_daemons_ended_test,
-	a_switch_that_failed_while_its_daemons_ended_stays_so_for_its_hooks_test,
-	a_failure_without_details_does_not_get_older_ones_test,
-	ending_a_switch_or_a_context_of_another_domain_changes_nothing_test,
-	a_failure_of_a_fiber_forked_by_a_hook_counts_test, a_hook_attached_by_a_hook_runs_next_test,
-	a_hook_on_a_finished_switch_runs_at_once_and_protected_test, a_hook_is_removed_once_test,
-	a_removed_hook_can_be_attached_again_test,
-	a_running_hook_cannot_be_removed_but_one_to_come_can_test,
-	allocated_hooks_run_like_the_others_test,
-	a_hook_that_finds_no_memory_runs_at_once_and_protected,
-	a_failure_that_finds_no_memory_for_its_details_is_returned,
-	another_domain_changes_nothing_test, run_outside_a_domain_gives_eperm,
-	a_switch_begun_outside_a_domain_aborts, scopes_ended_out_of_order_abort_naming_both,
-	every_scope_that_ends_around_an_open_one_aborts_naming_both,
-	a_fiber_that_returns_inside_a_scope_aborts_naming_both)
+static __attribute__((noinline)) void overwrite(int byte)
+{
+	char room[8192];
+
+	memset(room, byte, sizeof(room));
+	__asm__ volatile("" ::"r"(room) : "memory");
+}
+
+/* The scope's frame is gone, and something else was there since. */
+static int return_inside_what_is_overwritten(void *arg)
+{
+	const int *byte = arg;
+
+	eio_fiber_set_name("hasty");
+	begin_scope((void *) &scopes[0]);
+	overwrite(*byte);
+	return 0;
+}
+
+static int fork_overwriting(void *arg)
+{
+	struct eio_switch sw;
+
+	eio_switch_begin(&sw);
+	eio_fork(&sw, return_inside_what_is_overwritten, arg);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(a_lost_scope_that_was_overwritten_is_still_reported)
+{
+	static int bytes[] = {0x00, 0x5a, 0xff};
+
+	for (int i = 0; i < 3; i++)
+		expect_core_abort(fork_overwriting, &bytes[i],
+				  "fiber 2 (hasty) returned inside a ");
+}
+END_TEST
+
+SUITE_MAIN("switch", false, a_lost_scope_that_was_overwritten_is_still_reported,
+	   end_waits_for_fibers_test, end_waits_for_fibers_forked_while_it_waits_test,
+	   end_returns_the_bodys_result_test, a_positive_result_of_a_fiber_is_no_failure_test,
+	   run_is_begin_body_end_test, the_first_failure_cancels_the_rest_and_is_returned_test,
+	   a_failing_body_cancels_the_fibers_test, later_distinct_failures_are_kept_in_order_test,
+	   failures_writes_no_more_than_it_may_test, sixteen_failures_are_kept_test,
+	   fail_takes_negative_codes_of_an_open_switch_only_test,
+	   check_tells_open_cancelled_and_finished_test,
+	   cancelled_is_what_an_uncancelled_fiber_may_return_test,
+	   cancelled_is_what_an_uncancelled_body_may_return_test,
+	   failing_with_ecanceled_cancels_test,
+	   a_failure_is_returned_rather_than_the_cancellation_before_it_test,
+	   a_result_is_returned_though_the_switch_was_cancelled_test,
+	   a_child_fails_without_its_parent_test, a_child_is_cancelled_without_its_parent_test,
+	   a_cancelled_parent_cancels_its_children_test, a_protected_switch_is_not_reached_test,
+	   a_switch_begun_in_a_cancelled_context_takes_no_forks_test,
+	   the_first_failures_details_are_the_enders_last_error_test,
+	   details_travel_through_nested_switches_test, the_bodys_own_details_are_kept_test,
+	   details_of_another_code_do_not_travel_test, a_new_fiber_has_no_last_error_test,
+	   hooks_run_last_in_first_out_after_the_fibers_test,
+	   hooks_are_protected_and_may_suspend_test,
+	   a_cancellation_during_a_hook_does_not_reach_it_test,
+	   hooks_are_taken_by_a_cancelled_switch_test,
+	   failing_hooks_count_and_keep_no_other_from_running_test,
+	   a_failing_hooks_details_travel_test,
+	   fibers_forked_by_a_hook_are_awaited_before_the_next_hook_test,
+	   a_hook_may_fork_after_the_daemons_ended_test,
+	   a_switch_that_failed_while_its_daemons_ended_stays_so_for_its_hooks_test,
+	   a_failure_without_details_does_not_get_older_ones_test,
+	   ending_a_switch_or_a_context_of_another_domain_changes_nothing_test,
+	   a_failure_of_a_fiber_forked_by_a_hook_counts_test,
+	   a_hook_attached_by_a_hook_runs_next_test,
+	   a_hook_on_a_finished_switch_runs_at_once_and_protected_test, a_hook_is_removed_once_test,
+	   a_removed_hook_can_be_attached_again_test,
+	   a_running_hook_cannot_be_removed_but_one_to_come_can_test,
+	   allocated_hooks_run_like_the_others_test,
+	   a_hook_that_finds_no_memory_runs_at_once_and_protected,
+	   a_failure_that_finds_no_memory_for_its_details_is_returned,
+	   another_domain_changes_nothing_test, run_outside_a_domain_gives_eperm,
+	   a_switch_begun_outside_a_domain_aborts, scopes_ended_out_of_order_abort_naming_both,
+	   every_scope_that_ends_around_an_open_one_aborts_naming_both,
+	   a_fiber_that_returns_inside_a_scope_aborts_naming_both)

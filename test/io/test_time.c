@@ -2,6 +2,7 @@
 #include "core/tasks.h"
 #include "io/util.h"
 
+#include "core/error.h"
 #include "core/fiber.h"
 #include "core/timer.h"
 #include "io/env.h"
@@ -277,6 +278,22 @@ static int wait_for_ever(void *arg)
 {
 	(void) arg;
 	return eio_sleep(mono(), EIO_NEVER);
+}
+
+static int cut_short(void *arg)
+{
+	int rc = wait_for_ever(arg);
+
+	return eio__fail_done(rc, "write", 3);
+}
+
+CORE_TEST(how_far_a_call_had_come_is_known_after_the_limit_that_ended_it)
+{
+	(void) arg;
+	expect_err(eio_timeout_run(mono(), 5, cut_short, NULL), -ETIMEDOUT);
+	ck_assert_str_eq(eio_last_error()->op, "timeout");
+	ck_assert_uint_eq(eio_last_error()->done, 3);
+	return 0;
 }
 
 CORE_TEST(an_expired_limit_reads_ECANCELED_inside_and_ETIMEDOUT_at_its_end)
@@ -905,6 +922,7 @@ SUITE_MAIN("time", false, sleepers_wake_in_the_order_of_their_deadlines_test,
 	   a_sleep_in_a_cancelled_context_does_not_begin_test,
 	   a_sleep_that_ended_before_its_cancellation_has_slept_test,
 	   a_hundred_thousand_timers_ring_in_order_and_stopped_ones_do_not_test,
+	   how_far_a_call_had_come_is_known_after_the_limit_that_ended_it_test,
 	   an_expired_limit_reads_ECANCELED_inside_and_ETIMEDOUT_at_its_end_test,
 	   a_result_in_time_stays_and_leaves_no_timer_test,
 	   a_result_stays_though_the_limit_expired_test,
