@@ -69,7 +69,8 @@ EIO_API void eio_pool_release(struct eio_pool *p, void *item);
 /**
  * Dispose of the items in the pool and take it out of use.
  *
- * @return 0, or -EBUSY while an item is in use or somebody waits; then nothing was done.
+ * @return 0, or -EBUSY while an item is in use or being disposed of by a release, or
+ *   somebody waits; then nothing was done.
  * @since 0.1
  */
 EIO_API int eio_pool_fini(struct eio_pool *p);
@@ -81,7 +82,10 @@ enum eio_lazy_cancel {
 	EIO_LAZY_RESTART, /**< the next one who asks computes */
 };
 
-/** A lazy value; opaque, in the caller's storage. */
+/**
+ * A lazy value; opaque, in the caller's storage. When nobody else asks any more it may be
+ * freed, also while the one who computed it is still on its way out of the call.
+ */
 struct eio_lazy {
 	void *eio_private[24];
 };

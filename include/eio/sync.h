@@ -111,12 +111,16 @@ EIO_API void eio_condition_init(struct eio_condition *c);
  * A signal or broadcast made by a holder of @p m after the caller began to wait is not
  * missed. Look again at what is waited for: others may have been faster.
  *
+ * In a protected section the wait is protected too. Without the mutex the section is over,
+ * and so is its protection.
+ *
  * @param m  Held by the caller; also when this returns 0 or -ECANCELED.
  * @return 0, or:
  *   -ECANCELED     the context was cancelled; the mutex is held all the same
  *   EIO_EPOISONED  the mutex was poisoned meanwhile and is not held
  *   -EPERM         the calling fiber does not hold @p m
- * @cancel Yes, the waiting for the signal; not the taking of the mutex after it.
+ * @cancel Yes, the waiting for the signal; not the taking of the mutex after it, nor
+ *   anything in a protected section.
  * @thread A fiber of any domain.
  * @since 0.1
  */

@@ -65,6 +65,13 @@ static inline void eio__list_remove(struct eio__list *link)
 	eio__list_clear(link);
 }
 
+/* Puts a link, or a head, into the place of another one. */
+static inline void eio__list_replace(struct eio__list *old, struct eio__list *link)
+{
+	eio__list_insert(old, link);
+	eio__list_unlink(old);
+}
+
 #define eio__list_foreach(it, head) for (it = (head)->next; it != (head); it = it->next)
 
 #endif

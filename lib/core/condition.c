@@ -51,6 +51,7 @@ int eio_condition_await(struct eio_condition *pub, struct eio_mutex *mutex)
 	struct condition *c = condition_of(pub);
 	struct eio__mutex *m = eio__mutex_of(mutex);
 	struct eio__fiber *f = eio__self();
+	struct eio__section section;
 	struct eio__waiter w;
 	int rc, locked;
 
@@ -60,10 +61,16 @@ int eio_condition_await(struct eio_condition *pub, struct eio_mutex *mutex)
 	if (rc < 0)
 		return rc;
 	enlist(c, &w, f, eio__lock(&c->lock));
+	eio__mutex_leave_section(m, f, &section);
 	eio_mutex_unlock(mutex);
 	rc = eio__waiter_await(&w, &waiting);
 	locked = eio__mutex_lock_protected(m, f);
-	return locked < 0 ? locked : rc;
+	if (locked < 0) {
+		eio__mutex_drop_section(f, &section);
+		return locked;
+	}
+	eio__mutex_resume_section(m, f, &section);
+	return rc;
 }
 
 int eio_condition_await_no_mutex(struct eio_condition *pub)

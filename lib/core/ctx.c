@@ -128,6 +128,38 @@ void eio__ctx_cancel(struct eio__ctx *top, int err)
 	}
 }
 
+void eio__ctx_move(struct eio__fiber *f, struct eio__ctx *to, struct eio__ctx *from)
+{
+	struct eio__list *it;
+
+	*to = *from;
+	eio__list_replace(&from->sibling, &to->sibling);
+	eio__list_replace(&from->children, &to->children);
+	eio__list_replace(&from->fibers, &to->fibers);
+	eio__list_foreach(it, &to->children)
+		eio__container_of(it, struct eio__ctx, sibling)->parent = to;
+	if (f->ctx == from)
+		f->ctx = to;
+}
+
+void eio__ctx_dissolve(struct eio__fiber *f, struct eio__ctx *c)
+{
+	struct eio__ctx *inner;
+
+	if (f->ctx == c) {
+		eio__ctx_leave(f, c);
+		return;
+	}
+	/* One fiber's scope has at most one inside it. */
+	inner = eio__container_of(c->children.next, struct eio__ctx, sibling);
+	eio__list_unlink(&c->sibling);
+	eio__list_unlink(&inner->sibling);
+	eio__list_insert(&c->parent->children, &inner->sibling);
+	inner->parent = c->parent;
+	if (inner->parent->err && !inner->protected)
+		eio__ctx_cancel(inner, -ECANCELED);
+}
+
 void eio_cancel_begin(struct eio_cancel *c)
 {
 	eio__ctx_enter(eio__self(), ctx_of(c), "cancellation context", false);

@@ -50,6 +50,14 @@ void eio__ctx_check_innermost(const struct eio__fiber *f, const struct eio__ctx 
 /* Closes it, after that check. */
 void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c);
 
+/*
+ * For a scope whose end comes at other times than its place among the fiber's scopes: it
+ * goes on at another address, or ends although others are open inside it. Those find
+ * themselves in the outer one, cancelled if that is.
+ */
+void eio__ctx_move(struct eio__fiber *f, struct eio__ctx *to, struct eio__ctx *from);
+void eio__ctx_dissolve(struct eio__fiber *f, struct eio__ctx *c);
+
 /* Cancels the tree; the caller has checked domain and err. */
 void eio__ctx_cancel(struct eio__ctx *c, int err);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A lazy value is a mutex, whose holder computes, and the result. Once there is one nobody
- * needs the mutex any more.
+ * A lazy value is a mutex, whose holder computes, and the result. Once there is one the
+ * mutex is poisoned: that publishes the result, wakes all who wait, and is the last touch
+ * of the one who computed.
  */
 #include "core/error.h"
 #include "core/mutex.h"
@@ -16,7 +17,6 @@ struct lazy {
 	uint64_t details; /* of a failure: eio__error_share */
 	int rc;
 	uint8_t on_cancel;
-	bool done; /* written last, read without the mutex */
 };
 
 _Static_assert(sizeof(struct lazy) <= sizeof(struct eio_lazy), "eio_lazy is too small");
@@ -44,29 +44,27 @@ static int compute_anyway(void *arg)
 	return l->fn(&l->value, l->arg);
 }
 
-/* With the mutex held. What the computing fiber itself returns. */
-static int compute(struct lazy *l)
+static int deliver(int rc, void *value, void **ret_value)
+{
+	if (rc >= 0 && ret_value)
+		*ret_value = value;
+	return rc;
+}
+
+/* With the mutex held, which is released or poisoned; then the value may be gone. */
+static int compute(struct lazy *l, void **ret_value)
 {
 	int rc = l->on_cancel == EIO_LAZY_PROTECT ? eio_protect_run(compute_anyway, l)
 						  : l->fn(&l->value, l->arg);
 
-	if (rc == -ECANCELED && l->on_cancel == EIO_LAZY_RESTART)
+	if (rc == -ECANCELED && l->on_cancel == EIO_LAZY_RESTART) {
+		eio_mutex_unlock(&l->mutex);
 		return rc;
+	}
 	l->details = rc < 0 ? eio__error_share(rc) : 0;
 	l->rc = rc == -ECANCELED ? EIO_EABANDONED : rc;
-	__atomic_store_n(&l->done, true, __ATOMIC_RELEASE);
-	return rc;
-}
-
-static bool is_done(const struct lazy *l)
-{
-	return __atomic_load_n(&l->done, __ATOMIC_ACQUIRE);
-}
-
-static int deliver(const struct lazy *l, int rc, void **ret_value)
-{
-	if (rc >= 0 && ret_value)
-		*ret_value = l->value;
+	deliver(rc, l->value, ret_value);
+	eio__mutex_poison(eio__mutex_of(&l->mutex));
 	return rc;
 }
 
@@ -75,7 +73,7 @@ static int recall(const struct lazy *l, struct eio__fiber *f, void **ret_value)
 {
 	if (l->rc < 0)
 		eio__error_adopt(f, l->rc, l->details);
-	return deliver(l, l->rc, ret_value);
+	return deliver(l->rc, l->value, ret_value);
 }
 
 int eio_lazy_force(struct eio_lazy *pub, void **ret_value)
@@ -89,12 +87,10 @@ int eio_lazy_force(struct eio_lazy *pub, void **ret_value)
 	rc = eio__check(f);
 	if (rc < 0)
 		return rc;
-	if (is_done(l))
+	if (eio__mutex_is_poisoned(eio__mutex_of(&l->mutex)))
 		return recall(l, f, ret_value);
 	rc = eio_mutex_lock(&l->mutex);
-	if (rc < 0)
-		return rc;
-	rc = is_done(l) ? recall(l, f, ret_value) : deliver(l, compute(l), ret_value);
-	eio_mutex_unlock(&l->mutex);
-	return rc;
+	if (rc == EIO_EPOISONED)
+		return recall(l, f, ret_value);
+	return rc < 0 ? rc : compute(l, ret_value);
 }

@@ -33,16 +33,24 @@ static uintptr_t held_by(const struct eio__mutex *m, const struct eio__fiber *f)
 	return (uintptr_t) f | (m->waiters.first ? WAITED : 0);
 }
 
-/* In a dump. A holder in this domain cannot end meanwhile. */
+/* In a dump. While the waiter is on the list, and so the word is not the holder's alone, it
+ * takes the lock to release the mutex: with the lock held, the holder stays. */
 static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
 {
-	const struct waiter *w = arg;
-	const struct eio__fiber *h = holder(w->mutex);
+	struct eio__mutex *m = ((const struct waiter *) arg)->mutex;
+	const struct eio__fiber *h;
+	uintptr_t bits;
 
+	if (!eio__lock_try(&m->lock, &bits)) {
+		snprintf(buf, size, "mutex in use just now");
+		return;
+	}
+	h = (const struct eio__fiber *) (bits & ~(uintptr_t) FLAGS);
 	if (h && h->domain == f->domain)
 		snprintf(buf, size, "mutex held by fiber %llu", (unsigned long long) h->id);
 	else
 		snprintf(buf, size, "mutex held in another domain");
+	eio__unlock_to(&m->lock, bits);
 }
 
 static const struct eio__wait waiting = {
@@ -147,7 +155,7 @@ int eio_mutex_unlock(struct eio_mutex *pub)
 	return unlock_slowly(m, f);
 }
 
-static void poison(struct eio__mutex *m)
+void eio__mutex_poison(struct eio__mutex *m)
 {
 	uintptr_t bits = eio__lock(&m->lock);
 	struct eio__waiter *w = eio__waiters_claim_all(&m->waiters, &m->lock, &bits);
@@ -156,6 +164,11 @@ static void poison(struct eio__mutex *m)
 		eio__container_of(it, struct waiter, w)->rc = EIO_EPOISONED;
 	eio__unlock_to(&m->lock, POISONED);
 	eio__waiters_wake(w);
+}
+
+bool eio__mutex_is_poisoned(const struct eio__mutex *m)
+{
+	return eio__lock_peek(&m->lock) & POISONED;
 }
 
 /* Sections */
@@ -169,23 +182,47 @@ int eio_mutex_rw_begin(struct eio_mutex *pub, bool protect)
 		return rc;
 	m->protected = protect;
 	if (protect)
-		eio_cancel_protect_begin(&m->shield);
+		eio__ctx_enter(eio__self(), &m->shield, "protected section", true);
 	return 0;
 }
 
 int eio_mutex_rw_end(struct eio_mutex *pub, int rc)
 {
 	struct eio__mutex *m = eio__mutex_of(pub);
+	struct eio__fiber *f = eio__self();
 
-	if (!eio__mutex_is_held_by(m, eio__self()))
+	if (!eio__mutex_is_held_by(m, f))
 		return -EPERM;
-	if (m->protected)
-		eio_cancel_end(&m->shield);
+	if (m->protected) {
+		m->protected = false;
+		eio__ctx_leave(f, &m->shield);
+	}
 	if (rc < 0)
-		poison(m);
+		eio__mutex_poison(m);
 	else
 		eio_mutex_unlock(pub);
 	return rc;
+}
+
+void eio__mutex_leave_section(struct eio__mutex *m, struct eio__fiber *f, struct eio__section *s)
+{
+	s->protected = m->protected;
+	if (s->protected)
+		eio__ctx_move(f, &s->shield, &m->shield);
+	m->protected = false;
+}
+
+void eio__mutex_resume_section(struct eio__mutex *m, struct eio__fiber *f, struct eio__section *s)
+{
+	m->protected = s->protected;
+	if (s->protected)
+		eio__ctx_move(f, &m->shield, &s->shield);
+}
+
+void eio__mutex_drop_section(struct eio__fiber *f, struct eio__section *s)
+{
+	if (s->protected)
+		eio__ctx_dissolve(f, &s->shield);
 }
 
 int eio_mutex_rw_run(struct eio_mutex *m, bool protect, eio_fn *fn, void *arg)

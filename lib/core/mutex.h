@@ -15,14 +15,13 @@
 
 #include "core/waiters.h"
 
-#include <eio/cancel.h>
 #include <eio/sync.h>
 
 struct eio__mutex {
 	struct eio__lock lock;
 	struct eio__waiters waiters;
-	bool protected;           /* the section's, which is the holder's */
-	struct eio_cancel shield; /* entered if protected */
+	bool protected;         /* the section's, which is the holder's */
+	struct eio__ctx shield; /* entered if protected */
 };
 
 _Static_assert(sizeof(struct eio__mutex) <= sizeof(struct eio_mutex), "eio_mutex is too small");
@@ -33,6 +32,27 @@ static inline struct eio__mutex *eio__mutex_of(const struct eio_mutex *m)
 }
 
 bool eio__mutex_is_held_by(const struct eio__mutex *m, const struct eio__fiber *f);
+
+/*
+ * While a holder waits for a condition, its section's shield is not in the mutex, where the
+ * next one's may be, but with the fiber. It comes back with the mutex; if that was poisoned
+ * the section is over, and so is its protection.
+ */
+struct eio__section {
+	bool protected;
+	struct eio__ctx shield;
+};
+
+void eio__mutex_leave_section(struct eio__mutex *m, struct eio__fiber *f, struct eio__section *s);
+void eio__mutex_resume_section(struct eio__mutex *m, struct eio__fiber *f, struct eio__section *s);
+void eio__mutex_drop_section(struct eio__fiber *f, struct eio__section *s);
+
+/* The holder's: everybody who waits or comes gets EIO_EPOISONED. The mutex may be gone when
+ * this returns. */
+void eio__mutex_poison(struct eio__mutex *m);
+
+/* What was written before the poisoning is seen then. */
+bool eio__mutex_is_poisoned(const struct eio__mutex *m);
 
 /* Takes the mutex whatever the context says. 0 or EIO_EPOISONED. */
 int eio__mutex_lock_protected(struct eio__mutex *m, struct eio__fiber *f);

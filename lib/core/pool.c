@@ -17,7 +17,8 @@ struct pool {
 	size_t max;
 	size_t count; /* items there are; more than max after acquire_never_block */
 	size_t idle;
-	void **items; /* the idle ones, up to max */
+	size_t leaving; /* surplus ones on their way out, not counted any more */
+	void **items;   /* the idle ones, up to max */
 };
 
 _Static_assert(sizeof(struct pool) <= sizeof(struct eio_pool), "eio_pool is too small");
@@ -59,13 +60,14 @@ static void dispose(struct pool *p, void *item)
 		p->ops->dispose(item, p->arg);
 }
 
-/* A place was counted for nothing: the next one who waits may use it. */
+/* A place was counted for nothing: the next one who waits may use it, if it is not beyond
+ * max. */
 static void give_up_place(struct pool *p)
 {
 	struct eio__waiter *w;
 
 	eio__lock(&p->lock);
-	w = eio__waiters_claim(&p->waiters);
+	w = p->count > p->max ? NULL : eio__waiters_claim(&p->waiters);
 	if (w)
 		eio__container_of(w, struct waiter, w)->has_item = false;
 	else
@@ -94,6 +96,15 @@ static int reuse(struct pool *p, void *item, void **ret_item)
 	}
 	dispose(p, item);
 	return make(p, ret_item);
+}
+
+/* The pool is in use until the item has ended. */
+static void dispose_surplus(struct pool *p, void *item)
+{
+	dispose(p, item);
+	eio__lock(&p->lock);
+	p->leaving--;
+	eio__unlock(&p->lock);
 }
 
 static int acquire(struct pool *p, void **ret_item, bool never_block)
@@ -150,6 +161,7 @@ void eio_pool_release(struct eio_pool *pub, void *item)
 		eio__container_of(w, struct waiter, w)->has_item = true;
 	} else if (p->count > p->max) {
 		p->count--;
+		p->leaving++;
 		surplus = true;
 	} else {
 		p->items[p->idle++] = item;
@@ -158,7 +170,7 @@ void eio_pool_release(struct eio_pool *pub, void *item)
 	if (w)
 		eio__waiter_wake(w);
 	if (surplus)
-		dispose(p, item);
+		dispose_surplus(p, item);
 }
 
 int eio_pool_fini(struct eio_pool *pub)
@@ -167,7 +179,7 @@ int eio_pool_fini(struct eio_pool *pub)
 	bool busy;
 
 	eio__lock(&p->lock);
-	busy = p->count != p->idle || p->waiters.first;
+	busy = p->count != p->idle || p->leaving || p->waiters.first;
 	eio__unlock(&p->lock);
 	if (busy)
 		return -EBUSY;

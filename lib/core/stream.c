@@ -14,7 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CLOSED = 2 }; /* in the lock's word */
+/* In the lock's word. */
+enum {
+	CLOSED = 2,
+	CLOSING = 4, /* closed, but the closer still needs the stream */
+};
 
 struct stream {
 	struct eio__lock lock;
@@ -132,7 +136,7 @@ static __attribute__((noinline)) int exchange_any(struct waiter *w, void *to, co
 	return serve(w);
 }
 
-/* Unlocks, copies into or out of a claimed waiter's item, and wakes it. */
+/* Unlocks, copies between the caller's and a claimed waiter's item, and wakes it. */
 static inline int exchange(struct stream *s, struct waiter *w, void *to, const void *from)
 {
 	size_t size = s->elem_size;
@@ -147,6 +151,18 @@ static inline int exchange(struct stream *s, struct waiter *w, void *to, const v
 static inline struct waiter *waiter_of(struct eio__waiter *w)
 {
 	return eio__container_of(w, struct waiter, w);
+}
+
+/* With the lock held, which may be let go of meanwhile: waits until a closer is done with
+ * the stream. */
+static uintptr_t await_closed(struct stream *s, uintptr_t bits)
+{
+	while (unlikely(bits & CLOSING)) {
+		eio__unlock_to(&s->lock, bits);
+		eio__cpu_relax();
+		bits = eio__lock(&s->lock);
+	}
+	return bits;
 }
 
 /* Adding */
@@ -190,16 +206,21 @@ static __attribute__((noinline)) int add_later(struct stream *s, const void *ele
 	return wait ? eio_stream_add(pub, elem) : eio_stream_try_add(pub, elem);
 }
 
+static __attribute__((noinline)) int refuse(struct stream *s, uintptr_t bits)
+{
+	bits = await_closed(s, bits);
+	eio__unlock_to(&s->lock, bits);
+	return -EPIPE;
+}
+
 static inline int add(struct stream *s, const void *elem, const struct eio__wait *wait)
 {
 	uintptr_t bits;
 
 	if (unlikely(!eio__lock_try(&s->lock, &bits)))
 		return add_later(s, elem, wait);
-	if (unlikely(bits & CLOSED)) {
-		eio__unlock_to(&s->lock, bits);
-		return -EPIPE;
-	}
+	if (unlikely(bits & CLOSED))
+		return refuse(s, bits);
 	return s->takers.first ? add_to_first(s, elem, wait) : add_to_ring(s, elem, wait);
 }
 
@@ -223,6 +244,14 @@ static inline int take_from_ring(struct stream *s, void *ret_elem, const struct 
 	return move(s, ret_elem, pop(s));
 }
 
+static inline void copy(const struct stream *s, void *to, const void *from)
+{
+	if (likely(s->elem_size == sizeof(void *)))
+		memcpy(to, from, sizeof(void *));
+	else
+		memcpy(to, from, s->elem_size);
+}
+
 /* The adder's item goes to the taker, or into the place that the oldest one leaves. */
 static inline int take_from_adder(struct stream *s, struct eio__waiter *w, void *ret_elem)
 {
@@ -230,8 +259,11 @@ static inline int take_from_adder(struct stream *s, struct eio__waiter *w, void 
 
 	if (s->length == 0)
 		return exchange(s, adder, ret_elem, adder->elem);
-	memcpy(ret_elem, pop(s), s->elem_size);
-	return exchange(s, adder, place(s, s->length++), adder->elem);
+	copy(s, ret_elem, pop(s));
+	/* Once unlocked, others take from the ring. */
+	copy(s, place(s, s->length++), adder->elem);
+	eio__unlock(&s->lock);
+	return serve(adder);
 }
 
 static __attribute__((noinline)) int take_behind(struct stream *s, void *ret_elem,
@@ -253,8 +285,10 @@ static __attribute__((noinline)) int take_from_first(struct stream *s, void *ret
 /* What is left in a closed stream: nobody waits any more. */
 static __attribute__((noinline)) int take_rest(struct stream *s, uintptr_t bits, void *ret_elem)
 {
-	bool empty = s->length == 0;
+	bool empty;
 
+	bits = await_closed(s, bits);
+	empty = s->length == 0;
 	if (!empty)
 		memcpy(ret_elem, pop(s), s->elem_size);
 	eio__unlock_to(&s->lock, bits);
@@ -334,13 +368,14 @@ static void dismiss(struct eio__waiter *list, int rc)
 void eio_stream_close(struct eio_stream *pub)
 {
 	struct stream *s = stream_of(pub);
-	uintptr_t bits = eio__lock(&s->lock) | CLOSED;
+	uintptr_t bits = await_closed(s, eio__lock(&s->lock)) | CLOSED | CLOSING;
 	struct eio__waiter *adders, *takers;
 
-	/* Nobody joins a list of a closed stream, whenever the lock is let go of. */
+	/* Nobody joins a list of a closed stream, whenever the lock is let go of; and nobody
+	 * is told that it is closed, and might free it, before the last time. */
 	adders = eio__waiters_claim_all(&s->adders, &s->lock, &bits);
 	takers = eio__waiters_claim_all(&s->takers, &s->lock, &bits);
-	eio__unlock_to(&s->lock, bits | CLOSED);
+	eio__unlock_to(&s->lock, CLOSED);
 	dismiss(adders, -EPIPE);
 	dismiss(takers, EIO_EOF);
 }

@@ -6,6 +6,7 @@
 #define EIO_TEST_TASKS_H
 
 #include "support.h"
+#include "core/fiber.h"
 
 enum { FOR_EVER = 1000000000 };
 
@@ -38,6 +39,43 @@ static inline int fork_step(struct eio_switch *sw, const char *name, unsigned yi
 	struct step s = {name, yields, rc};
 
 	return eio_fork_copy(sw, run_step, &s, sizeof(s));
+}
+
+/* A fiber that makes one call, in a context of its own, notes its name if the call went
+ * well, and keeps the result. */
+struct caller {
+	eio_fn *fn;
+	void *arg;
+	const char *name; /* NULL: nothing is noted */
+	struct eio_cancel ctx;
+	int rc; /* WAITS: the call has not returned */
+	struct eio__fiber *fiber;
+};
+
+enum { WAITS = 12345 };
+
+static inline int make_call(void *arg)
+{
+	struct caller *c = arg;
+
+	c->rc = WAITS;
+	c->fiber = eio__self();
+	eio_cancel_begin(&c->ctx);
+	c->rc = c->fn(c->arg);
+	eio_cancel_end(&c->ctx);
+	if (c->name && c->rc == 0)
+		note("%s", c->name);
+	return 0;
+}
+
+static inline void fork_caller(struct eio_switch *sw, struct caller *c)
+{
+	expect_ok(eio_fork(sw, make_call, c));
+}
+
+static inline void cancel_caller(struct caller *c)
+{
+	expect_ok(eio_cancel_raise(&c->ctx, -EPIPE));
 }
 
 static inline int do_nothing(void *arg)

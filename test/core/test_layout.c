@@ -20,6 +20,13 @@ FROZEN(struct eio_hook, 48);
 FROZEN(struct eio_cancel, 96);
 FROZEN(struct eio_promise, 48);
 FROZEN(struct eio_event, 64);
+FROZEN(struct eio_mutex, 128);
+FROZEN(struct eio_condition, 48);
+FROZEN(struct eio_semaphore, 32);
+FROZEN(struct eio_stream, 64);
+FROZEN(struct eio_pool, 112);
+FROZEN(struct eio_pool_ops, 56);
+FROZEN(struct eio_lazy, 192);
 FROZEN(struct eio_timeout, 224);
 FROZEN(struct eio_timer, 56);
 FROZEN(struct eio_error, 256);
@@ -50,9 +57,14 @@ _Static_assert(EIO_NEVER == INT64_MAX, "never is for ever");
 
 START_TEST(statics_are_initialised_to_zero)
 {
-	static const struct eio_promise zero, promise = EIO_PROMISE_INIT;
+	static const struct eio_promise promise = EIO_PROMISE_INIT;
+	static const struct eio_mutex mutex = EIO_MUTEX_INIT;
+	static const struct eio_condition condition = EIO_CONDITION_INIT;
+	static const char zero[128];
 
-	ck_assert_int_eq(memcmp(&zero, &promise, sizeof(zero)), 0);
+	ck_assert_int_eq(memcmp(zero, &promise, sizeof(promise)), 0);
+	ck_assert_int_eq(memcmp(zero, &mutex, sizeof(mutex)), 0);
+	ck_assert_int_eq(memcmp(zero, &condition, sizeof(condition)), 0);
 }
 END_TEST
 

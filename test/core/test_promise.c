@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "tasks.h"
-#include "core/timer.h"
-
-#include <pthread.h>
-#include <sched.h>
+#include "race.h"
 
 /* One domain */
 
@@ -205,129 +202,188 @@ CORE_TEST(a_thread_without_a_domain_may_resolve_and_look)
 	return 0;
 }
 
-/*
- * Several threads. A partner thread takes promises out of a letter box and resolves them;
- * the fiber gives it the next one as soon as it is done with the last.
- */
+/* What is known about a failure */
 
-struct letter_box {
-	struct eio_promise *letter; /* NULL: empty; &stop: the partner ends */
-	unsigned resolved;          /* by the partner, counted when it is back */
-};
+static const char subject[] = "/the/subject";
 
-static struct eio_promise stop;
-
-/* To the first or second of the processors allowed, so that there is something to race. */
-static void pin(int place)
+static int fail_in_detail(void *arg)
 {
-	cpu_set_t allowed, one;
-
-	if (pthread_getaffinity_np(pthread_self(), sizeof(allowed), &allowed) != 0)
-		return;
-	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-		if (!CPU_ISSET(cpu, &allowed) || place-- > 0)
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		pthread_setaffinity_np(pthread_self(), sizeof(one), &one);
-		return;
-	}
+	(void) arg;
+	return eio_error_set(-EMFILE, "work", subject);
 }
 
-static struct eio_promise *take_letter(struct letter_box *box)
+static int resolve_with_details(void *p)
 {
-	struct eio_promise *p;
-
-	for (unsigned i = 1; !(p = __atomic_exchange_n(&box->letter, NULL, __ATOMIC_ACQUIRE));
-	     i++) {
-		if (i % 256 == 0)
-			sched_yield();
-	}
-	return p;
+	return eio_promise_resolve(p, fail_in_detail(NULL), NULL);
 }
 
-static void put_letter(struct letter_box *box, struct eio_promise *p)
+static void expect_details(void)
 {
-	__atomic_store_n(&box->letter, p, __ATOMIC_RELEASE);
+	const struct eio_error *e = eio_last_error();
+
+	expect_err(e->code, -EMFILE);
+	ck_assert_ptr_nonnull(e->op);
+	ck_assert_str_eq(e->op, "work");
+	ck_assert_str_eq(e->subject, subject);
 }
 
-static void *resolve_letters(void *arg)
+static int await_with_details(void *p)
 {
-	struct letter_box *box = arg;
-	struct eio_promise *p;
+	expect_err(eio_promise_await(p, NULL), -EMFILE);
+	expect_details();
+	return 0;
+}
 
-	pin(1);
-	while ((p = take_letter(box)) != &stop) {
-		expect_ok(eio_promise_resolve(p, 11, box));
-		__atomic_add_fetch(&box->resolved, 1, __ATOMIC_RELEASE);
-	}
+static int await_protected_with_details(void *p)
+{
+	expect_err(eio_promise_await_protected(p, NULL), -EMFILE);
+	expect_details();
+	return 0;
+}
+
+/* An older failure of the fiber's, with the same code, is forgotten. */
+static int await_without_details(void *p)
+{
+	eio_error_set(-EMFILE, "older", "failure");
+	expect_err(eio_promise_await(p, NULL), -EMFILE);
+	expect_err(eio_last_error()->code, 0);
+	ck_assert_ptr_null(eio_last_error()->op);
+	return 0;
+}
+
+MOCK_TEST(a_failure_brings_its_details_to_every_waiter)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct caller before[3] = {
+		{.fn = await_with_details, .arg = &p, .name = "a"},
+		{.fn = await_protected_with_details, .arg = &p, .name = "b"},
+		{.fn = await_with_details, .arg = &p, .name = "c"},
+	};
+	struct caller resolver = {.fn = resolve_with_details, .arg = &p};
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 3; i++)
+		fork_caller(&sw, &before[i]);
+	fork_caller(&sw, &resolver);
+	expect_ok(resolver.rc);
+	expect_err(eio_last_error()->code, 0);
+	expect_ok(await_with_details(&p)); /* comes after it */
+	eio_error_set(-EIO, "another", "failure");
+	expect_ok(await_protected_with_details(&p));
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log("a b c");
+	expect_ok(in_other_domain(await_with_details, &p));
+	return 0;
+}
+
+static int await_in_ring(struct eio_env *e, void *p)
+{
+	(void) e;
+	return await_with_details(p);
+}
+
+static void *run_await(void *p)
+{
+	expect_ok(eio_run(NULL, await_in_ring, p));
 	return NULL;
 }
 
-static void start_partner(pthread_t *partner, struct letter_box *box)
+/* The waiter may come before or after. */
+RING_TEST(a_failure_brings_its_details_to_other_domains)
 {
-	expect_ok(pthread_create(partner, NULL, resolve_letters, box));
-	pin(0);
-}
+	(void) arg;
+	for (unsigned round = 0; round < 20; round++) {
+		struct eio_promise p = EIO_PROMISE_INIT;
+		pthread_t other;
 
-static void spin(unsigned n)
-{
-	while (n--)
-		__asm__ volatile("" ::: "memory");
-}
-
-/* Races are run so often, or for a second if others need the processors too. */
-static bool again(unsigned round, unsigned rounds, int64_t begun)
-{
-	return round < rounds && eio__now() - begun < EIO_SEC(1);
-}
-
-/* Finds the delay at which the partner is about as fast: longer when it came too late. */
-static void adapt(unsigned *delay, bool late)
-{
-	if (late)
-		*delay = *delay < 8192 ? *delay + 1 + *delay / 16 : 0;
-	else
-		*delay -= *delay / 16 + (*delay > 0);
-}
-
-/* Frees a promise; in plain builds late writes into it are found out. */
-static void bury(struct eio_promise *p)
-{
-	static struct eio_promise *graves[64], untouched;
-	static unsigned next;
-	struct eio_promise **grave = &graves[next++ % 64];
-
-	if (SANITIZED) {
-		free(p);
-		return;
+		expect_ok(pthread_create(&other, NULL, run_await, &p));
+		spin(round * 20000);
+		expect_ok(resolve_with_details(&p));
+		expect_ok(pthread_join(other, NULL));
 	}
-	memset(&untouched, 0x5a, sizeof(untouched));
-	if (*grave && memcmp(*grave, &untouched, sizeof(untouched)) != 0)
-		ck_abort_msg("a promise was written to after an await on it returned");
-	free(*grave);
-	*grave = p;
-	memset(p, 0x5a, sizeof(*p));
+	return 0;
 }
 
-static void empty_graves(void)
+MOCK_TEST(a_failure_of_fork_promise_brings_its_details)
 {
-	for (int i = 0; i < 64 && !SANITIZED; i++) {
-		struct eio_promise *p = malloc(sizeof(*p));
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct eio_switch sw;
 
-		bury(p);
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork_promise(&sw, fail_in_detail, NULL, &p));
+	expect_ok(eio_switch_end(&sw, 0));
+	return await_with_details(&p);
+}
+
+MOCK_TEST(an_older_failure_is_not_mistaken_for_the_promised_one)
+{
+	struct eio_promise bare = EIO_PROMISE_INIT, other = EIO_PROMISE_INIT;
+	struct eio_promise good = EIO_PROMISE_INIT;
+
+	(void) arg;
+	eio_error_set(-EIO, "of another", "code");
+	expect_ok(eio_promise_resolve(&bare, -EMFILE, NULL));
+	expect_ok(await_without_details(&bare));
+	/* Nor is it the awaiter's when the resolver has none, or is no fiber. */
+	eio_error_set(-EMFILE, "own", "failure");
+	expect_ok(on_plain_thread(resolve_with_details, &other));
+	expect_ok(await_without_details(&other));
+	/* A result that is no failure leaves it alone. */
+	expect_err(fail_in_detail(NULL), -EMFILE);
+	expect_ok(eio_promise_resolve(&good, 0, NULL));
+	expect_ok(eio_promise_await(&good, NULL));
+	expect_details();
+	return 0;
+}
+
+/* The library keeps the last 64. */
+static void fail_others(unsigned n)
+{
+	while (n--) {
+		struct eio_promise p = EIO_PROMISE_INIT;
+
+		eio_error_set(-EIO, "other", "promise");
+		expect_ok(eio_promise_resolve(&p, -EIO, NULL));
+		eio_error_set(-EIO, "again", "and again"); /* not shared */
 	}
+}
+
+MOCK_TEST(details_are_known_until_64_others_have_failed)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+
+	(void) arg;
+	expect_ok(resolve_with_details(&p));
+	fail_others(63);
+	expect_ok(await_with_details(&p));
+	expect_ok(in_other_domain(await_with_details, &p));
+	fail_others(1);
+	expect_ok(await_without_details(&p));
+	expect_ok(in_other_domain(await_without_details, &p));
+	expect_err(eio_promise_await(&p, NULL), -EMFILE); /* the code stays */
+	return 0;
+}
+
+/* Several threads. */
+
+static int mark;
+
+static int resolve_it(void *p)
+{
+	return eio_promise_resolve(p, 11, &mark);
 }
 
 RING_TEST(a_promise_may_be_freed_right_after_an_await)
 {
-	struct letter_box box = {0};
+	struct letter_box box;
 	int64_t begun = eio__now();
 	unsigned delay = 0;
-	pthread_t partner;
 
 	(void) arg;
-	start_partner(&partner, &box);
+	start_partner(&box, resolve_it);
 	for (unsigned i = 0; again(i, SANITIZED ? 5000 : 50000, begun); i++) {
 		struct eio_promise *p = calloc(1, sizeof(*p));
 		void *value = NULL;
@@ -335,15 +391,12 @@ RING_TEST(a_promise_may_be_freed_right_after_an_await)
 		put_letter(&box, p);
 		spin(delay);
 		adapt(&delay, !eio_promise_peek(p, NULL, NULL));
-		if (eio_promise_await(p, &value) != 11 || value != &box)
+		if (eio_promise_await(p, &value) != 11 || value != &mark)
 			ck_abort_msg("round %u", i);
-		bury(p);
+		bury(p, sizeof(*p));
 	}
+	end_partner(&box);
 	empty_graves();
-	while (__atomic_load_n(&box.letter, __ATOMIC_RELAXED))
-		sched_yield();
-	put_letter(&box, &stop);
-	expect_ok(pthread_join(partner, NULL));
 	return 0;
 }
 
@@ -384,23 +437,21 @@ static void race_once(struct letter_box *box, unsigned round, unsigned *delay)
 	}
 	adapt(delay, r[round % 3].rc < 0);
 	/* The others have returned, so it may go. */
-	bury(p);
+	bury(p, sizeof(*p));
 }
 
 RING_TEST(resolving_races_with_cancelling)
 {
 	unsigned delay = 0, rounds = SANITIZED ? 3000 : 30000;
-	struct letter_box box = {0};
+	struct letter_box box;
 	int64_t begun = eio__now();
-	pthread_t partner;
 
 	(void) arg;
-	start_partner(&partner, &box);
+	start_partner(&box, resolve_it);
 	for (unsigned i = 0; again(i, rounds, begun); i++)
 		race_once(&box, i, &delay);
+	end_partner(&box);
 	empty_graves();
-	put_letter(&box, &stop);
-	expect_ok(pthread_join(partner, NULL));
 	return 0;
 }
 
@@ -408,12 +459,11 @@ RING_TEST(resolving_races_with_cancelling)
 RING_TEST(a_cancelled_await_leaves_the_promise_to_its_resolver)
 {
 	unsigned delay = 0, rounds = SANITIZED ? 2000 : 20000;
-	struct letter_box box = {0};
+	struct letter_box box;
 	int64_t begun = eio__now();
-	pthread_t partner;
 
 	(void) arg;
-	start_partner(&partner, &box);
+	start_partner(&box, resolve_it);
 	for (unsigned i = 0; again(i, rounds, begun); i++) {
 		struct eio_promise *p = calloc(1, sizeof(*p));
 		struct racer r = {.p = p};
@@ -428,11 +478,10 @@ RING_TEST(a_cancelled_await_leaves_the_promise_to_its_resolver)
 		ck_assert(r.rc == 11 || r.rc == -ECANCELED);
 		adapt(&delay, r.rc < 0);
 		expect_err(eio_promise_await_protected(p, NULL), 11);
-		bury(p);
+		bury(p, sizeof(*p));
 	}
+	end_partner(&box);
 	empty_graves();
-	put_letter(&box, &stop);
-	expect_ok(pthread_join(partner, NULL));
 	return 0;
 }
 
@@ -591,6 +640,11 @@ SUITE_MAIN("promise", false, a_promise_resolves_once_test, zeroed_memory_is_a_pr
 	   a_cancelled_context_does_not_keep_others_from_the_result_test,
 	   a_protected_await_returns_only_when_resolved_test,
 	   a_thread_without_a_domain_may_resolve_and_look_test,
+	   a_failure_brings_its_details_to_every_waiter_test,
+	   a_failure_brings_its_details_to_other_domains_test,
+	   a_failure_of_fork_promise_brings_its_details_test,
+	   an_older_failure_is_not_mistaken_for_the_promised_one_test,
+	   details_are_known_until_64_others_have_failed_test,
 	   a_promise_may_be_freed_right_after_an_await_test, resolving_races_with_cancelling_test,
 	   a_cancelled_await_leaves_the_promise_to_its_resolver_test,
 	   of_two_resolvers_one_wins_test, waiters_of_several_domains_all_wake_test,

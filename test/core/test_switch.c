@@ -1115,7 +1115,7 @@ static const struct scope {
 	{leave_context, "cancellation context"},
 	{leave_protected_context, "protected context"},
 	{leave_timeout, "timeout"},
-	{leave_section, "protected context"},
+	{leave_section, "protected section"},
 };
 
 enum { N_SCOPES = sizeof(scopes) / sizeof(scopes[0]) };
@@ -1192,7 +1192,7 @@ static const struct outer {
 	{end_context_around, "cancellation context"},
 	{end_protected_context_around, "protected context"},
 	{end_timeout_around, "timeout"},
-	{end_section_around, "protected context"},
+	{end_section_around, "protected section"},
 	{end_hook_around, "release hook"},
 };
 
