@@ -7,9 +7,8 @@
  */
 #include "faults.h"
 #include "io/util.h"
+#include "sweep.h"
 
-#include "core/fiber.h"
-#include "core/timer.h"
 #include "mock/sched.h"
 #include <eio/low_level.h>
 #include <fcntl.h>
@@ -25,13 +24,14 @@ enum { LENGTH = 6000, FILE_LENGTH = 100000 };
 
 static char data[FILE_LENGTH], scrap[FILE_LENGTH + 4096];
 
-/* What one call works on, made anew for every run. */
 struct place {
+	struct attempt a;
 	struct eio_switch sw; /* what the call makes is attached to it */
 	struct eio_flow f, other;
 	int raw[4]; /* far ends, by number; 0: none */
 	struct eio_listener l;
 	struct eio_addr at;
+	struct eio_dir dir;
 	struct eio_dir_iter it;
 	struct eio_buffer_sink sink;
 	struct eio_string_source string;
@@ -42,42 +42,17 @@ struct place {
 	unsigned served;
 	char **names;
 	char text[LENGTH];
-
-	struct eio_cancel ctx;
-	int rc;
-	uint64_t done; /* of the last error, for a call that failed */
-	bool over;
 };
-
-struct call {
-	const char *name;
-	void (*set_up)(struct place *p);
-	int (*run)(struct place *p);
-	void (*fire)(struct place *p);  /* what the call waits for; NULL: nothing */
-	void (*check)(struct place *p); /* that nothing is lost; gives back what was made */
-	bool stuck;                     /* it waits for ever */
-};
-
-/* What runs now, for messages. */
-static const char *running_name;
-static int running_at;
-
-#define same(a, b)                                                                                 \
-	do {                                                                                       \
-		long a_ = (long) (a), b_ = (long) (b);                                             \
-		ck_assert_msg(a_ == b_, "%s at %d: %s is %ld, %s is %ld", running_name,            \
-			      running_at, #a, a_, #b, b_);                                         \
-	} while (0)
 
 /* What the call moved. */
 static size_t moved(const struct place *p)
 {
-	return p->rc >= 0 ? (size_t) p->rc : 0;
+	return p->a.rc >= 0 ? (size_t) p->a.rc : 0;
 }
 
 static size_t all_or_done(const struct place *p, size_t all)
 {
-	return p->rc >= 0 ? all : (size_t) p->done;
+	return p->a.rc >= 0 ? all : (size_t) p->a.done;
 }
 
 static struct eio_flow raw_flow(struct place *p, int unix_fd)
@@ -318,10 +293,10 @@ static void check_dump(struct place *p)
 {
 	expect_ok(eio_promise_resolve(&p->stop, 0, NULL));
 	same(pthread_join(p->thread, NULL), 0);
-	if (p->rc < 0)
-		expect_written(p, p->done);
+	if (p->a.rc < 0)
+		expect_written(p, p->a.done);
 	take_out(p);
-	same(p->taken > p->put, p->rc == 0 || p->done > 0);
+	same(p->taken > p->put, p->a.rc == 0 || p->a.done > 0);
 }
 
 /* Copies */
@@ -372,7 +347,7 @@ static void check_copy_to_file(struct place *p)
 	same(n, (ssize_t) p->n);
 	same(is_filled(scrap, p->n, 0), true);
 	same(p->n + left_over(p) <= p->put, true);
-	if (p->rc == 0)
+	if (p->a.rc == 0)
 		same(p->n, p->put);
 }
 
@@ -392,7 +367,7 @@ static void check_copy_to_pipe(struct place *p)
 	same(read(p->raw[1], scrap, p->n), (ssize_t) p->n);
 	same(is_filled(scrap, p->n, 0), true);
 	same(p->n + left_over(p) <= p->put, true);
-	if (p->rc == 0)
+	if (p->a.rc == 0)
 		same(p->n, p->put);
 }
 
@@ -402,6 +377,14 @@ static void file_and_full_pipe(struct place *p)
 	full_pipe_of(p, 256 * 1024);
 	p->other = eio_flow_of_fd(file_on(&p->sw));
 	same(pwrite(flow_number(p->other), data, sizeof(data), 0), sizeof(data));
+}
+
+/* Through memory: what was read is not written. */
+static void file_and_full_small_pipe(struct place *p)
+{
+	full_pipe(p);
+	p->other = eio_flow_of_fd(file_on(&p->sw));
+	same(pwrite(flow_number(p->other), data, LENGTH, 0), LENGTH);
 }
 
 static void file_and_full_socket(struct place *p)
@@ -480,8 +463,8 @@ static int accept_one(struct place *p)
 
 static void check_accept(struct place *p)
 {
-	same((p->rc == 0) + in_queue(p), p->raw[0] != 0);
-	if (p->rc == 0)
+	same((p->a.rc == 0) + in_queue(p), p->raw[0] != 0);
+	if (p->a.rc == 0)
 		expect_ok(eio_flow_close(p->f));
 }
 
@@ -537,7 +520,7 @@ static int connect_with_limit(struct place *p)
 
 static void close_if_made(struct place *p)
 {
-	if (p->rc >= 0)
+	if (p->a.rc >= 0)
 		expect_ok(eio_flow_close(p->f));
 }
 
@@ -572,10 +555,48 @@ static int listen_unix(struct place *p)
 
 static void check_listen_unix(struct place *p)
 {
-	same(exists("socket"), p->rc == 0);
-	if (p->rc == 0)
+	same(exists("socket"), p->a.rc == 0);
+	if (p->a.rc == 0)
 		expect_ok(eio_listener_close(p->l));
 	ck_assert(!exists("socket"));
+}
+
+static int await_visitor(void *arg)
+{
+	struct place *p = arg;
+	struct eio_flow conn;
+
+	same(eio_net_accept(p->l, NULL, &conn, NULL), -EBADF);
+	return 0;
+}
+
+static void listening_and_accepting(struct place *p)
+{
+	listening(p);
+	expect_ok(eio_fork(&p->sw, await_visitor, p));
+}
+
+static int close_listener(struct place *p)
+{
+	return eio_listener_close(p->l);
+}
+
+/* The port is free. */
+static void check_closed(struct place *p)
+{
+	same(eio_listener_close(p->l), -EBADF);
+	same(eio_net_connect(env->net, &p->sw, &p->at, NULL, &p->f), -ECONNREFUSED);
+}
+
+static int close_flow(struct place *p)
+{
+	return eio_flow_close(p->f);
+}
+
+static void check_flow_closed(struct place *p)
+{
+	same(eio_flow_close(p->f), -EBADF);
+	same(write(p->raw[0], "x", 1), -1);
 }
 
 static int make_pipe(struct place *p)
@@ -586,7 +607,7 @@ static int make_pipe(struct place *p)
 static void check_pipe(struct place *p)
 {
 	close_if_made(p);
-	if (p->rc == 0)
+	if (p->a.rc == 0)
 		expect_ok(eio_flow_close(p->other));
 }
 
@@ -600,7 +621,7 @@ static void check_shut(struct place *p)
 	char b;
 
 	fcntl(p->raw[0], F_SETFL, O_NONBLOCK);
-	same(recv(p->raw[0], &b, 1, 0), p->rc == 0 ? 0 : -1);
+	same(recv(p->raw[0], &b, 1, 0), p->a.rc == 0 ? 0 : -1);
 }
 
 /* Files */
@@ -625,7 +646,7 @@ static int create(struct place *p)
 
 static void check_create(struct place *p)
 {
-	same(exists("new"), p->rc == 0);
+	same(exists("new"), p->a.rc == 0);
 	close_if_made(p);
 	unlink("new");
 }
@@ -639,6 +660,21 @@ static int open_dir(struct place *p)
 	if (rc == 0)
 		expect_ok(eio_dir_close(d));
 	return rc;
+}
+
+static void directory(struct place *p)
+{
+	expect_ok(eio_fs_open_dir(env->cwd, NULL, ".", &p->dir));
+}
+
+static int close_dir(struct place *p)
+{
+	return eio_dir_close(p->dir);
+}
+
+static void check_dir_closed(struct place *p)
+{
+	same(eio_dir_close(p->dir), -EBADF);
 }
 
 static int ask(struct place *p)
@@ -680,8 +716,8 @@ static int read_dir(struct place *p)
 
 static void check_read_dir(struct place *p)
 {
-	same(p->names != NULL, p->rc == 0);
-	if (p->rc == 0)
+	same(p->names != NULL, p->a.rc == 0);
+	if (p->a.rc == 0)
 		ck_assert_str_eq(p->names[0], "file");
 	free(p->names);
 }
@@ -753,252 +789,107 @@ static int read_within(struct place *p)
 }
 
 static const struct call calls[] = {
-	{"read a pipe", read_end, read_some, put_three, check_read, false},
-	{"read a socket", socket_end, read_some, put_three, check_read, false},
-	{"read a FIFO", fifo_end, read_some, write_to_fifo, check_read, false},
-	{"read_exact", half_full, read_six, put_three, check_read_six, false},
-	{"read within a limit", read_end, read_within, put_three, check_read, false},
-	{"write to a pipe", full_pipe, write_all, take_out, check_write, false},
-	{"write to a socket", full_socket, write_all, take_out, check_write, false},
-	{"writev to a pipe", full_pipe, write_vector, take_out, check_write, false},
-	{"writev to a socket", full_socket, write_vector, take_out, check_write, false},
-	{"write_some to a pipe", full_pipe, write_some, take_out, check_write_some, false},
-	{"write_some to a socket", full_socket, write_some, take_out, check_write_some, false},
-	{"dump to a pipe", full_pipe_and_bystander, dump, take_out, check_dump, false},
-	{"copy a string to a pipe", full_pipe, copy_string, take_out, check_copy_string, false},
-	{"copy a string to a socket", full_socket, copy_string, take_out, check_copy_string, false},
-	{"copy a pipe to a buffer", read_end, copy_to_buffer, put_and_end, check_copy_to_buffer,
-	 false},
-	{"copy a socket to a buffer", socket_end, copy_to_buffer, put_and_end, check_copy_to_buffer,
-	 false},
-	{"copy a pipe to a file", pipe_and_file, copy_to_other, put_and_end, check_copy_to_file,
-	 false},
-	{"copy a pipe to a pipe", two_pipes, copy_to_other, put_and_end, check_copy_to_pipe, false},
-	{"copy a file to a large pipe", file_and_full_pipe, copy_file, take_out, check_copy_file,
-	 false},
-	{"copy a file to a socket", file_and_full_socket, copy_file, take_out, check_copy_file,
-	 false},
-	{"copy a file to an idle socket", file_and_socket, copy_file, NULL, check_copy_file, false},
-	{"accept", listening, accept_one, one_comes, check_accept, false},
-	{"accept_fork", listening, accept_fork, one_comes, check_served, false},
-	{"run_server", listening_and_visited, run_server, stop_server, check_served, false},
-	{"connect", listening, connect_to, NULL, close_if_made, false},
-	{"connect with a limit", listening, connect_with_limit, NULL, close_if_made, false},
-	{"connect to a full queue", full_queue, connect_to, NULL, close_if_made, true},
-	{"connect to a full queue by a path", full_unix_queue, connect_to, NULL, close_if_made,
-	 true},
-	{"listen", NULL, listen_unix, NULL, check_listen_unix, false},
-	{"pipe", NULL, make_pipe, NULL, check_pipe, false},
-	{"shutdown", socket_end, shut, NULL, check_shut, false},
-	{"open_in", file, open_in, NULL, close_if_made, false},
-	{"open_out", NULL, create, NULL, check_create, false},
-	{"open_dir", NULL, open_dir, NULL, NULL, false},
-	{"stat", file, ask, NULL, NULL, false},
-	{"stat anywhere", file, ask_anywhere, NULL, NULL, false},
-	{"list", file, list, NULL, NULL, false},
-	{"read_dir", file, read_dir, NULL, check_read_dir, false},
-	{"file_stat", open_file, ask_file, NULL, NULL, false},
-	{"pread", open_file, read_at, NULL, NULL, false},
-	{"pwrite_all", open_file, write_at, NULL, check_write_at, false},
-	{"sync", open_file, sync_file, NULL, NULL, false},
-	{"sleep", NULL, nap, NULL, NULL, false},
-	{"sleep for ever", NULL, sleep_for_ever, NULL, NULL, true},
-	{"sleep on the wall clock", NULL, sleep_by_the_wall, NULL, NULL, true},
+	{"eio_flow_read a pipe", WAITS, read_end, read_some, put_three, check_read},
+	{"eio_flow_read a socket", WAITS, socket_end, read_some, put_three, check_read},
+	{"eio_flow_read a FIFO", WAITS, fifo_end, read_some, write_to_fifo, check_read},
+	{"eio_flow_read_exact", WAITS, half_full, read_six, put_three, check_read_six},
+	{"eio_timeout_run, reading", WAITS, read_end, read_within, put_three, check_read},
+	{"eio_flow_write to a pipe", WAITS, full_pipe, write_all, take_out, check_write},
+	{"eio_flow_write to a socket", WAITS, full_socket, write_all, take_out, check_write},
+	{"eio_flow_writev to a pipe", WAITS, full_pipe, write_vector, take_out, check_write},
+	{"eio_flow_writev to a socket", WAITS, full_socket, write_vector, take_out, check_write},
+	{"eio_flow_write_some to a pipe", WAITS, full_pipe, write_some, take_out, check_write_some},
+	{"eio_flow_write_some to a socket", WAITS, full_socket, write_some, take_out,
+	 check_write_some},
+	{"eio_dump to a pipe", WAITS, full_pipe_and_bystander, dump, take_out, check_dump},
+	{"eio_flow_copy a string to a pipe", WAITS, full_pipe, copy_string, take_out,
+	 check_copy_string},
+	{"eio_flow_copy a string to a socket", WAITS, full_socket, copy_string, take_out,
+	 check_copy_string},
+	{"eio_flow_copy a pipe to a buffer", WAITS, read_end, copy_to_buffer, put_and_end,
+	 check_copy_to_buffer},
+	{"eio_flow_copy a socket to a buffer", WAITS, socket_end, copy_to_buffer, put_and_end,
+	 check_copy_to_buffer},
+	{"eio_flow_copy a pipe to a file", WAITS, pipe_and_file, copy_to_other, put_and_end,
+	 check_copy_to_file},
+	{"eio_flow_copy a pipe to a pipe", WAITS, two_pipes, copy_to_other, put_and_end,
+	 check_copy_to_pipe},
+	{"eio_flow_copy a file to a small pipe", WAITS, file_and_full_small_pipe, copy_file,
+	 take_out, check_copy_file},
+	{"eio_flow_copy a file to a large pipe", WAITS, file_and_full_pipe, copy_file, take_out,
+	 check_copy_file},
+	{"eio_flow_copy a file to a socket", WAITS, file_and_full_socket, copy_file, take_out,
+	 check_copy_file},
+	{"eio_flow_copy a file to an idle socket", QUICK, file_and_socket, copy_file, NULL,
+	 check_copy_file},
+	{"eio_net_accept", WAITS, listening, accept_one, one_comes, check_accept},
+	{"eio_net_accept_fork", WAITS, listening, accept_fork, one_comes, check_served},
+	{"eio_net_run_server", WAITS, listening_and_visited, run_server, stop_server, check_served},
+	{"eio_net_connect", QUICK, listening, connect_to, NULL, close_if_made},
+	{"eio_net_connect with a limit", QUICK, listening, connect_with_limit, NULL, close_if_made},
+	{"eio_net_connect to a full queue", STUCK, full_queue, connect_to, NULL, close_if_made},
+	{"eio_net_connect to a full queue by a path", STUCK, full_unix_queue, connect_to, NULL,
+	 close_if_made},
+	{"eio_net_listen", QUICK, NULL, listen_unix, NULL, check_listen_unix},
+	{"eio_listener_close", FIRM, listening, close_listener, NULL, check_closed},
+	{"eio_listener_close, accepting", FIRM, listening_and_accepting, close_listener, NULL,
+	 check_closed},
+	{"eio_flow_close", FIRM, read_end, close_flow, NULL, check_flow_closed},
+	{"eio_pipe", QUICK, NULL, make_pipe, NULL, check_pipe},
+	{"eio_flow_shutdown", QUICK, socket_end, shut, NULL, check_shut},
+	{"eio_fs_open_in", QUICK, file, open_in, NULL, close_if_made},
+	{"eio_fs_open_out", QUICK, NULL, create, NULL, check_create},
+	{"eio_fs_open_dir", QUICK, NULL, open_dir, NULL, NULL},
+	{"eio_dir_close", FIRM, directory, close_dir, NULL, check_dir_closed},
+	{"eio_fs_stat", QUICK, file, ask, NULL, NULL},
+	{"eio_fs_stat anywhere", QUICK, file, ask_anywhere, NULL, NULL},
+	{"eio_fs_dir_begin, eio_fs_dir_next, eio_fs_dir_end", QUICK, file, list, NULL, NULL},
+	{"eio_fs_read_dir", QUICK, file, read_dir, NULL, check_read_dir},
+	{"eio_file_stat", QUICK, open_file, ask_file, NULL, NULL},
+	{"eio_file_pread", QUICK, open_file, read_at, NULL, NULL},
+	{"eio_file_pwrite_all", QUICK, open_file, write_at, NULL, check_write_at},
+	{"eio_file_sync", QUICK, open_file, sync_file, NULL, NULL},
+	{"eio_sleep", QUICK, NULL, nap, NULL, NULL},
+	{"eio_sleep_until for ever", STUCK, NULL, sleep_for_ever, NULL, NULL},
+	{"eio_sleep on the wall clock", STUCK, NULL, sleep_by_the_wall, NULL, NULL},
 };
 
-/* The moments */
-
-enum moment {
-	BEFORE,       /* cancelled when it begins */
-	QUEUED,       /* as soon as it waits */
-	WAITING,      /* when the kernel has it */
-	BY_SWITCH,    /* the same, its switch having failed */
-	JUST_IN_TIME, /* cancelled, and then what it waits for comes, in one round */
-	LATE,         /* what it waits for comes, and so many rounds later it is cancelled */
-	ROUNDS = 8,
-	NOT_AT_ALL = LATE + ROUNDS,
-	MOMENTS,
-};
-
-struct running {
-	const struct call *call;
-	struct place *p;
-	enum moment moment;
-};
-
-static int run_call(void *arg)
+static void begin(struct place *p)
 {
-	struct running *r = arg;
-	struct place *p = r->p;
-
-	eio_cancel_begin(&p->ctx);
-	if (r->moment == BEFORE)
-		expect_ok(eio_cancel_raise(&p->ctx, -EINTR));
-	p->rc = r->call->run(p);
-	p->done = eio_last_error()->done;
-	eio_cancel_end(&p->ctx);
-	p->over = true;
-	return 0;
-}
-
-static void cancel(struct place *p)
-{
-	if (!p->over)
-		expect_ok(eio_cancel_raise(&p->ctx, -EINTR));
-}
-
-static void fire(struct running *r)
-{
-	if (r->call->fire)
-		r->call->fire(r->p);
-}
-
-/* Does what the moment says until the call is over. */
-static void drive(struct running *r, struct eio_switch *sw)
-{
-	switch (r->moment) {
-	case BEFORE:
-		break;
-	case QUEUED:
-		cancel(r->p);
-		break;
-	case WAITING:
-		trips(3);
-		cancel(r->p);
-		break;
-	case BY_SWITCH:
-		trips(3);
-		expect_ok(eio_switch_fail(sw, -EINTR));
-		break;
-	case JUST_IN_TIME:
-		trips(3);
-		cancel(r->p);
-		fire(r);
-		break;
-	default:
-		trips(3);
-		fire(r);
-		if (r->moment != NOT_AT_ALL) {
-			trips(r->moment - LATE);
-			cancel(r->p);
-		}
-	}
-}
-
-/* Those that wait for what has not come are cancelled; without a cancellation they
- * succeed; else it may be either. */
-static void expect_result(const struct running *r)
-{
-	bool waits = r->call->fire || r->call->stuck;
-	int rc = r->p->rc;
-	bool good;
-
-	if (r->moment == BEFORE || (waits && r->moment <= BY_SWITCH))
-		good = rc == -ECANCELED;
-	else if (r->moment == NOT_AT_ALL)
-		good = rc >= 0;
-	else
-		good = rc >= 0 || rc == -ECANCELED;
-	ck_assert_msg(good, "%s at %d: %s (%d)", r->call->name, r->moment, eio_err_name(rc), rc);
-}
-
-static void set_up(const struct call *call, struct place *p)
-{
-	*p = (struct place){.rc = 1};
 	eio_switch_begin(&p->sw);
-	if (call->set_up)
-		call->set_up(p);
 }
 
-static void tear_down(const struct call *call, struct place *p)
+static void end(struct place *p)
 {
-	if (call->check)
-		call->check(p);
 	for (int i = 0; i < 4; i++)
 		close_raw(p, i);
 	unlink("file");
 	expect_ok(eio_switch_end(&p->sw, 0));
 }
 
-static void expect_nothing_left(unsigned fds)
+static void step(void)
 {
-	/* Closing may be under way. */
-	for (int i = 0; i < 2000 && count_fds() != fds; i++)
-		trips(1);
-	same(count_fds(), fds);
-	same(count_fibers(), 0);
-	same(eio__timers_next(eio__domain_self()) == EIO_NEVER, true);
+	trips(1);
 }
 
-static void run_at(const struct call *call, enum moment moment)
-{
-	unsigned fds = count_fds();
-	struct place p;
-	struct running r = {call, &p, moment};
-	struct eio_switch sw;
-
-	running_name = call->name;
-	running_at = moment;
-	set_up(call, &p);
-	eio_switch_begin(&sw);
-	expect_ok(eio_fork(&sw, run_call, &r));
-	drive(&r, &sw);
-	expect_err(eio_switch_end(&sw, 0), moment == BY_SWITCH ? -EINTR : 0);
-	ck_assert(p.over);
-	expect_result(&r);
-	tear_down(call, &p);
-	expect_nothing_left(fds);
-}
+static const struct sweep all = {calls, COUNT(calls), sizeof(struct place), begin, end, step};
 
 static int sweep(void *arg)
 {
 	(void) arg;
 	fill(data, sizeof(data), 0);
-	for (size_t i = 0; i < COUNT(calls); i++) {
-		for (enum moment m = BEFORE; m < MOMENTS; m++) {
-			if (!calls[i].stuck || m <= JUST_IN_TIME)
-				run_at(&calls[i], m);
-		}
-	}
+	sweep_moments(&all);
 	return 0;
 }
 
-static int call_within(void *arg)
-{
-	struct running *r = arg;
-
-	r->p->rc = r->call->run(r->p);
-	r->p->done = eio_last_error()->done;
-	return r->p->rc;
-}
-
-/* Limits of some sizes; nothing that is waited for comes. */
-static int sweep_limits(void *arg)
+/* Limits of some sizes. */
+static int sweep_within(void *arg)
 {
 	static const int64_t limits[] = {-1, 1, 1000, 20000, 300000, EIO_MS(1)};
 
 	(void) arg;
 	fill(data, sizeof(data), 0);
-	for (size_t i = 0; i < COUNT(calls) * COUNT(limits); i++) {
-		const struct call *call = &calls[i / COUNT(limits)];
-		int64_t limit = limits[i % COUNT(limits)];
-		unsigned fds = count_fds();
-		struct place p;
-		struct running r = {call, &p, BEFORE};
-		int rc;
-
-		running_name = call->name;
-		running_at = (int) limit;
-		set_up(call, &p);
-		rc = eio_timeout_run(env->mono_clock, limit, call_within, &r);
-		same(rc, p.rc == -ECANCELED ? -ETIMEDOUT : p.rc);
-		if (call->fire || call->stuck || limit < 0)
-			same(p.rc, -ECANCELED);
-		else
-			same(p.rc >= 0 || p.rc == -ECANCELED, true);
-		tear_down(call, &p);
-		expect_nothing_left(fds);
-	}
+	sweep_limits(&all, limits, COUNT(limits));
 	return 0;
 }
 
@@ -1051,7 +942,7 @@ END_TEST
 
 START_TEST(nothing_is_lost_when_a_limit_expires)
 {
-	run_in_scratch(NULL, NULL, sweep_limits);
+	run_in_scratch(NULL, NULL, sweep_within);
 }
 END_TEST
 

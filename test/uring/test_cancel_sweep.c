@@ -129,6 +129,26 @@ static int run_read_exactly(struct scene *s)
 	return with_block(s, exactly);
 }
 
+static int into_chunk(struct eio_chunk c, void *arg)
+{
+	struct scene *s = arg;
+	int rc = (int) eio_ll_read_upto(s->fd, c, 1, EIO_CURRENT);
+
+	memcpy(s->buf, c.data, LEN);
+	return rc;
+}
+
+static int no_chunk(void *arg)
+{
+	(void) arg;
+	return -ENOBUFS;
+}
+
+static int run_with_chunk(struct scene *s)
+{
+	return eio_ll_with_chunk(into_chunk, no_chunk, s);
+}
+
 static int run_recv(struct scene *s)
 {
 	return (int) eio_ll_recv(s->fd, s->buf, 1, 0);
@@ -459,6 +479,11 @@ static void root(struct scene *s)
 	expect_ok(eio_ll_openat(&s->sw, EIO_FS, "/", O_PATH | O_DIRECTORY, 0, &s->fd));
 }
 
+static int run_pipe(struct scene *s)
+{
+	return eio_ll_pipe(&s->sw, &s->opened, &s->peer);
+}
+
 static int run_openat(struct scene *s)
 {
 	return eio_ll_openat(&s->sw, s->fd, "dev/null", O_RDWR, 0, &s->opened);
@@ -539,6 +564,27 @@ static void unpin(struct scene *s)
 	eio_fd_unuse(s->fd);
 }
 
+static void closed_but_pinned_pipe(struct scene *s)
+{
+	pinned_pipe(s);
+	expect_ok(eio_fd_close(s->fd));
+	ck_assert(is_open(s->client));
+	s->unix_fd = dup(number(s->peer));
+}
+
+static int run_unuse(struct scene *s)
+{
+	unpin(s);
+	return 0;
+}
+
+/* The pipe has no reader any more. */
+static void is_released(struct scene *s)
+{
+	is_closed(s);
+	ck_assert_int_eq(write(s->unix_fd, "x", 1), -1);
+}
+
 static int run_take(struct scene *s)
 {
 	s->unix_fd = eio_fd_to_unix(s->fd, EIO_FD_TAKE);
@@ -558,45 +604,54 @@ static int run_close_listener(struct scene *s)
 }
 
 static const struct call calls[] = {
-	{"read", WAITS, false, empty_pipe, run_read, put_byte, byte_is_taken_or_there},
-	{"readv", WAITS, false, empty_pipe, run_readv, put_byte, byte_is_taken_or_there},
-	{"read_upto", WAITS, false, empty_pipe, run_read_upto, put_byte, byte_is_taken_or_there},
-	{"read_exactly", WAITS, false, empty_pipe, run_read_exactly, put_byte,
+	{"eio_ll_read", WAITS, false, empty_pipe, run_read, put_byte, byte_is_taken_or_there},
+	{"eio_ll_readv", WAITS, false, empty_pipe, run_readv, put_byte, byte_is_taken_or_there},
+	{"eio_ll_read_upto", WAITS, false, empty_pipe, run_read_upto, put_byte,
 	 byte_is_taken_or_there},
-	{"read of a socket", WAITS, false, empty_socket, run_read, put_byte,
+	{"eio_ll_read_exactly", WAITS, false, empty_pipe, run_read_exactly, put_byte,
 	 byte_is_taken_or_there},
-	{"recv", WAITS, false, empty_socket, run_recv, put_byte, byte_is_taken_or_there},
-	{"await", WAITS, false, empty_pipe, run_await, put_byte, byte_is_taken_or_there},
-	{"await_cqe", WAITS, false, empty_socket, run_await_cqe, put_byte, byte_is_taken_or_there},
-	{"await_n", WAITS, false, empty_pipe, run_await_n, put_byte, byte_is_taken_or_there},
-	{"await_readable", WAITS, false, empty_pipe, run_await_readable, put_byte, byte_is_there},
-	{"poll", WAITS, false, empty_socket, run_poll, put_byte, byte_is_there},
-	{"splice", WAITS, false, two_pipes, run_splice, put_byte, byte_is_moved_or_there},
-	{"write_all", WAITS, false, full_pipe, run_write_all, make_room, bytes_went_or_not},
-	{"writev", WAITS, false, full_pipe, run_writev, make_room, bytes_went_or_not},
-	{"writev_single", WAITS, false, full_socket, run_writev_single, make_room,
+	{"eio_ll_read of a socket", WAITS, false, empty_socket, run_read, put_byte,
+	 byte_is_taken_or_there},
+	{"eio_ll_with_chunk", WAITS, false, empty_pipe, run_with_chunk, put_byte,
+	 byte_is_taken_or_there},
+	{"eio_ll_recv", WAITS, false, empty_socket, run_recv, put_byte, byte_is_taken_or_there},
+	{"eio_ll_await", WAITS, false, empty_pipe, run_await, put_byte, byte_is_taken_or_there},
+	{"eio_ll_await_cqe", WAITS, false, empty_socket, run_await_cqe, put_byte,
+	 byte_is_taken_or_there},
+	{"eio_ll_await_n", WAITS, false, empty_pipe, run_await_n, put_byte, byte_is_taken_or_there},
+	{"eio_ll_await_readable", WAITS, false, empty_pipe, run_await_readable, put_byte,
+	 byte_is_there},
+	{"eio_ll_poll", WAITS, false, empty_socket, run_poll, put_byte, byte_is_there},
+	{"eio_ll_splice", WAITS, false, two_pipes, run_splice, put_byte, byte_is_moved_or_there},
+	{"eio_ll_write_all", WAITS, false, full_pipe, run_write_all, make_room, bytes_went_or_not},
+	{"eio_ll_writev", WAITS, false, full_pipe, run_writev, make_room, bytes_went_or_not},
+	{"eio_ll_writev_single", WAITS, false, full_socket, run_writev_single, make_room,
 	 bytes_went_or_not},
-	{"write", WAITS, false, full_pipe, run_write, make_room, bytes_went_or_not},
-	{"send", WAITS, false, full_socket, run_send, make_room, bytes_went_or_not},
-	{"await_writable", WAITS, false, full_pipe, run_await_writable, make_room, nothing_went},
-	{"accept", WAITS, false, listener, run_accept, knock, connection_is_taken_or_there},
-	{"connect", WAITS, false, full_backlog, run_connect, take_one, connected_or_not},
-	{"connect by TCP", WAITS, false, silent_listener, run_connect, NULL, connected_or_not},
-	{"alloc_fixed_or_wait", WAITS, true, no_block_left, run_alloc_fixed_or_wait, give_block,
-	 blocks_are_there},
-	{"sleep_until", WAITS, true, nothing, run_sleep_until, NULL, nothing},
-	{"noop", QUICK, false, nothing, run_noop, NULL, nothing},
-	{"openat", QUICK, false, root, run_openat, NULL, open_or_not},
-	{"openat2", QUICK, false, root, run_openat_creating, NULL, open_or_not},
-	{"statx", QUICK, false, nothing, run_statx, NULL, nothing},
-	{"statx beneath", QUICK, false, root, run_statx_beneath, NULL, nothing},
-	{"statx of a handle", QUICK, false, root, run_statx_handle, NULL, nothing},
-	{"fstat", QUICK, false, file, run_fstat, NULL, nothing},
-	{"fsync", QUICK, false, file, run_fsync, NULL, nothing},
-	{"fdatasync", QUICK, false, file, run_fdatasync, NULL, nothing},
-	{"fd_close", FIRM, false, empty_pipe, run_close, NULL, is_closed},
-	{"fd_to_unix", FIRM, false, pinned_pipe, run_take, unpin, is_taken},
-	{"close_listener", FIRM, false, listener, run_close_listener, NULL, is_closed},
+	{"eio_ll_write", WAITS, false, full_pipe, run_write, make_room, bytes_went_or_not},
+	{"eio_ll_send", WAITS, false, full_socket, run_send, make_room, bytes_went_or_not},
+	{"eio_ll_await_writable", WAITS, false, full_pipe, run_await_writable, make_room,
+	 nothing_went},
+	{"eio_ll_accept", WAITS, false, listener, run_accept, knock, connection_is_taken_or_there},
+	{"eio_ll_connect", WAITS, false, full_backlog, run_connect, take_one, connected_or_not},
+	{"eio_ll_connect by TCP", WAITS, false, silent_listener, run_connect, NULL,
+	 connected_or_not},
+	{"eio_ll_alloc_fixed_or_wait", WAITS, true, no_block_left, run_alloc_fixed_or_wait,
+	 give_block, blocks_are_there},
+	{"eio_ll_sleep_until", WAITS, true, nothing, run_sleep_until, NULL, nothing},
+	{"eio_ll_noop", QUICK, false, nothing, run_noop, NULL, nothing},
+	{"eio_ll_pipe", QUICK, false, nothing, run_pipe, NULL, open_or_not},
+	{"eio_ll_openat", QUICK, false, root, run_openat, NULL, open_or_not},
+	{"eio_ll_openat2", QUICK, false, root, run_openat_creating, NULL, open_or_not},
+	{"eio_ll_statx", QUICK, false, nothing, run_statx, NULL, nothing},
+	{"eio_ll_statx beneath", QUICK, false, root, run_statx_beneath, NULL, nothing},
+	{"eio_ll_statx of a handle", QUICK, false, root, run_statx_handle, NULL, nothing},
+	{"eio_ll_fstat", QUICK, false, file, run_fstat, NULL, nothing},
+	{"eio_ll_fsync", QUICK, false, file, run_fsync, NULL, nothing},
+	{"eio_ll_fdatasync", QUICK, false, file, run_fdatasync, NULL, nothing},
+	{"eio_fd_close", FIRM, false, empty_pipe, run_close, NULL, is_closed},
+	{"eio_fd_unuse", FIRM, false, closed_but_pinned_pipe, run_unuse, NULL, is_released},
+	{"eio_fd_to_unix", FIRM, false, pinned_pipe, run_take, unpin, is_taken},
+	{"eio_ll_close_listener", FIRM, false, listener, run_close_listener, NULL, is_closed},
 };
 
 /* Moments. Each brings its scene's call to an end, which the stage then checks. */
