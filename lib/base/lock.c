@@ -3,6 +3,16 @@
 
 #include <sched.h>
 
+enum { SPINS_PER_YIELD = 128 };
+
+void eio__spin(unsigned *spins)
+{
+	if (++*spins % SPINS_PER_YIELD)
+		eio__cpu_relax();
+	else
+		sched_yield();
+}
+
 /* Long enough for the holder to come back a few times before the two meet again: taking
  * turns at every operation would cost more than the operation, in cache lines. */
 enum { FIRST_PAUSE = 8, LONGEST_PAUSE = 64 };

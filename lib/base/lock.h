@@ -52,6 +52,10 @@ static inline void eio__cpu_relax(void)
 #endif
 }
 
+/* One turn of a loop that waits for another thread: a pause, and now and then the CPU is
+ * given away, which that thread may need. *spins begins at 0. */
+void eio__spin(unsigned *spins);
+
 /* Waits until nobody holds it; somebody else may be faster then. */
 void eio__lock_await(const struct eio__lock *l);
 

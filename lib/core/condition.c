@@ -76,13 +76,10 @@ int eio_condition_await(struct eio_condition *pub, struct eio_mutex *mutex)
 int eio_condition_await_no_mutex(struct eio_condition *pub)
 {
 	struct condition *c = condition_of(pub);
-	struct eio__fiber *f = eio__self();
+	struct eio__fiber *f;
 	struct eio__waiter w;
-	int rc;
+	int rc = eio__enter(&f);
 
-	if (!f)
-		return -EPERM;
-	rc = eio__check(f);
 	if (rc < 0)
 		return rc;
 	enlist(c, &w, f, eio__lock(&c->lock));
@@ -174,8 +171,8 @@ static int await_signal(struct condition *c, struct eio__fiber *f, uint64_t seen
 int eio_condition_loop_no_mutex(struct eio_condition *pub, eio_fn *fn, void *arg)
 {
 	struct condition *c = condition_of(pub);
-	struct eio__fiber *f = eio__self();
-	int rc = f ? eio__check(f) : -EPERM;
+	struct eio__fiber *f;
+	int rc = eio__enter(&f);
 
 	if (rc < 0)
 		return rc;

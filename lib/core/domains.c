@@ -48,12 +48,8 @@ void eio__domains_remove(struct eio__domain *d)
 		__atomic_store_n(link, e->next, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&domains.mutex);
 	/* A handler counts itself before it reads the first link. */
-	for (unsigned spins = 1; __atomic_load_n(&domains.handlers, __ATOMIC_SEQ_CST); spins++) {
-		if (spins % 128)
-			eio__cpu_relax();
-		else
-			sched_yield();
-	}
+	for (unsigned spins = 0; __atomic_load_n(&domains.handlers, __ATOMIC_SEQ_CST);)
+		eio__spin(&spins);
 	e->ended = true;
 }
 

@@ -134,9 +134,9 @@ void eio_event_fini(struct eio_event *pub)
 		eio__log(EIO_LOG_WARNING, "an event of another domain cannot be ended here");
 		return;
 	}
-	while (__atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == POSTED) {
+	for (unsigned spins = 0; __atomic_load_n(&e->state, __ATOMIC_ACQUIRE) == POSTED;) {
 		eio__inbox_drain(&e->domain->waker.inbox);
-		eio__cpu_relax();
+		eio__spin(&spins);
 	}
 	e->domain = NULL;
 }

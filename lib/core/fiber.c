@@ -10,7 +10,6 @@
 #include "core/timer.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -387,9 +386,9 @@ int eio_fork_daemon(struct eio_switch *sw, eio_fn *fn, void *arg)
 
 int eio_check(void)
 {
-	struct eio__fiber *f = eio__self();
+	struct eio__fiber *f;
 
-	return f ? eio__check(f) : -EPERM;
+	return eio__enter(&f);
 }
 
 bool eio_is_cancelled(void)
@@ -507,12 +506,8 @@ void eio__domain_fini(struct eio__domain *d)
 {
 	eio__domain_check_end(d);
 	eio__domains_remove(d);
-	for (unsigned spins = 1; __atomic_load_n(&d->waker.pins, __ATOMIC_ACQUIRE); spins++) {
-		if (spins % 128)
-			eio__cpu_relax();
-		else
-			sched_yield();
-	}
+	for (unsigned spins = 0; __atomic_load_n(&d->waker.pins, __ATOMIC_ACQUIRE);)
+		eio__spin(&spins);
 	eio__inbox_drain(&d->waker.inbox);
 	eio__error_keep(d->main.error);
 	if (d->main.error)

@@ -264,6 +264,13 @@ static inline __attribute__((always_inline)) void eio__look_ahead(const struct e
 	__asm__ volatile(""); /* or gcc takes what only fetches for something without effect */
 }
 
+/* The same with the running fiber, and -EPERM on a thread without one. */
+static inline int eio__enter(struct eio__fiber **ret_f)
+{
+	*ret_f = eio__self();
+	return likely(*ret_f) ? eio__check(*ret_f) : -EPERM;
+}
+
 enum {
 	EIO__FORK_DAEMON = 1,
 	EIO__FORK_CANCELLED = 2, /* also on a cancelled switch */

@@ -79,12 +79,9 @@ static int recall(const struct lazy *l, struct eio__fiber *f, void **ret_value)
 int eio_lazy_force(struct eio_lazy *pub, void **ret_value)
 {
 	struct lazy *l = lazy_of(pub);
-	struct eio__fiber *f = eio__self();
-	int rc;
+	struct eio__fiber *f;
+	int rc = eio__enter(&f);
 
-	if (!f)
-		return -EPERM;
-	rc = eio__check(f);
 	if (rc < 0)
 		return rc;
 	if (eio__mutex_is_poisoned(eio__mutex_of(&l->mutex)))

@@ -109,14 +109,11 @@ static void dispose_surplus(struct pool *p, void *item)
 
 static int acquire(struct pool *p, void **ret_item, bool never_block)
 {
-	struct eio__fiber *f = eio__self();
+	struct eio__fiber *f;
 	struct waiter w;
 	void *item;
-	int rc;
+	int rc = eio__enter(&f);
 
-	if (!f)
-		return -EPERM;
-	rc = eio__check(f);
 	if (rc < 0)
 		return rc;
 	eio__lock(&p->lock);

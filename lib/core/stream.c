@@ -157,9 +157,9 @@ static inline struct waiter *waiter_of(struct eio__waiter *w)
  * the stream. */
 static uintptr_t await_closed(struct stream *s, uintptr_t bits)
 {
-	while (unlikely(bits & CLOSING)) {
+	for (unsigned spins = 0; unlikely(bits & CLOSING);) {
 		eio__unlock_to(&s->lock, bits);
-		eio__cpu_relax();
+		eio__spin(&spins);
 		bits = eio__lock(&s->lock);
 	}
 	return bits;
@@ -196,21 +196,26 @@ static __attribute__((noinline)) int add_to_first(struct stream *s, const void *
 	return likely(w) ? add_to_taker(s, w, elem) : add_behind(s, elem, wait);
 }
 
-/* Somebody else holds the lock: from the beginning, once it looks free. */
-static __attribute__((noinline)) int add_later(struct stream *s, const void *elem,
-					       const struct eio__wait *wait)
-{
-	struct eio_stream *pub = (struct eio_stream *) s;
-
-	eio__lock_await(&s->lock);
-	return wait ? eio_stream_add(pub, elem) : eio_stream_try_add(pub, elem);
-}
-
 static __attribute__((noinline)) int refuse(struct stream *s, uintptr_t bits)
 {
 	bits = await_closed(s, bits);
 	eio__unlock_to(&s->lock, bits);
 	return -EPIPE;
+}
+
+static inline int add_locked(struct stream *s, uintptr_t bits, const void *elem,
+			     const struct eio__wait *wait)
+{
+	if (unlikely(bits & CLOSED))
+		return refuse(s, bits);
+	return s->takers.first ? add_to_first(s, elem, wait) : add_to_ring(s, elem, wait);
+}
+
+/* Somebody else holds the lock. */
+static __attribute__((noinline)) int add_later(struct stream *s, const void *elem,
+					       const struct eio__wait *wait)
+{
+	return add_locked(s, eio__lock(&s->lock), elem, wait);
 }
 
 static inline int add(struct stream *s, const void *elem, const struct eio__wait *wait)
@@ -219,9 +224,7 @@ static inline int add(struct stream *s, const void *elem, const struct eio__wait
 
 	if (unlikely(!eio__lock_try(&s->lock, &bits)))
 		return add_later(s, elem, wait);
-	if (unlikely(bits & CLOSED))
-		return refuse(s, bits);
-	return s->takers.first ? add_to_first(s, elem, wait) : add_to_ring(s, elem, wait);
+	return add_locked(s, bits, elem, wait);
 }
 
 /* Taking */
@@ -295,13 +298,19 @@ static __attribute__((noinline)) int take_rest(struct stream *s, uintptr_t bits,
 	return empty ? EIO_EOF : 0;
 }
 
+static inline int take_locked(struct stream *s, uintptr_t bits, void *ret_elem,
+			      const struct eio__wait *wait)
+{
+	if (unlikely(bits & CLOSED))
+		return take_rest(s, bits, ret_elem);
+	return s->adders.first ? take_from_first(s, ret_elem, wait)
+			       : take_from_ring(s, ret_elem, wait);
+}
+
 static __attribute__((noinline)) int take_later(struct stream *s, void *ret_elem,
 						const struct eio__wait *wait)
 {
-	struct eio_stream *pub = (struct eio_stream *) s;
-
-	eio__lock_await(&s->lock);
-	return wait ? eio_stream_take(pub, ret_elem) : eio_stream_try_take(pub, ret_elem);
+	return take_locked(s, eio__lock(&s->lock), ret_elem, wait);
 }
 
 static inline int take(struct stream *s, void *ret_elem, const struct eio__wait *wait)
@@ -310,10 +319,7 @@ static inline int take(struct stream *s, void *ret_elem, const struct eio__wait 
 
 	if (unlikely(!eio__lock_try(&s->lock, &bits)))
 		return take_later(s, ret_elem, wait);
-	if (unlikely(bits & CLOSED))
-		return take_rest(s, bits, ret_elem);
-	return s->adders.first ? take_from_first(s, ret_elem, wait)
-			       : take_from_ring(s, ret_elem, wait);
+	return take_locked(s, bits, ret_elem, wait);
 }
 
 int eio_stream_add(struct eio_stream *s, const void *elem)

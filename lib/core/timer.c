@@ -110,13 +110,10 @@ static const struct eio__wait sleeping = {
 
 int eio__sleep_until(int64_t deadline_ns)
 {
-	struct eio__fiber *f = eio__self();
+	struct eio__fiber *f;
 	struct sleeper s;
-	int rc;
+	int rc = eio__enter(&f);
 
-	if (!f)
-		return -EPERM;
-	rc = eio__check(f);
 	if (rc < 0)
 		return rc;
 	s.timer.fn = wake_sleeper;

@@ -18,6 +18,7 @@ struct eio__waiter *eio__waiters_claim_all(struct eio__waiters *ws, struct eio__
 					   uintptr_t *bits)
 {
 	struct eio__waiter *w = ws->first;
+	unsigned spins = 0;
 
 	while (w) {
 		if (__atomic_load_n(&w->state, __ATOMIC_RELAXED) == EIO__WOKEN ||
@@ -26,7 +27,7 @@ struct eio__waiter *eio__waiters_claim_all(struct eio__waiters *ws, struct eio__
 			continue;
 		}
 		eio__unlock_to(lock, *bits);
-		eio__cpu_relax();
+		eio__spin(&spins);
 		*bits = eio__lock(lock);
 		w = ws->first;
 	}
