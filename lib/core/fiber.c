@@ -164,7 +164,7 @@ static __attribute__((noinline, noreturn)) void returned_inside(const struct eio
 		   kind && name ? " " : "", kind && name ? name : "");
 }
 
-static void returned_inside_binding(const struct eio__fiber *f)
+static EIO__UNINSTRUMENTED void returned_inside_binding(const struct eio__fiber *f)
 {
 	struct eio_key key = {NULL};
 	struct iovec to = {&key, sizeof(key)};
@@ -178,7 +178,7 @@ static void returned_inside_binding(const struct eio__fiber *f)
 /* An ended fiber's bindings, which it must have inherited, and the record of its failure. */
 static __attribute__((noinline)) void drop_extras(struct eio__fiber *f)
 {
-	if (f->locals && f->locals->ctx)
+	if (f->binds)
 		returned_inside_binding(f);
 	if (f->error)
 		eio__error_free(f->domain, f->error);
@@ -339,7 +339,7 @@ static inline __attribute__((always_inline)) int fork_fiber(struct eio_switch *p
 	f->direct = 0;
 	f->interrupted = false;
 	f->daemon = daemon;
-	f->unused = 0;
+	f->binds = false;
 	eio__list_insert(&sw->ctx.fibers, &f->in_ctx);
 	sw->fibers++;
 	sw->daemons += daemon;

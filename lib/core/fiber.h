@@ -70,7 +70,7 @@ struct eio__fiber {
 	uint8_t direct;    /* calls made directly since it last suspended */
 	bool interrupted;  /* its cancel function was called */
 	bool daemon;
-	uint8_t unused; /* set with its neighbours, by one store */
+	bool binds; /* the innermost binding is its own; set with its neighbours, by one store */
 	uint32_t since; /* when it suspended, in the domain's ticks */
 
 	struct eio__list in_ctx;

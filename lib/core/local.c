@@ -35,6 +35,7 @@ void eio_binding_begin(struct eio_binding *pub, const struct eio_key *key, void 
 	b->outer = f->locals;
 	b->ctx = f->ctx;
 	f->locals = b;
+	f->binds = true;
 }
 
 void eio_binding_end(struct eio_binding *pub)
@@ -59,6 +60,7 @@ void eio_binding_end(struct eio_binding *pub)
 			   " ended while the innermost open scope is a " EIO__CTX_FORMAT,
 			   EIO__BINDING_ARGS(b), EIO__CTX_ARGS(f->ctx));
 	f->locals = b->outer;
+	f->binds = b->outer && b->outer->ctx;
 }
 
 int eio_binding_run(const struct eio_key *key, void *value, eio_fn *fn, void *arg)

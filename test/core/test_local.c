@@ -304,13 +304,14 @@ static int end_the_switch_around(void *arg)
 	return eio_switch_end(&sw, 0);
 }
 
+/* In a frame it might not be there any more when it is to be named. */
+static struct eio_binding forgotten;
+
 static int leave_open(void *arg)
 {
-	struct eio_binding a;
-
 	(void) arg;
 	eio_fiber_set_name("forgetful");
-	eio_binding_begin(&a, &user, "ann");
+	eio_binding_begin(&forgotten, &user, "ann");
 	return 0;
 }
 
@@ -331,6 +332,45 @@ START_TEST(bindings_out_of_order_abort_and_name_both)
 		     "binding of user ended while the innermost open scope is a switch clients");
 	expect_abort(end_the_switch_around, NULL,
 		     "switch clients ended before a binding of user inside it");
+}
+END_TEST
+
+static __attribute__((noinline)) void overwrite(void)
+{
+	char room[4096];
+
+	memset(room, 0, sizeof(room));
+	__asm__ volatile("" ::"r"(room) : "memory");
+}
+
+static __attribute__((noinline)) void bind_in_frame(void)
+{
+	struct eio_binding a;
+
+	eio_binding_begin(&a, &user, "ann");
+}
+
+static int lose_one(void *arg)
+{
+	(void) arg;
+	eio_fiber_set_name("forgetful");
+	bind_in_frame();
+	overwrite();
+	return 0;
+}
+
+static int fork_losing(void *arg)
+{
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	return eio_switch_end(&sw, eio_fork(&sw, lose_one, NULL));
+}
+
+START_TEST(a_lost_binding_that_was_overwritten_is_still_reported)
+{
+	expect_abort(fork_losing, NULL, "(forgetful) returned inside a binding");
 }
 END_TEST
 
@@ -383,4 +423,5 @@ SUITE_MAIN("local", false, an_unset_local_is_null_test, outside_a_fiber_there_ar
 	   shadowed_bindings_are_not_copied_test, more_locals_than_fit_are_refused_by_the_fork_test,
 	   bindings_out_of_order_abort_and_name_both,
 	   returning_with_a_binding_open_aborts_and_names_both,
+	   a_lost_binding_that_was_overwritten_is_still_reported,
 	   another_domain_cannot_end_a_binding_test)
