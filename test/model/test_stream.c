@@ -269,6 +269,44 @@ static void nothing_left(void)
 	model_expect(eio_stream_fini(&box->stream, NULL, NULL) == 0, "somebody waits");
 }
 
+/* The closer waits for one who leaves; meanwhile nobody may hear of the end and free it. */
+
+static void take_until_closed_or_cancelled(void *arg)
+{
+	int rc = cancelled(take);
+
+	(void) arg;
+	model_expect(rc == EIO_EOF || rc == -ECANCELED, "take: %d", rc);
+}
+
+static unsigned leaver;
+
+static void hear_and_free(void *arg)
+{
+	uintptr_t item = 0;
+	int rc;
+
+	(void) arg;
+	while ((rc = eio_stream_try_take(&box->stream, &item)) == -EAGAIN)
+		model_spin();
+	model_expect(rc == EIO_EOF, "try_take: %d", rc);
+	model_join(leaver);
+	model_expect(eio_stream_fini(&box->stream, NULL, NULL) == 0, "somebody waits");
+	model_free(box);
+}
+
+static void leaver_closer_and_owner(void)
+{
+	make_stream(1);
+	model_large();
+	model_domains_stay();
+	leaver = model_domain("leaver", take_until_closed_or_cancelled, NULL);
+	model_thread("closer", close_it, NULL);
+	model_thread("owner", hear_and_free, NULL);
+}
+
+MODEL_HOLDS(who_hears_of_the_end_may_free_it_though_another_was_leaving, leaver_closer_and_owner,
+	    NULL, 1e4)
 MODEL_HOLDS(who_waits_to_add_hears_of_the_closing, adder_and_closer, taken_or_left, 1e3)
 MODEL_HOLDS(what_was_added_before_the_closing_is_taken, two_add_until_closed, nothing_left, 1e6)
 
@@ -277,5 +315,6 @@ MODEL_SUITE("stream", without_a_buffer_items_are_handed_over_in_order_test,
 	    an_add_is_cancelled_or_done_but_not_both_test,
 	    a_take_is_cancelled_or_done_but_not_both_test,
 	    an_item_is_not_lost_with_one_who_gives_up_test,
+	    who_hears_of_the_end_may_free_it_though_another_was_leaving_test,
 	    who_waits_to_add_hears_of_the_closing_test,
 	    what_was_added_before_the_closing_is_taken_test)
