@@ -80,22 +80,21 @@ int eio_stream_init(struct eio_stream *pub, size_t elem_size, size_t capacity)
 	return 0;
 }
 
-/* Joins a list of those who wait and unlocks; -EAGAIN instead if @p wait is NULL. */
+/* Joins a list of those who wait and unlocks; -EAGAIN instead for no fiber. */
 static __attribute__((noinline)) int await(struct stream *s, struct eio__waiters *ws, void *elem,
-					   const struct eio__wait *wait)
+					   struct eio__fiber *f, const struct eio__wait *wait)
 {
 	struct waiter w;
-	int rc;
 
-	if (!wait) {
+	if (!f) {
 		eio__unlock(&s->lock);
 		return -EAGAIN;
 	}
 	w.elem = elem;
-	eio__waiters_add(ws, &w.w, &s->lock, eio__self());
+	eio__waiters_add(ws, &w.w, &s->lock, f);
 	eio__unlock(&s->lock);
-	rc = eio__waiter_await(&w.w, wait);
-	return unlikely(rc < 0) ? rc : w.rc;
+	eio__suspend(f, wait, &w.w);
+	return unlikely(w.w.state == EIO__LEAVING) ? eio__canceled(f) : w.rc;
 }
 
 /*
@@ -167,10 +166,10 @@ static uintptr_t await_closed(struct stream *s, uintptr_t bits)
 
 /* Adding */
 
-static inline int add_to_ring(struct stream *s, const void *elem, const struct eio__wait *wait)
+static inline int add_to_ring(struct stream *s, const void *elem, struct eio__fiber *f)
 {
 	if (s->length == s->capacity)
-		return await(s, &s->adders, (void *) elem, wait);
+		return await(s, &s->adders, (void *) elem, f, &adding);
 	return move(s, place(s, s->length++), elem);
 }
 
@@ -180,20 +179,20 @@ static inline int add_to_taker(struct stream *s, struct eio__waiter *w, const vo
 }
 
 static __attribute__((noinline)) int add_behind(struct stream *s, const void *elem,
-						const struct eio__wait *wait)
+						struct eio__fiber *f)
 {
 	struct eio__waiter *w = eio__waiters_claim_behind(&s->takers);
 
-	return w ? add_to_taker(s, w, elem) : add_to_ring(s, elem, wait);
+	return w ? add_to_taker(s, w, elem) : add_to_ring(s, elem, f);
 }
 
 /* A taker waits; but the first one may be leaving. */
 static __attribute__((noinline)) int add_to_first(struct stream *s, const void *elem,
-						  const struct eio__wait *wait)
+						  struct eio__fiber *f)
 {
 	struct eio__waiter *w = eio__waiters_claim_first(&s->takers);
 
-	return likely(w) ? add_to_taker(s, w, elem) : add_behind(s, elem, wait);
+	return likely(w) ? add_to_taker(s, w, elem) : add_behind(s, elem, f);
 }
 
 static __attribute__((noinline)) int refuse(struct stream *s, uintptr_t bits)
@@ -204,27 +203,27 @@ static __attribute__((noinline)) int refuse(struct stream *s, uintptr_t bits)
 }
 
 static inline int add_locked(struct stream *s, uintptr_t bits, const void *elem,
-			     const struct eio__wait *wait)
+			     struct eio__fiber *f)
 {
 	if (unlikely(bits & CLOSED))
 		return refuse(s, bits);
-	return s->takers.first ? add_to_first(s, elem, wait) : add_to_ring(s, elem, wait);
+	return s->takers.first ? add_to_first(s, elem, f) : add_to_ring(s, elem, f);
 }
 
 /* Somebody else holds the lock. */
 static __attribute__((noinline)) int add_later(struct stream *s, const void *elem,
-					       const struct eio__wait *wait)
+					       struct eio__fiber *f)
 {
-	return add_locked(s, eio__lock(&s->lock), elem, wait);
+	return add_locked(s, eio__lock(&s->lock), elem, f);
 }
 
-static inline int add(struct stream *s, const void *elem, const struct eio__wait *wait)
+static inline int add(struct stream *s, const void *elem, struct eio__fiber *f)
 {
 	uintptr_t bits;
 
 	if (unlikely(!eio__lock_try(&s->lock, &bits)))
-		return add_later(s, elem, wait);
-	return add_locked(s, bits, elem, wait);
+		return add_later(s, elem, f);
+	return add_locked(s, bits, elem, f);
 }
 
 /* Taking */
@@ -240,10 +239,10 @@ static inline const void *pop(struct stream *s)
 	return oldest;
 }
 
-static inline int take_from_ring(struct stream *s, void *ret_elem, const struct eio__wait *wait)
+static inline int take_from_ring(struct stream *s, void *ret_elem, struct eio__fiber *f)
 {
 	if (s->length == 0)
-		return await(s, &s->takers, ret_elem, wait);
+		return await(s, &s->takers, ret_elem, f, &taking);
 	return move(s, ret_elem, pop(s));
 }
 
@@ -270,19 +269,19 @@ static inline int take_from_adder(struct stream *s, struct eio__waiter *w, void 
 }
 
 static __attribute__((noinline)) int take_behind(struct stream *s, void *ret_elem,
-						 const struct eio__wait *wait)
+						 struct eio__fiber *f)
 {
 	struct eio__waiter *w = eio__waiters_claim_behind(&s->adders);
 
-	return w ? take_from_adder(s, w, ret_elem) : take_from_ring(s, ret_elem, wait);
+	return w ? take_from_adder(s, w, ret_elem) : take_from_ring(s, ret_elem, f);
 }
 
 static __attribute__((noinline)) int take_from_first(struct stream *s, void *ret_elem,
-						     const struct eio__wait *wait)
+						     struct eio__fiber *f)
 {
 	struct eio__waiter *w = eio__waiters_claim_first(&s->adders);
 
-	return likely(w) ? take_from_adder(s, w, ret_elem) : take_behind(s, ret_elem, wait);
+	return likely(w) ? take_from_adder(s, w, ret_elem) : take_behind(s, ret_elem, f);
 }
 
 /* What is left in a closed stream: nobody waits any more. */
@@ -299,27 +298,26 @@ static __attribute__((noinline)) int take_rest(struct stream *s, uintptr_t bits,
 }
 
 static inline int take_locked(struct stream *s, uintptr_t bits, void *ret_elem,
-			      const struct eio__wait *wait)
+			      struct eio__fiber *f)
 {
 	if (unlikely(bits & CLOSED))
 		return take_rest(s, bits, ret_elem);
-	return s->adders.first ? take_from_first(s, ret_elem, wait)
-			       : take_from_ring(s, ret_elem, wait);
+	return s->adders.first ? take_from_first(s, ret_elem, f) : take_from_ring(s, ret_elem, f);
 }
 
 static __attribute__((noinline)) int take_later(struct stream *s, void *ret_elem,
-						const struct eio__wait *wait)
+						struct eio__fiber *f)
 {
-	return take_locked(s, eio__lock(&s->lock), ret_elem, wait);
+	return take_locked(s, eio__lock(&s->lock), ret_elem, f);
 }
 
-static inline int take(struct stream *s, void *ret_elem, const struct eio__wait *wait)
+static inline int take(struct stream *s, void *ret_elem, struct eio__fiber *f)
 {
 	uintptr_t bits;
 
 	if (unlikely(!eio__lock_try(&s->lock, &bits)))
-		return take_later(s, ret_elem, wait);
-	return take_locked(s, bits, ret_elem, wait);
+		return take_later(s, ret_elem, f);
+	return take_locked(s, bits, ret_elem, f);
 }
 
 int eio_stream_add(struct eio_stream *s, const void *elem)
@@ -330,7 +328,7 @@ int eio_stream_add(struct eio_stream *s, const void *elem)
 		return -EPERM;
 	if (unlikely(f->ctx->err))
 		return eio__canceled(f);
-	return add(stream_of(s), elem, &adding);
+	return add(stream_of(s), elem, f);
 }
 
 int eio_stream_take(struct eio_stream *s, void *ret_elem)
@@ -341,7 +339,7 @@ int eio_stream_take(struct eio_stream *s, void *ret_elem)
 		return -EPERM;
 	if (unlikely(f->ctx->err))
 		return eio__canceled(f);
-	return take(stream_of(s), ret_elem, &taking);
+	return take(stream_of(s), ret_elem, f);
 }
 
 int eio_stream_try_add(struct eio_stream *s, const void *elem)
