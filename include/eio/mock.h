@@ -288,7 +288,8 @@ struct eio_mock_pair {
 /**
  * Make two flows that are connected with each other, for a test that plays the client.
  *
- * They behave like a pair of Unix sockets. Reading waits for bytes, writing for room.
+ * They behave like a pair of Unix sockets, but that nothing is reset when an end is closed
+ * with bytes it has not read. Reading waits for bytes, writing for room.
  * EIO_SHUT_SEND and close give the other end, once it has read what was sent, the end of
  * the stream; close and EIO_SHUT_RECEIVE make its writes fail with -EPIPE. A close while
  * calls on that very end wait takes effect when they are done. A second reader or writer
@@ -323,7 +324,8 @@ struct eio_mock_clock {
  */
 EIO_API struct eio_clock eio_mock_clock_init(struct eio_mock_clock *m);
 
-/** Take the clock out of use. Aborts while somebody sleeps or a time limit runs on it.
+/** Take the clock out of use. Aborts while somebody sleeps or a time limit runs on it, but
+ *  for those that are for ever (EIO_NEVER), of which it does not know.
  *  @since 0.1 */
 EIO_API void eio_mock_clock_fini(struct eio_mock_clock *m);
 

@@ -91,7 +91,9 @@ static ssize_t write_next(struct flow *m, const struct iovec *iov, int n)
 
 	if (rc < 0)
 		return rc;
-	if (rc == 0)
+	if (m->closed || m->no_writes)
+		written = eio__fail(m->closed ? -EBADF : -EPIPE, "write", m->label);
+	else if (rc == 0)
 		written = keep(m, iov, n, EIO__COUNT_MAX);
 	else if (a.kind == EIO_MOCK_KIND_TAKE && a.n > 0)
 		written = keep(m, iov, n, a.n < EIO__COUNT_MAX ? (size_t) a.n : EIO__COUNT_MAX);

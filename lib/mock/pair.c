@@ -4,8 +4,8 @@
  *
  * A pipe is one direction. ended: no more bytes come, the reader gets what is left and
  * then the end. refused: nobody will read, the writer gets -EPIPE. Both stay. At most one
- * reader and one writer wait; whoever changes what one waits for takes it off and wakes
- * it.
+ * reader and one writer wait; whoever changes what one waits for wakes it, and it keeps its
+ * place until it has run, so that no other takes what woke it.
  *
  * An end is open, closing, or closed: closing refuses new calls, and the last one that is
  * still under way closes.
@@ -21,8 +21,7 @@
 
 struct waiter {
 	struct eio__fiber *fiber;
-	struct waiter **place;
-	bool cancelled;
+	bool woken, cancelled;
 };
 
 struct pipe {
@@ -51,8 +50,7 @@ static void leave(struct eio__fiber *f, void *arg)
 {
 	struct waiter *w = arg;
 
-	w->cancelled = true;
-	*w->place = NULL;
+	w->woken = w->cancelled = true;
 	eio__wake(f);
 }
 
@@ -61,12 +59,11 @@ static const struct eio__wait writing = {.what = "mock write", .cancel = leave};
 
 static int wait_in(struct waiter **place, const struct eio__wait *how)
 {
-	struct waiter w = {.fiber = eio__self(), .place = place};
+	struct waiter w = {.fiber = eio__self()};
 
-	if (*place)
-		return -EBUSY;
 	*place = &w;
 	eio__suspend(w.fiber, how, &w);
+	*place = NULL;
 	return w.cancelled ? eio__canceled(w.fiber) : 0;
 }
 
@@ -74,9 +71,9 @@ static void wake(struct waiter **place)
 {
 	struct waiter *w = *place;
 
-	if (!w)
+	if (!w || w->woken)
 		return;
-	*place = NULL;
+	w->woken = true;
 	eio__wake(w->fiber);
 }
 
@@ -134,6 +131,8 @@ static ssize_t read_pipe(struct pipe *p, char *buf, size_t len)
 {
 	size_t n;
 
+	if (p->reader)
+		return -EBUSY;
 	if (p->len == 0 && !p->ended && !p->refused) {
 		int rc = wait_in(&p->reader, &reading);
 
@@ -150,6 +149,8 @@ static ssize_t write_pipe(struct pipe *p, const struct iovec *iov, int n)
 {
 	size_t total = 0;
 
+	if (p->writer)
+		return -EBUSY;
 	if (p->len == p->size && !p->ended && !p->refused) {
 		int rc = wait_in(&p->writer, &writing);
 

@@ -187,6 +187,7 @@ CORE_TEST(a_second_reader_or_writer_at_a_time_is_ebusy)
 	start(&sw, &c, read_a, buf);
 	expect_err(read_a(buf), -EBUSY);
 	expect_ok(eio_flow_write(b, "x", 1));
+	expect_err(read_a(buf), -EBUSY); /* it is woken, but has not run yet */
 	pass();
 	expect_err(c.rc, 1);
 	start(&sw, &c, write_a, "12");

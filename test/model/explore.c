@@ -453,6 +453,13 @@ static void watch_crashes(void)
 
 #endif
 
+static unsigned marks;
+
+void model_mark(unsigned what)
+{
+	marks |= what;
+}
+
 struct model_result model_explore(const char *claim, void (*setup)(void), void (*finally)(void))
 {
 	struct model_result r = {.steps = text};
@@ -460,6 +467,7 @@ struct model_result model_explore(const char *claim, void (*setup)(void), void (
 	bool ok;
 
 	watch_crashes();
+	marks = 0;
 	ok = search_with(FULL, 0, setup, finally);
 	r.states = search.n_states;
 	r.transitions = search.transitions;
@@ -499,6 +507,7 @@ void model_holds(const char *claim, void (*setup)(void), void (*finally)(void), 
 	ck_assert_msg(!r.failed, "%s: %s", claim, r.why);
 	if (r.bounded)
 		least = least < BOUNDED ? least : BOUNDED;
+	ck_assert_msg(marks != MODEL_MAY_CANCEL, "%s: nobody was ever cancelled", claim);
 	ck_assert_msg(r.schedules >= least, "%s: only %.3g schedules", claim, r.schedules);
 }
 

@@ -88,6 +88,11 @@ void model_spin(void);
 bool model_has_ended(unsigned thread);
 void model_join(unsigned thread);
 
+/* What some schedule must come to, and that one did: a scenario with a cancellation in it
+ * tells nothing if nobody is ever cancelled. */
+enum { MODEL_MAY_CANCEL = 1, MODEL_CANCELLED = 2 };
+void model_mark(unsigned what);
+
 struct model_result {
 	bool failed;
 	bool bounded; /* not all schedules were explored */

@@ -335,6 +335,7 @@ void model_cancel_begin(struct model_canceller *c, struct eio_cancel *context, u
 	struct kernel *k = eio__uring_self()->ring.meddler;
 	unsigned how = ways == SURELY ? 1 : model_choose("nobody, a fiber, a timer cancels", ways);
 
+	model_mark(MODEL_MAY_CANCEL);
 	c->cancel = context;
 	c->timer.fn = time_out;
 	eio__timer_start(&c->timer, how == 2 ? k->now + 1 : EIO_NEVER);
@@ -347,6 +348,8 @@ void model_cancel_end(struct model_canceller *c)
 
 	eio__timer_stop(&c->timer);
 	k->canceller = NULL;
+	if (eio_cancel_error(c->cancel))
+		model_mark(MODEL_CANCELLED);
 }
 
 /* Domains */

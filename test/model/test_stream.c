@@ -134,7 +134,7 @@ static void take_two_again(void *arg)
 
 static void adder_cancelled(void)
 {
-	make_stream(1);
+	make_stream(0);
 	model_domain("adder", add_two_again, NULL);
 	model_domain("taker", take_two, NULL);
 }
