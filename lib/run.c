@@ -26,10 +26,26 @@ static struct {
 	struct sigaction previous;
 } sigpipe = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
+/* The child of a fork: no run goes on there. */
+static void forget_sigpipe(void)
+{
+	sigpipe.mutex = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
+	if (sigpipe.runs)
+		sigaction(SIGPIPE, &sigpipe.previous, NULL);
+	sigpipe.runs = 0;
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forget_sigpipe);
+}
+
 static void ignore_sigpipe(void)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 
+	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&sigpipe.mutex);
 	if (sigpipe.runs++ == 0)
 		sigaction(SIGPIPE, &ignore, &sigpipe.previous);
@@ -139,6 +155,8 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 		eio__quit_begin();
 
 	rc = run_main(main, arg);
+	if (!eio__domain_self())
+		return rc; /* the child of a fork: what there is is the parent's */
 
 	eio__uring_fini(u);
 	if (dumps)

@@ -313,6 +313,7 @@ int run_suite(const char *name, const TTest *const *tests, size_t n, bool needs_
 	int rc = eio_run(NULL, probe, NULL), failed;
 
 	settle_heap();
+	signal(SIGQUIT, SIG_DFL); /* a shell's background job may have it ignored */
 	no_ring = rc == -ENOSYS || rc == -EPERM;
 	if (no_ring && needs_ring) {
 		char why[512];

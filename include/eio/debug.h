@@ -23,8 +23,10 @@ EIO_BEGIN_DECLS
  *         protected context
  *           fiber 9: running
  *
- * A fiber stands in the innermost scope it is in. Behind what it waits for is how long,
- * to about 5 ms and after 200 days from 0 again; a wait that began just now has none.
+ * A fiber stands in the innermost scope it is in. Behind what it waits for is how long, to
+ * about 5 ms and after 200 days from 0 again, counted from when its domain last looked for
+ * events before: what fibers computed since then counts too. A wait that began just now has
+ * none.
  * The text is for people and may change.
  *
  * Each domain tells its own state when it gets to it, so those of different domains are
@@ -34,7 +36,8 @@ EIO_BEGIN_DECLS
  *
  * With EIO_DUMP_ON=QUIT in the environment (unless the program is set-user-ID) SIGQUIT
  * does not end the process while an eio_run is under way: each domain writes its part to
- * the standard error, by write(2), as soon as it gets to it.
+ * the standard error, by write(2), as soon as it gets to it; if nobody reads that, the
+ * domain waits for who does.
  *
  * @param to  Borrowed for the call; written to once all answers are there.
  * @return 0, or a negative code; then eio_last_error()->done tells how many bytes were

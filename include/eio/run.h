@@ -32,7 +32,8 @@ struct eio_env {
  * Run a program: a ring, a scheduler, and @p main as its first fiber.
  *
  * main runs on the calling thread's own stack. Several threads may each run one. In the
- * child of a fork(2) made meanwhile, calls that would suspend give -EPERM.
+ * child of a fork(2) made meanwhile, calls that would suspend give -EPERM; there eio_run
+ * returns as soon as main does, and gives nothing back.
  *
  * @param config  NULL = all defaults.
  * @return main's result after every fiber ended, or what config->fallback returned, or:

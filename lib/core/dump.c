@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/switch.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +64,9 @@ static void print(int unix_fd, const char *data, size_t len)
 	while (len > 0) {
 		ssize_t n = write(unix_fd, data, len);
 
-		if (n < 0 && errno != EINTR)
+		if (n < 0 && errno == EAGAIN)
+			poll(&(struct pollfd){.fd = unix_fd, .events = POLLOUT}, 1, -1);
+		else if (n < 0 && errno != EINTR)
 			return;
 		if (n > 0) {
 			data += n;

@@ -6,7 +6,7 @@
  *     switch "clients" of fiber 1, 3 fibers
  *       fiber 1 "main": end of switch "clients", 3 fibers left (2.3 s)
  *       fiber 7 "conn": recv on fd 9 (1.2 s)
- *       time limit, cancelled: ETIMEDOUT
+ *       timeout, cancelled: ETIMEDOUT
  *         fiber 8 "conn", cancelled: send on fd 10, asked to stop (12 ms)
  *       protected context
  *         fiber 9: running

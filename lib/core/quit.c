@@ -10,6 +10,7 @@
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static unsigned runs;
 static struct sigaction previous;
+static struct sigaction stayed; /* somebody else's, which may call ours: see restore */
 
 /* In the domain's thread, from its inbox. */
 static void answer(struct eio__inbox_node *n)
@@ -45,27 +46,39 @@ static void on_quit(int sig, siginfo_t *info, void *context)
 		previous.sa_handler(sig);
 }
 
-/* Somebody else's handler, installed meanwhile, stays. */
+/* Somebody else's handler, installed meanwhile, stays. It may call ours as its previous one:
+ * while it is there, ours is not installed again, or they would call each other for ever. */
 static void restore(void)
 {
 	struct sigaction now;
 
-	if (sigaction(SIGQUIT, NULL, &now) == 0 && now.sa_sigaction == on_quit)
+	if (sigaction(SIGQUIT, NULL, &now) < 0)
+		return;
+	if (now.sa_sigaction == on_quit)
 		sigaction(SIGQUIT, &previous, NULL);
+	else
+		stayed = now;
+}
+
+static void install(void)
+{
+	struct sigaction act = {.sa_sigaction = on_quit,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+	struct sigaction now;
+
+	if (sigaction(SIGQUIT, NULL, &now) < 0 ||
+	    (stayed.sa_sigaction && now.sa_sigaction == stayed.sa_sigaction))
+		return;
+	sigemptyset(&act.sa_mask);
+	previous = now; /* known before the handler may ask for it */
+	sigaction(SIGQUIT, &act, NULL);
 }
 
 void eio__quit_begin(void)
 {
-	struct sigaction act = {.sa_sigaction = on_quit,
-				.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
-
-	sigemptyset(&act.sa_mask);
 	pthread_mutex_lock(&mutex);
-	if (runs++ == 0) {
-		/* Known before the handler may ask for it. */
-		sigaction(SIGQUIT, NULL, &previous);
-		sigaction(SIGQUIT, &act, NULL);
-	}
+	if (runs++ == 0)
+		install();
 	pthread_mutex_unlock(&mutex);
 }
 

@@ -59,17 +59,20 @@ static const char *const names[] = {
 	[IORING_OP_SENDMSG_ZC] = "sendmsg_zc",
 };
 
-/* What its fd means: for some it is no descriptor, but a count or a family of addresses. */
+/* For some it is no descriptor, but a count or a family of addresses; for those that are not
+ * known nobody knows. */
 static int descriptor(unsigned opcode, int fd)
 {
 	switch (opcode) {
 	case IORING_OP_NOP:
+	case IORING_OP_SETXATTR:
+	case IORING_OP_GETXATTR:
 	case IORING_OP_PROVIDE_BUFFERS:
 	case IORING_OP_REMOVE_BUFFERS:
 	case IORING_OP_SOCKET:
 		return -1;
 	}
-	return fd;
+	return opcode < COUNT(names) ? fd : -1;
 }
 
 void eio__opcode_describe(unsigned opcode, int fd, const char *more, char *buf, size_t size)

@@ -252,7 +252,7 @@ START_TEST(unknown_operations_are_told_by_number)
 		const char *more, *text;
 	} ops[] = {
 		{IORING_OP_SENDMSG_ZC, 7, "", "sendmsg_zc on fd 7"},
-		{IORING_OP_SENDMSG_ZC + 29, 0, ", and more", "opcode 77 on fd 0, and more"},
+		{IORING_OP_SENDMSG_ZC + 29, 0, ", and more", "opcode 77, and more"},
 		{255, -1, "", "opcode 255"},
 		{IORING_OP_OPENAT2, AT_FDCWD, "", "openat2"},
 		{IORING_OP_NOP, 3, "", "nop"},
@@ -893,6 +893,44 @@ static void quit_when_out_of_memory(void)
 	check(eio_run(NULL, quit_without_memory, NULL) == 0);
 }
 
+/* A program's handler that hands the signal on to the one it found: the library's. */
+static struct sigaction found;
+static unsigned handed_on;
+
+static void hand_on(int sig, siginfo_t *info, void *context)
+{
+	handed_on++;
+	found.sa_sigaction(sig, info, context);
+}
+
+static int put_in_front(struct eio_env *e, void *arg)
+{
+	struct sigaction act = {.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO};
+
+	(void) e, (void) arg;
+	check(sigaction(SIGQUIT, &act, &found) == 0);
+	return 0;
+}
+
+static void quit_behind_another(void)
+{
+	check(eio_run(NULL, put_in_front, NULL) == 0);
+	for (unsigned i = 1; i <= 2; i++) {
+		check(eio_run(NULL, quit_and_poll, NULL) == 0);
+		check(handed_on == i);
+	}
+}
+
+START_TEST(a_handler_that_hands_the_signal_on_is_called_once)
+{
+	const char *said = said_by(quit_behind_another);
+
+	said = strstr(said, "fiber 1 \"main\": nop\n");
+	ck_assert_ptr_nonnull(said);
+	ck_assert_ptr_nonnull(strstr(said + 1, "fiber 1 \"main\": nop\n"));
+}
+END_TEST
+
 START_TEST(without_memory_the_dump_says_so)
 {
 	if (SANITIZED)
@@ -961,7 +999,8 @@ START_TEST(domains_may_begin_and_end_among_signals)
 }
 END_TEST
 
-SUITE_MAIN("debug", true, operations_are_told_with_their_descriptors_test,
+SUITE_MAIN("debug", true, a_handler_that_hands_the_signal_on_is_called_once,
+	   operations_are_told_with_their_descriptors_test,
 	   a_cancelled_operation_was_asked_to_stop_and_is_waited_for_test,
 	   who_waits_for_a_fixed_buffer_tells_how_many_there_are,
 	   unknown_operations_are_told_by_number, the_first_wait_is_not_older_than_the_run,

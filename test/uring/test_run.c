@@ -369,6 +369,31 @@ RING_TEST(the_child_of_a_fork_is_no_domain)
 	return 0;
 }
 
+static int fork_and_return(struct eio_env *e, void *arg)
+{
+	pid_t *pid = arg;
+
+	(void) e;
+	expect_ok(eio_ll_noop());
+	*pid = fork();
+	return *pid ? 0 : 42;
+}
+
+START_TEST(the_child_of_a_fork_may_return_from_main)
+{
+	int status, rc;
+	pid_t pid = -1;
+
+	rc = eio_run(NULL, fork_and_return, &pid);
+	if (pid == 0)
+		_exit(rc == 42 && eio_run(NULL, fork_and_return, &pid) == 0 ? 0 : 1);
+	expect_ok(rc);
+	ck_assert_int_gt(pid, 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* What is written to a stack's guard is an overflow, which is explained. */
 static int dig(int depth)
 {
@@ -414,4 +439,4 @@ SUITE_MAIN("run", true, the_result_is_mains, a_failures_details_outlive_the_run,
 	   main_returning_with_fibers_waiting_aborts_and_does_not_hang,
 	   a_fiber_returning_inside_a_scope_aborts_and_names_both, a_segv_that_was_sent_kills,
 	   an_alternate_stack_of_the_program_stays, the_child_of_a_fork_is_no_domain_test,
-	   an_overflow_is_explained_and_kills_as_before)
+	   the_child_of_a_fork_may_return_from_main, an_overflow_is_explained_and_kills_as_before)
