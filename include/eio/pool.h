@@ -15,7 +15,8 @@ struct eio_pool {
 	void *eio_private[14];
 };
 
-/** What a pool knows of its items. All may suspend; none is called with a lock held. */
+/** What a pool knows of its items. All may suspend, dispose and validate protected from
+ *  cancellation; none is called with a lock held. */
 struct eio_pool_ops {
 	/** Make an item: 0 and *ret, or a negative code. */
 	int (*alloc)(void **ret, void *arg);

@@ -10,8 +10,8 @@
 EIO_BEGIN_DECLS
 
 /**
- * A promise; opaque, in the caller's storage. It may be freed as soon as an await
- * returned, even while the resolver is still on its way out in another thread.
+ * A promise; opaque, in the caller's storage. Once an await returned it may be freed, if no
+ * other call on it is under way but the one that resolved it, which no longer touches it.
  */
 struct eio_promise {
 	void *eio_private[6];

@@ -26,7 +26,7 @@ typedef int eio_seq_fn(struct eio_seq *seq, void *arg);
  * when only daemons are left.
  *
  * @param arg  Must live until the switch ends.
- * @return As eio_fork.
+ * @return As eio_fork; after a failure the sequence has ended.
  * @since 0.1
  */
 EIO_API int eio_seq_begin(struct eio_seq *seq, struct eio_switch *sw, eio_seq_fn *fn, void *arg);
@@ -37,7 +37,7 @@ EIO_API int eio_seq_begin(struct eio_seq *seq, struct eio_switch *sw, eio_seq_fn
  * @param ret_item  What the generator yielded; valid as long as it says.
  * @return 1 and an item; 0 when the generator returned 0 or more; or, once:
  *   the code the generator failed with
- *   EIO_EABANDONED  the generator was cancelled
+ *   EIO_EABANDONED  the generator was cancelled while the caller waited
  * and:
  *   -ECANCELED  the caller was cancelled; the generator will be, at its next yield
  *   -EINVAL     the sequence has ended before
@@ -50,7 +50,8 @@ EIO_API EIO_NODISCARD int eio_seq_next(struct eio_seq *seq, void **ret_item);
 
 /**
  * Hand an item to who waits for it, and wait until the next one is asked for. For the
- * generator only.
+ * generator only, and not in a protected scope: nothing could end the wait if nobody asked.
+ * Once a wait was cancelled, by whatever scope, no more items can be yielded.
  *
  * @return 0, -ECANCELED (the generator, its switch or its consumer was cancelled: no more
  *   items are wanted), or -EPERM from any other fiber.

@@ -50,6 +50,8 @@ EIO_API EIO_NODISCARD int eio_mutex_try_lock(struct eio_mutex *m);
 /**
  * Give the mutex to the one who waits longest, or free it.
  *
+ * A protected section is left by eio_mutex_rw_end only: this aborts inside one.
+ *
  * @return 0, or -EPERM if the calling fiber does not hold it.
  * @cancel No.
  * @since 0.1
@@ -71,7 +73,8 @@ EIO_API EIO_NODISCARD int eio_mutex_rw_begin(struct eio_mutex *m, bool protect);
  * A negative @p rc, -ECANCELED included, means that what the mutex guards may be half
  * changed: it is poisoned for good, and those who wait get EIO_EPOISONED.
  *
- * @return @p rc, or -EPERM if the calling fiber does not hold the mutex.
+ * @return @p rc, also if the mutex was poisoned and lost meanwhile (eio_condition_await) and
+ *   @p rc says so; or -EPERM if the calling fiber does not hold the mutex.
  * @cancel No.
  * @since 0.1
  */

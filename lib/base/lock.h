@@ -52,8 +52,8 @@ static inline void eio__cpu_relax(void)
 #endif
 }
 
-/* One turn of a loop that waits for another thread: a pause, and now and then the CPU is
- * given away, which that thread may need. *spins begins at 0. */
+/* One turn of a loop that waits for another thread: a pause, now and then a yield, for that
+ * thread may need the CPU, and at last a nap. *spins begins at 0. */
 void eio__spin(unsigned *spins);
 
 /* Waits until nobody holds it; somebody else may be faster then. */
@@ -111,7 +111,8 @@ static inline bool eio__lock_change(struct eio__lock *l, uintptr_t from, uintptr
 					   __ATOMIC_RELAXED);
 }
 
-/* Compare and swap, sequentially consistent, or plain while there is one thread. */
+/* Compare and swap, sequentially consistent; while there is one thread a plain store, as
+ * *expected, just read, cannot be out of date then. */
 static inline bool eio__cas64(uint64_t *p, uint64_t *expected, uint64_t value)
 {
 	if (eio__single_threaded()) {

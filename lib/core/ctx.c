@@ -128,6 +128,15 @@ void eio__ctx_cancel(struct eio__ctx *top, int err)
 	}
 }
 
+/* Bindings begun in one context are in another one now. */
+static void rebind(struct eio__fiber *f, const struct eio__ctx *from, const struct eio__ctx *to)
+{
+	for (struct eio__binding *b = f->locals; b && b->ctx; b = b->outer) {
+		if (b->ctx == from)
+			b->ctx = to;
+	}
+}
+
 void eio__ctx_move(struct eio__fiber *f, struct eio__ctx *to, struct eio__ctx *from)
 {
 	struct eio__list *it;
@@ -140,12 +149,14 @@ void eio__ctx_move(struct eio__fiber *f, struct eio__ctx *to, struct eio__ctx *f
 		eio__container_of(it, struct eio__ctx, sibling)->parent = to;
 	if (f->ctx == from)
 		f->ctx = to;
+	rebind(f, from, to);
 }
 
 void eio__ctx_dissolve(struct eio__fiber *f, struct eio__ctx *c)
 {
 	struct eio__ctx *inner;
 
+	rebind(f, c, c->parent);
 	if (f->ctx == c) {
 		eio__ctx_leave(f, c);
 		return;

@@ -241,6 +241,13 @@ uint64_t eio__error_share(int err)
 	return number;
 }
 
+/* What was being written is not known to be whole. */
+void eio__errors_forget(void)
+{
+	shared.of[shared.last % SHARED].number = 0;
+	eio__unlock(&shared.lock);
+}
+
 void eio__error_adopt(struct eio__fiber *f, int err, uint64_t number)
 {
 	struct eio_error *e;

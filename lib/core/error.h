@@ -45,6 +45,9 @@ void eio__error_inherit(struct eio__fiber *f, int err, struct eio_error *e);
 uint64_t eio__error_share(int err);
 void eio__error_adopt(struct eio__fiber *f, int err, uint64_t number);
 
+/* In the child of a fork, where another thread may have been at it. */
+void eio__errors_forget(void);
+
 /* The last error of a thread whose run has ended. */
 void eio__error_keep(const struct eio_error *e);
 

@@ -315,7 +315,7 @@ static inline __attribute__((always_inline)) int fork_fiber(struct eio_switch *p
 	if (unlikely(parent->locals) && !inheriting)
 		return fork_inheriting(pub, fn, arg, size, flags);
 	locals = inheriting ? eio__bindings_size(parent->locals) : 0;
-	if (unlikely(size + locals > d->stacks.usable / 4))
+	if (unlikely(size > d->stacks.usable / 4 || locals > d->stacks.usable / 4 - size))
 		return eio__fail(-E2BIG, "fork",
 				 "argument and fiber-locals are larger than a quarter of a stack");
 	f = take_stack(d);
@@ -457,6 +457,8 @@ static void forget_domain(void)
 	eio__tls_domain = NULL;
 	eio__domains_forget();
 	eio__quit_forget();
+	eio__log_forget();
+	eio__errors_forget();
 }
 
 static void watch_forks(void)

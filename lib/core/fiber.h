@@ -58,9 +58,10 @@ enum {
 	EIO__TICK_BITS = 22,    /* a tick is 2^22 ns, about 4 ms */
 };
 
+/* Aligned, so that a mutex has room for flags beside its holder's address. */
 struct eio__fiber {
 	/* What every switch touches: one cache line. */
-	void *sp; /* while not running */
+	_Alignas(16) void *sp; /* while not running */
 	struct eio__fiber *next;
 	struct eio__ctx *ctx; /* the current one */
 	struct eio__domain *domain;

@@ -34,6 +34,11 @@ bool eio__log_is_set(void)
 	return set;
 }
 
+void eio__log_forget(void)
+{
+	eio__unlock(&hook.lock);
+}
+
 void eio__log(int level, const char *fmt, ...)
 {
 	void (*fn)(int level, const char *msg, void *arg);

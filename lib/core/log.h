@@ -10,6 +10,9 @@
 /* Hands one line to the program's log hook, if it set one. */
 void eio__log(int level, const char *fmt, ...) EIO_PRINTF(2, 3);
 
+/* In the child of a fork, where another thread may have held the lock. */
+void eio__log_forget(void);
+
 /* Has the program set one? */
 bool eio__log_is_set(void);
 

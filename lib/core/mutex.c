@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/mutex.h"
+#include "core/log.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Beside the lock's own bit. Records of fibers are aligned to 8. */
+/* Beside the lock's own bit. */
 enum {
 	WAITED = 2,
 	POISONED = 4,
-	FLAGS = EIO__LOCKED | WAITED | POISONED,
+	PROTECTED = 8,
+	FLAGS = EIO__LOCKED | WAITED | POISONED | PROTECTED,
 };
+
+_Static_assert(_Alignof(struct eio__fiber) > FLAGS, "a holder's address has no room for flags");
 
 struct waiter {
 	struct eio__waiter w;
-	struct eio__mutex *mutex;
+	uint64_t holder; /* when it came, if of the same domain: for dumps */
 	int rc;
 };
 
@@ -33,24 +37,19 @@ static uintptr_t held_by(const struct eio__mutex *m, const struct eio__fiber *f)
 	return (uintptr_t) f | (m->waiters.first ? WAITED : 0);
 }
 
-/* In a dump. While the waiter is on the list, and so the word is not the holder's alone, it
- * takes the lock to release the mutex: with the lock held, the holder stays. */
+/* In a dump. The mutex may be gone when the waiter has been woken and not run yet, so only
+ * the record is looked at. */
 static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
 {
-	struct eio__mutex *m = ((const struct waiter *) arg)->mutex;
-	const struct eio__fiber *h;
-	uintptr_t bits;
+	const struct waiter *w = arg;
 
-	if (!eio__lock_try(&m->lock, &bits)) {
-		snprintf(buf, size, "mutex in use just now");
-		return;
-	}
-	h = (const struct eio__fiber *) (bits & ~(uintptr_t) FLAGS);
-	if (h && h->domain == f->domain)
-		snprintf(buf, size, "mutex held by fiber %llu", (unsigned long long) h->id);
+	(void) f;
+	if (w->holder)
+		snprintf(buf, size, "mutex %p, held by fiber %llu when it came", (void *) w->w.lock,
+			 (unsigned long long) w->holder);
 	else
-		snprintf(buf, size, "mutex held in another domain");
-	eio__unlock_to(&m->lock, bits);
+		snprintf(buf, size, "mutex %p, held in another domain when it came",
+			 (void *) w->w.lock);
 }
 
 static const struct eio__wait waiting = {
@@ -74,7 +73,7 @@ static __attribute__((noinline)) int lock_slowly(struct eio__mutex *m, struct ei
 {
 	uintptr_t bits = eio__lock(&m->lock);
 	const struct eio__fiber *h = (const struct eio__fiber *) (bits & ~(uintptr_t) FLAGS);
-	struct waiter w = {.mutex = m};
+	struct waiter w;
 	int rc;
 
 	if (bits & POISONED) {
@@ -89,6 +88,7 @@ static __attribute__((noinline)) int lock_slowly(struct eio__mutex *m, struct ei
 		eio__unlock_to(&m->lock, h ? bits : held_by(m, f));
 		return h ? -EBUSY : 0;
 	}
+	w.holder = h->domain == f->domain ? h->id : 0;
 	eio__waiters_add(&m->waiters, &w.w, &m->lock, f);
 	eio__unlock_to(&m->lock, bits | WAITED);
 	rc = eio__waiter_await(&w.w, wait);
@@ -135,6 +135,11 @@ static __attribute__((noinline)) int unlock_slowly(struct eio__mutex *m, struct 
 		eio__unlock_to(&m->lock, bits);
 		return -EPERM;
 	}
+	if (bits & PROTECTED) {
+		eio__unlock_to(&m->lock, bits);
+		eio__fatal("mutex unlocked while the innermost open scope is a " EIO__CTX_FORMAT,
+			   EIO__CTX_ARGS(f->ctx));
+	}
 	next = eio__waiters_claim(&m->waiters);
 	if (next)
 		eio__container_of(next, struct waiter, w)->rc = 0;
@@ -173,6 +178,20 @@ bool eio__mutex_is_poisoned(const struct eio__mutex *m)
 
 /* Sections */
 
+/* The holder's: whether its section is protected is in the word, so that a plain unlock
+ * does not take the short way. */
+static void set_protected(struct eio__mutex *m, bool protected)
+{
+	uintptr_t bits = eio__lock(&m->lock) & ~(uintptr_t) PROTECTED;
+
+	eio__unlock_to(&m->lock, bits | (protected ? PROTECTED : 0));
+}
+
+static bool is_protected(const struct eio__mutex *m)
+{
+	return eio__lock_peek(&m->lock) & PROTECTED;
+}
+
 int eio_mutex_rw_begin(struct eio_mutex *pub, bool protect)
 {
 	struct eio__mutex *m = eio__mutex_of(pub);
@@ -180,9 +199,10 @@ int eio_mutex_rw_begin(struct eio_mutex *pub, bool protect)
 
 	if (rc < 0)
 		return rc;
-	m->protected = protect;
-	if (protect)
+	if (protect) {
+		set_protected(m, true);
 		eio__ctx_enter(eio__self(), &m->shield, "protected section", true);
+	}
 	return 0;
 }
 
@@ -192,10 +212,10 @@ int eio_mutex_rw_end(struct eio_mutex *pub, int rc)
 	struct eio__fiber *f = eio__self();
 
 	if (!eio__mutex_is_held_by(m, f))
-		return -EPERM;
-	if (m->protected) {
-		m->protected = false;
+		return rc < 0 && eio__mutex_is_poisoned(m) ? rc : -EPERM;
+	if (is_protected(m)) {
 		eio__ctx_leave(f, &m->shield);
+		set_protected(m, false);
 	}
 	if (rc < 0)
 		eio__mutex_poison(m);
@@ -206,17 +226,19 @@ int eio_mutex_rw_end(struct eio_mutex *pub, int rc)
 
 void eio__mutex_leave_section(struct eio__mutex *m, struct eio__fiber *f, struct eio__section *s)
 {
-	s->protected = m->protected;
-	if (s->protected)
-		eio__ctx_move(f, &s->shield, &m->shield);
-	m->protected = false;
+	s->protected = is_protected(m);
+	if (!s->protected)
+		return;
+	eio__ctx_move(f, &s->shield, &m->shield);
+	set_protected(m, false);
 }
 
 void eio__mutex_resume_section(struct eio__mutex *m, struct eio__fiber *f, struct eio__section *s)
 {
-	m->protected = s->protected;
-	if (s->protected)
-		eio__ctx_move(f, &m->shield, &s->shield);
+	if (!s->protected)
+		return;
+	set_protected(m, true);
+	eio__ctx_move(f, &m->shield, &s->shield);
 }
 
 void eio__mutex_drop_section(struct eio__fiber *f, struct eio__section *s)

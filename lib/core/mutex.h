@@ -7,6 +7,7 @@
  *   0                     free
  *   holder                held; nobody waits
  *   holder | WAITED       held; somebody may be waiting
+ *   holder | PROTECTED    held, in a protected section; with or without WAITED
  *   POISONED              for good
  * A release hands the mutex to the first waiter: it is never free while somebody waits.
  */
@@ -20,8 +21,7 @@
 struct eio__mutex {
 	struct eio__lock lock;
 	struct eio__waiters waiters;
-	bool protected;         /* the section's, which is the holder's */
-	struct eio__ctx shield; /* entered if protected */
+	struct eio__ctx shield; /* of the protected section */
 };
 
 _Static_assert(sizeof(struct eio__mutex) <= sizeof(struct eio_mutex), "eio_mutex is too small");

@@ -54,10 +54,31 @@ int eio_pool_init(struct eio_pool *pub, size_t max, const struct eio_pool_ops *o
 	return 0;
 }
 
+/* The item's functions may suspend, for a farewell or a trial, also if the caller has been
+ * cancelled: that is not the item's fault. */
+
 static void dispose(struct pool *p, void *item)
 {
-	if (p->ops->dispose)
-		p->ops->dispose(item, p->arg);
+	struct eio__ctx shield;
+
+	if (!p->ops->dispose)
+		return;
+	eio__ctx_enter(eio__self(), &shield, "disposal", true);
+	p->ops->dispose(item, p->arg);
+	eio__ctx_leave(eio__self(), &shield);
+}
+
+static bool is_valid(struct pool *p, void *item)
+{
+	struct eio__ctx shield;
+	bool valid;
+
+	if (!p->ops->validate)
+		return true;
+	eio__ctx_enter(eio__self(), &shield, "validation", true);
+	valid = p->ops->validate(item, p->arg);
+	eio__ctx_leave(eio__self(), &shield);
+	return valid;
 }
 
 /* A place was counted for nothing: the next one who waits may use it, if it is not beyond
@@ -90,7 +111,7 @@ static int make(struct pool *p, void **ret_item)
 /* An item that was used before, or a new one in its place. */
 static int reuse(struct pool *p, void *item, void **ret_item)
 {
-	if (!p->ops->validate || p->ops->validate(item, p->arg)) {
+	if (is_valid(p, item)) {
 		*ret_item = item;
 		return 0;
 	}

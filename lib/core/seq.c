@@ -2,8 +2,9 @@
 /*
  * States of a sequence:
  *   idle     the generator is suspended (parked) until it is asked
- *   asked    it runs, and asker waits for what it yields; or, if the asker was cancelled,
- *            nobody does and nobody will (unwanted)
+ *   asked    it runs, and asker waits for what it yields
+ *   loose    it runs, but nobody asks: the asker was cancelled, and nobody will again
+ *            (unwanted); or a cancellation woke the generator, which is to end
  *   ended    the generator has returned
  * The generator's failure is the asker's; if there is none, the switch's.
  */
@@ -102,8 +103,13 @@ int eio_seq_begin(struct eio_seq *pub, struct eio_switch *sw, eio_seq_fn *fn, vo
 {
 	struct seq *s = seq_of(pub);
 
+	int rc;
+
 	*s = (struct seq){.domain = eio__domain_self(), .fn = fn, .arg = arg};
-	return eio__fork(sw, generate, s, 0, EIO__FORK_DAEMON);
+	rc = eio__fork(sw, generate, s, 0, EIO__FORK_DAEMON);
+	if (rc < 0)
+		s->ended = true;
+	return rc;
 }
 
 static void cancel_asker(struct eio__fiber *f, void *arg)
@@ -158,7 +164,7 @@ int eio_seq_yield(struct eio_seq *pub, void *item)
 	rc = eio__check(f);
 	if (rc < 0)
 		return rc;
-	if (s->unwanted)
+	if (s->unwanted || !s->asker)
 		return eio__canceled(f);
 	answer(s, 1, item);
 	return park(s);

@@ -29,6 +29,7 @@ enum {
 	NEAR_NS = 20000000, /* a deadline for which the precise clock is read */
 	SPIN_NS = 20000,
 	PAUSES_PER_YIELD = 16,
+	CROWDED = 100,
 };
 
 /* A fiber waiting for a free entry. */
@@ -109,7 +110,8 @@ static __attribute__((noinline)) void complete(struct eio__uring *u, const struc
 		break;
 	case EIO__UD_WAKE:
 		u->armed = false;
-		u->spins = true;
+		u->spins = u->crowded == 0;
+		u->crowded -= u->crowded > 0;
 		break;
 	case EIO__UD_ALARM:
 		u->alarm = EIO_NEVER;
@@ -422,18 +424,26 @@ static bool may_sleep(struct eio__waker *w)
 /*
  * Two domains that hand each other work would sleep and wake for every piece of it, which
  * takes many microseconds. So after a foreign wake-up a domain looks out for the next one
- * before it sleeps, for about as long as a wake-up takes: that costs at most twice what the
- * better of spinning and sleeping would have. It stops when none comes.
+ * before it sleeps, for about as long as a wake-up takes: that is at most twice the CPU time
+ * of the better choice. It stops when none comes. The other domain may want this very core,
+ * so it yields; but where somebody else then keeps it for long, spinning loses more than it
+ * saves, and is left alone for a while.
  */
 static void spin(struct eio__uring *u)
 {
 	int64_t end = now(&u->domain) + SPIN_NS;
 
 	while (u->spins && eio__is_quiet(&u->domain)) {
+		int64_t before, after;
+
 		for (unsigned i = 0; i < PAUSES_PER_YIELD; i++)
 			eio__cpu_relax();
-		sched_yield(); /* the other domain may want this very core */
-		u->spins = now(&u->domain) < end;
+		before = now(&u->domain);
+		sched_yield();
+		after = now(&u->domain);
+		if (after - before > SPIN_NS)
+			u->crowded = CROWDED;
+		u->spins = after < end;
 	}
 }
 

@@ -44,7 +44,8 @@ struct eio__uring {
 	struct eio__list asked;           /* operations the kernel was asked to cancel */
 	struct eio__list group_asked;     /* groups, likewise */
 	unsigned polls_since_asked;
-	bool spins; /* looks out for foreign wake-ups before it sleeps */
+	bool spins;      /* looks out for foreign wake-ups before it sleeps */
+	uint8_t crowded; /* foreign wake-ups for which it will not: others want the CPU */
 	struct eio__fixed fixed;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;

@@ -2,6 +2,8 @@
 #include "race.h"
 #include "tasks.h"
 
+#include <eio/local.h>
+
 /* Something to wait for, and what to wait with. */
 struct state {
 	struct eio_mutex m;
@@ -507,7 +509,57 @@ static int await_poison_protected(void *arg)
 	expect_ok(eio_mutex_rw_begin(&s->m, true));
 	expect_err(eio_condition_await(&s->c, &s->m), EIO_EPOISONED);
 	expect_err(eio_check(), -ECANCELED); /* the section is over */
+	return eio_mutex_rw_end(&s->m, EIO_EPOISONED);
+}
+
+static struct eio_key key = EIO_KEY_INIT;
+
+static int await_poison_bound(void *arg)
+{
+	struct state *s = arg;
+	struct eio_binding outer, inner;
+
+	expect_ok(eio_mutex_rw_begin(&s->m, true));
+	eio_binding_begin(&outer, &key, s);
+	eio_binding_begin(&inner, &key, NULL);
+	expect_err(eio_condition_await(&s->c, &s->m), EIO_EPOISONED);
+	expect_err(eio_check(), -ECANCELED);
+	eio_binding_end(&inner);
+	ck_assert_ptr_eq(eio_get(&key), s);
+	eio_binding_end(&outer);
+	return eio_mutex_rw_end(&s->m, EIO_EPOISONED);
+}
+
+static int await_signal_bound(void *arg)
+{
+	struct state *s = arg;
+	struct eio_binding b;
+
+	expect_ok(eio_mutex_rw_begin(&s->m, true));
+	eio_binding_begin(&b, &key, s);
+	expect_ok(eio_condition_await(&s->c, &s->m));
+	eio_binding_end(&b);
 	return eio_mutex_rw_end(&s->m, 0);
+}
+
+CORE_TEST(a_binding_in_a_section_is_still_in_it_after_a_wait)
+{
+	struct caller c[2];
+	struct eio_switch sw;
+	struct state s;
+
+	(void) arg;
+	init(&s);
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 2; i++) {
+		c[i] = (struct caller){.fn = await_signal_bound, .arg = &s};
+		fork_caller(&sw, &c[i]);
+	}
+	eio_condition_broadcast(&s.c);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_ok(c[0].rc);
+	expect_ok(c[1].rc);
+	return 0;
 }
 
 static int await_poison_in_scopes(void *arg)
@@ -523,21 +575,22 @@ static int await_poison_in_scopes(void *arg)
 	expect_err(eio_cancel_error(&inner), -ECANCELED);
 	eio_cancel_end(&inner);
 	eio_cancel_end(&outer);
-	return eio_mutex_rw_end(&s->m, 0);
+	return eio_mutex_rw_end(&s->m, EIO_EPOISONED);
 }
 
 CORE_TEST(poison_ends_a_protected_section_that_awaits)
 {
-	struct caller c[4];
+	static eio_fn *const fns[] = {await_poison_protected, await_poison_in_scopes,
+				      await_poison_bound};
+	struct caller c[6];
 	struct eio_switch sw;
 	struct state s;
 
 	(void) arg;
 	init(&s);
 	eio_switch_begin(&sw);
-	for (int i = 0; i < 4; i++) {
-		c[i] = (struct caller){.arg = &s};
-		c[i].fn = i % 2 ? await_poison_in_scopes : await_poison_protected;
+	for (int i = 0; i < 6; i++) {
+		c[i] = (struct caller){.fn = fns[i % 3], .arg = &s};
 		fork_caller(&sw, &c[i]);
 		cancel_caller(&c[i]);
 	}
@@ -546,8 +599,8 @@ CORE_TEST(poison_ends_a_protected_section_that_awaits)
 	expect_ok(yield_times(2));
 	eio_condition_broadcast(&s.c);
 	expect_ok(eio_switch_end(&sw, 0));
-	for (int i = 0; i < 4; i++)
-		expect_err(c[i].rc, -EPERM); /* of rw_end */
+	for (int i = 0; i < 6; i++)
+		expect_err(c[i].rc, EIO_EPOISONED);
 	return 0;
 }
 
@@ -883,6 +936,7 @@ SUITE_MAIN("condition", false, an_await_releases_the_mutex_and_takes_it_again_te
 	   a_protected_section_stays_so_across_an_await_test,
 	   scopes_inside_a_protected_section_may_cancel_the_await_test,
 	   poison_ends_a_protected_section_that_awaits_test,
+	   a_binding_in_a_section_is_still_in_it_after_a_wait_test,
 	   a_loop_ends_with_what_its_function_returns_test,
 	   a_loop_looks_again_after_each_signal_test, a_loop_is_cancelled_between_its_looks_test,
 	   a_signal_that_comes_while_the_function_runs_is_not_missed_test,

@@ -268,6 +268,19 @@ CORE_TEST(more_locals_than_fit_are_refused_by_the_fork)
 	return 0;
 }
 
+CORE_TEST(sizes_that_wrap_around_are_refused_with_locals_too)
+{
+	struct eio_switch sw;
+	struct eio_binding b;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	eio_binding_begin(&b, &user, "ann");
+	expect_err(eio_fork_copy(&sw, note_locals, &sw, SIZE_MAX - 7), -E2BIG);
+	eio_binding_end(&b);
+	return eio_switch_end(&sw, 0);
+}
+
 /* Scopes that do not nest */
 
 static int end_out_of_order(void *arg)
@@ -421,6 +434,7 @@ SUITE_MAIN("local", false, an_unset_local_is_null_test, outside_a_fiber_there_ar
 	   locals_are_inherited_over_generations_test,
 	   argument_and_locals_are_copied_side_by_side_test, other_domains_do_not_inherit_test,
 	   shadowed_bindings_are_not_copied_test, more_locals_than_fit_are_refused_by_the_fork_test,
+	   sizes_that_wrap_around_are_refused_with_locals_too_test,
 	   bindings_out_of_order_abort_and_name_both,
 	   returning_with_a_binding_open_aborts_and_names_both,
 	   a_lost_binding_that_was_overwritten_is_still_reported,

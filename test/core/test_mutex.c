@@ -479,8 +479,8 @@ CORE_TEST(a_waiting_fiber_tells_who_holds_the_mutex)
 	eio_switch_begin(&sw);
 	fork_caller(&sw, &c);
 	c.fiber->wait->describe(c.fiber, c.fiber->wait_arg, words, sizeof(words));
-	snprintf(expected, sizeof(expected), "mutex held by fiber %llu",
-		 (unsigned long long) eio_fiber_id());
+	snprintf(expected, sizeof(expected), "mutex %p, held by fiber %llu when it came",
+		 (void *) &m, (unsigned long long) eio_fiber_id());
 	ck_assert_str_eq(words, expected);
 	expect_ok(eio_mutex_unlock(&m));
 	expect_ok(eio_switch_end(&sw, 0));
@@ -692,9 +692,25 @@ RING_TEST(poison_reaches_the_waiters_of_all_domains)
 	return 0;
 }
 
-SUITE_MAIN("mutex", false, a_free_mutex_is_taken_without_suspending_test,
-	   a_mutex_has_one_holder_test, only_the_holder_unlocks_test,
-	   those_who_wait_get_it_in_the_order_they_came_test,
+static int unlock_in_protected_section(void *arg)
+{
+	struct eio_mutex m = EIO_MUTEX_INIT;
+
+	(void) arg;
+	expect_ok(eio_mutex_rw_begin(&m, true));
+	return eio_mutex_unlock(&m);
+}
+
+START_TEST(a_protected_section_is_not_left_by_unlocking)
+{
+	expect_abort(unlock_in_protected_section, NULL,
+		     "mutex unlocked while the innermost open scope is a protected section");
+}
+END_TEST
+
+SUITE_MAIN("mutex", false, a_protected_section_is_not_left_by_unlocking,
+	   a_free_mutex_is_taken_without_suspending_test, a_mutex_has_one_holder_test,
+	   only_the_holder_unlocks_test, those_who_wait_get_it_in_the_order_they_came_test,
 	   a_cancelled_context_does_not_lock_test, a_cancelled_waiter_leaves_no_trace_test,
 	   a_mutex_is_kept_by_who_was_cancelled_after_it_came_test,
 	   those_who_leave_are_passed_over_test, a_failed_section_poisons_for_good_test,

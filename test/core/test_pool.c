@@ -526,6 +526,34 @@ CORE_TEST(an_item_is_kept_by_who_was_cancelled_after_it_came)
 	return 0;
 }
 
+/* Its functions wait, and so would fail in a cancelled context. */
+CORE_TEST(items_are_looked_at_and_ended_although_the_caller_was_cancelled)
+{
+	struct eio_cancel c;
+	struct maker m;
+	void *item;
+
+	(void) arg;
+	init(&m, 1, &careful);
+	m.yields = 1;
+	expect_ok(eio_pool_acquire(&m.pool, &item));
+	eio_pool_release(&m.pool, item);
+	expect_ok(eio_pool_acquire(&m.pool, &item));
+	expect_log("make1 look1");
+	ck_assert_ptr_nonnull(item);
+	((struct item *) item)->bad = true;
+	eio_cancel_begin(&c);
+	expect_ok(eio_cancel_raise(&c, -ECANCELED));
+	eio_pool_release(&m.pool, item);
+	note("released");
+	expect_err(eio_pool_acquire(&m.pool, &item), -ECANCELED);
+	expect_ok(eio_pool_fini(&m.pool)); /* waits for the farewell */
+	eio_cancel_end(&c);
+	expect_log("released end1");
+	ck_assert_uint_eq(m.alive, 0);
+	return 0;
+}
+
 CORE_TEST(those_who_leave_are_passed_over)
 {
 	(void) arg;
@@ -779,8 +807,10 @@ RING_TEST(a_pool_may_be_freed_once_it_could_be_ended)
 }
 
 SUITE_MAIN("pool", false, a_pool_without_room_or_alloc_is_refused_test,
-	   a_pool_without_memory_is_enomem_test, a_pool_in_use_is_not_ended_test,
-	   the_item_used_last_is_used_next_test, an_invalid_item_is_disposed_of_and_made_anew_test,
+	   a_pool_without_memory_is_enomem_test,
+	   items_are_looked_at_and_ended_although_the_caller_was_cancelled_test,
+	   a_pool_in_use_is_not_ended_test, the_item_used_last_is_used_next_test,
+	   an_invalid_item_is_disposed_of_and_made_anew_test,
 	   dispose_and_validate_are_optional_test,
 	   items_go_to_those_who_wait_in_the_order_they_came_test,
 	   an_invalid_item_handed_over_is_made_anew_by_who_got_it_test,

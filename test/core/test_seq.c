@@ -339,6 +339,55 @@ CORE_TEST(a_sequence_belongs_to_its_domain)
 	return 0;
 }
 
+static int yield_in_a_limit(struct eio_seq *seq, void *arg)
+{
+	struct eio_cancel c;
+	int rc;
+
+	eio_cancel_begin(&c);
+	*(struct eio_cancel **) arg = &c;
+	rc = eio_seq_yield(seq, words[0]);
+	eio_cancel_end(&c);
+	note("%s", eio_err_name(rc));
+	rc = eio_seq_yield(seq, words[1]);
+	note("%s", eio_err_name(rc));
+	return rc;
+}
+
+CORE_TEST(after_a_cancelled_yield_nothing_more_is_yielded)
+{
+	struct eio_cancel *inner;
+	struct eio_switch sw;
+	struct eio_seq seq;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_seq_begin(&seq, &sw, yield_in_a_limit, &inner));
+	note_next(&seq);
+	expect_ok(eio_cancel_raise(inner, -ETIMEDOUT)); /* nobody asks just now */
+	expect_ok(yield_times(3));
+	note_next(&seq);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log("one ECANCELED ECANCELED EINVAL");
+	return 0;
+}
+
+CORE_TEST(a_sequence_that_could_not_begin_has_ended)
+{
+	struct plan plan = {1, 0};
+	struct eio_switch sw;
+	struct eio_seq seq;
+	void *item;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_switch_fail(&sw, -EIO));
+	expect_err(eio_seq_begin(&seq, &sw, yield_words, &plan), -ECANCELED);
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	expect_err(eio_seq_next(&seq, &item), -EINVAL);
+	return 0;
+}
+
 /* The generator is cancelled and asked in the same round. */
 CORE_TEST(asking_a_generator_that_is_being_cancelled_does_not_hang)
 {
@@ -370,5 +419,6 @@ SUITE_MAIN("seq", false, items_come_in_order_then_the_end_test,
 	   a_consumer_cancelled_before_it_asks_leaves_the_sequence_as_it_is_test,
 	   work_that_was_cancelled_is_abandoned_for_a_consumer_that_was_not_test,
 	   a_switch_that_is_off_begins_no_sequence_test, only_the_generator_yields_test,
-	   a_sequence_belongs_to_its_domain_test,
+	   after_a_cancelled_yield_nothing_more_is_yielded_test,
+	   a_sequence_that_could_not_begin_has_ended_test, a_sequence_belongs_to_its_domain_test,
 	   asking_a_generator_that_is_being_cancelled_does_not_hang_test)
