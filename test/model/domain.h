@@ -20,9 +20,9 @@
  * descriptors? If not, accesses to their table are no steps. */
 void model_machine(bool descriptors);
 
-/* The parts of that: the list of domains, whose accesses are no steps, and the descriptor
- * table. */
-void model_domain_list(void);
+/* The parts of that: the list of domains, whose accesses are steps only if it matters, and
+ * the descriptor table, likewise. */
+void model_domain_list(bool matters);
 void model_table(bool matters);
 
 /* At the end: every slot is free, once. */

@@ -3,10 +3,11 @@
 #include "core/domains.c" /* for what is static there */
 #include "model/domain.h"
 
-void model_domain_list(void)
+void model_domain_list(bool matters)
 {
 	eio__domains_forget();
 	domains.last_id = 0;
 	model_region("domains", &domains, sizeof(domains));
-	model_aside(&domains, sizeof(domains));
+	if (!matters)
+		model_aside(&domains, sizeof(domains));
 }

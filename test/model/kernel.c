@@ -373,7 +373,7 @@ void model_machine(bool descriptors)
 	n_kernels = 0;
 	n_plains = 0;
 	stay = false;
-	model_domain_list();
+	model_domain_list(false);
 	model_table(descriptors);
 }
 
