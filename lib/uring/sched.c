@@ -229,6 +229,7 @@ struct io_uring_sqe *eio__sqe_wait(struct eio__uring *u, bool cancellable)
 	}
 	while (!sqe) {
 		eio__list_insert(place, &p.link);
+		u->backlog = true;
 		eio__suspend(p.fiber, cancellable ? &parking : &parking_protected, &p);
 		/* Also when it was cancelled after its turn had come: nobody would cancel
 		 * what it starts now. */
@@ -308,6 +309,7 @@ void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op)
 {
 	if (eio__list_linked(&op->pending))
 		return;
+	u->backlog = true;
 	eio__list_append(try_cancel(u, op, EIO__UD_OP) ? &u->asked : &u->cancels, &op->pending);
 }
 
@@ -333,6 +335,7 @@ const struct eio__wait eio__op_wait_protected = {.what = "operation", .describe 
 
 void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g)
 {
+	u->backlog = true;
 	for (; g->asked < g->n; g->asked++) {
 		if (!try_cancel(u, &g->members[g->asked], EIO__UD_MEMBER)) {
 			eio__list_append(&u->group_cancels, &g->pending);
@@ -429,7 +432,7 @@ static bool may_sleep(struct eio__waker *w)
  * so it yields; but where somebody else then keeps it for long, spinning loses more than it
  * saves, and is left alone for a while.
  */
-static void spin(struct eio__uring *u)
+static __attribute__((noinline)) void spin(struct eio__uring *u)
 {
 	int64_t end = now(&u->domain) + SPIN_NS;
 
@@ -492,7 +495,7 @@ static int64_t set_alarm(struct eio__uring *u, int64_t at)
 }
 
 /* Calls the timers that are due. How long the domain may wait for completions alone. */
-static int64_t run_timers(struct eio__uring *u, bool wait)
+static __attribute__((noinline)) int64_t run_timers(struct eio__uring *u, bool wait)
 {
 	struct eio__domain *d = &u->domain;
 	int64_t next = eio__timers_next(d), t;
@@ -506,11 +509,36 @@ static int64_t run_timers(struct eio__uring *u, bool wait)
 	return next == EIO_NEVER ? EIO_NEVER : next - t;
 }
 
+/*
+ * What is rare, before and after a poll enters: fibers wait for a free entry, or operations
+ * are being cancelled.
+ */
+
+/* How long the domain may wait for completions alone. */
+static __attribute__((noinline)) int64_t work_off(struct eio__uring *u, int64_t timeout)
+{
+	retry_cancels(u);
+	/* Who waits for a free entry may be the one that all others wait for. */
+	if (!eio__list_empty(&u->parked) || !eio__list_empty(&u->cancels) ||
+	    !eio__list_empty(&u->group_cancels))
+		return 0;
+	return is_any_asked(u) && timeout > ASK_AGAIN_NS ? ASK_AGAIN_NS : timeout;
+}
+
+/* idle: the domain waited, and nothing came. */
+static __attribute__((noinline)) void follow_up(struct eio__uring *u, bool idle)
+{
+	if (is_any_asked(u) && (idle || ++u->polls_since_asked == ASK_AGAIN_POLLS))
+		ask_again(u);
+	wake_parked(u);
+	u->backlog = is_any_asked(u) || !eio__list_empty(&u->parked) ||
+		     !eio__list_empty(&u->cancels) || !eio__list_empty(&u->group_cancels);
+}
+
 static unsigned poll(struct eio__domain *d, bool wait)
 {
 	struct eio__uring *u = uring_of(d);
 	int64_t timeout = EIO_NEVER;
-	bool asked;
 	unsigned n;
 
 	if (unlikely(u->spins) && wait && !eio__ring_queued(&u->ring))
@@ -519,15 +547,8 @@ static unsigned poll(struct eio__domain *d, bool wait)
 		eio__inbox_drain(&d->waker.inbox);
 	if (d->timers.root)
 		timeout = run_timers(u, wait);
-	if (unlikely(!eio__list_empty(&u->cancels) || !eio__list_empty(&u->group_cancels)))
-		retry_cancels(u);
-	asked = is_any_asked(u);
-	if (unlikely(asked) && timeout > ASK_AGAIN_NS)
-		timeout = ASK_AGAIN_NS;
-	/* Who waits for a free entry may be the one that all others wait for. */
-	if (unlikely(!eio__list_empty(&u->parked) || !eio__list_empty(&u->cancels) ||
-		     !eio__list_empty(&u->group_cancels)))
-		timeout = 0;
+	if (unlikely(u->backlog))
+		timeout = work_off(u, timeout);
 	wait = wait && !d->head;
 	if (wait && !u->armed)
 		arm(u);
@@ -538,12 +559,10 @@ static unsigned poll(struct eio__domain *d, bool wait)
 	__atomic_store_n(&d->waker.asleep, 0, __ATOMIC_RELAXED);
 	d->tick = eio__tick(coarse_now());
 	n = reap(u);
-	if (unlikely(asked) && ((wait && n == 0) || ++u->polls_since_asked == ASK_AGAIN_POLLS))
-		ask_again(u);
+	if (unlikely(u->backlog))
+		follow_up(u, wait && n == 0);
 	if (!eio__inbox_empty(&d->waker.inbox))
 		eio__inbox_drain(&d->waker.inbox);
-	if (unlikely(!eio__list_empty(&u->parked)))
-		wake_parked(u);
 	return n;
 }
 

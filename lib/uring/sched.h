@@ -44,6 +44,7 @@ struct eio__uring {
 	struct eio__list asked;           /* operations the kernel was asked to cancel */
 	struct eio__list group_asked;     /* groups, likewise */
 	unsigned polls_since_asked;
+	bool backlog;    /* something may be in one of those lists */
 	bool spins;      /* looks out for foreign wake-ups before it sleeps */
 	uint8_t crowded; /* foreign wake-ups for which it will not: others want the CPU */
 	struct eio__fixed fixed;
