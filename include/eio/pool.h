@@ -72,6 +72,8 @@ EIO_API void eio_pool_release(struct eio_pool *p, void *item);
  *
  * @return 0, or -EBUSY while an item is in use or being disposed of by a release, or
  *   somebody waits; then nothing was done.
+ * @cancel No.
+ * @thread A fiber of any domain; also a thread without one, where dispose cannot suspend.
  * @since 0.1
  */
 EIO_API int eio_pool_fini(struct eio_pool *p);

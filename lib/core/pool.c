@@ -54,30 +54,50 @@ int eio_pool_init(struct eio_pool *pub, size_t max, const struct eio_pool_ops *o
 	return 0;
 }
 
-/* The item's functions may suspend, for a farewell or a trial, also if the caller has been
- * cancelled: that is not the item's fault. */
+/*
+ * The item's functions may suspend, for a farewell or a trial, also if the caller has been
+ * cancelled: that is not the item's fault. A pool may be ended where there are no fibers.
+ */
+
+struct shield {
+	struct eio__fiber *fiber;
+	struct eio__ctx ctx;
+};
+
+static void raise_shield(struct shield *s)
+{
+	s->fiber = eio__self();
+	if (s->fiber)
+		eio__ctx_enter(s->fiber, &s->ctx, "pool's protected call", true);
+}
+
+static void lower_shield(struct shield *s)
+{
+	if (s->fiber)
+		eio__ctx_leave(s->fiber, &s->ctx);
+}
 
 static void dispose(struct pool *p, void *item)
 {
-	struct eio__ctx shield;
+	struct shield s;
 
 	if (!p->ops->dispose)
 		return;
-	eio__ctx_enter(eio__self(), &shield, "disposal", true);
+	raise_shield(&s);
 	p->ops->dispose(item, p->arg);
-	eio__ctx_leave(eio__self(), &shield);
+	lower_shield(&s);
 }
 
 static bool is_valid(struct pool *p, void *item)
 {
-	struct eio__ctx shield;
+	struct shield s;
 	bool valid;
 
 	if (!p->ops->validate)
 		return true;
-	eio__ctx_enter(eio__self(), &shield, "validation", true);
+	raise_shield(&s);
 	valid = p->ops->validate(item, p->arg);
-	eio__ctx_leave(eio__self(), &shield);
+	lower_shield(&s);
 	return valid;
 }
 

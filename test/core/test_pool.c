@@ -605,6 +605,26 @@ CORE_TEST(a_thread_without_a_domain_acquires_nothing)
 	return 0;
 }
 
+static int end_outside(void *arg)
+{
+	struct maker *m = arg;
+
+	return eio_pool_fini(&m->pool);
+}
+
+CORE_TEST(a_pool_may_be_ended_where_there_are_no_fibers)
+{
+	struct maker m;
+
+	(void) arg;
+	init(&m, 1, &careful);
+	eio_pool_release(&m.pool, acquire(&m));
+	expect_ok(on_plain_thread(end_outside, &m));
+	ck_assert_uint_eq(m.alive, 0);
+	log_clear();
+	return 0;
+}
+
 /* Several domains use two items; alloc fails at times, validate says no at times, and some
  * who wait are cancelled. Who has an item has it alone. */
 
@@ -823,4 +843,5 @@ SUITE_MAIN("pool", false, a_pool_without_room_or_alloc_is_refused_test,
 	   a_cancelled_context_acquires_nothing_test, a_cancelled_waiter_leaves_no_trace_test,
 	   an_item_is_kept_by_who_was_cancelled_after_it_came_test,
 	   those_who_leave_are_passed_over_test, a_thread_without_a_domain_acquires_nothing_test,
-	   several_domains_share_the_items_test, a_pool_may_be_freed_once_it_could_be_ended_test)
+	   a_pool_may_be_ended_where_there_are_no_fibers_test, several_domains_share_the_items_test,
+	   a_pool_may_be_freed_once_it_could_be_ended_test)
