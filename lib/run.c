@@ -4,6 +4,7 @@
  * thread as the main fiber in between. What is changed in the process is changed back.
  */
 #include "core/error.h"
+#include "core/handler.h"
 #include "core/overflow.h"
 #include "core/quit.h"
 #include "io/env.h"
@@ -11,56 +12,14 @@
 #include "uring/sched.h"
 
 #include <eio/run.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ALL_FLAGS ((unsigned) (EIO_RUN_KEEP_SIGPIPE | EIO_RUN_NO_SEGV | EIO_RUN_NO_FIXED))
 
-/* SIGPIPE is ignored while anybody runs: a ring write to a closed pipe would raise it. */
-static struct {
-	pthread_mutex_t mutex;
-	unsigned runs;
-	struct sigaction previous;
-} sigpipe = {.mutex = PTHREAD_MUTEX_INITIALIZER};
-
-/* The child of a fork: no run goes on there. */
-static void forget_sigpipe(void)
-{
-	sigpipe.mutex = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
-	if (sigpipe.runs)
-		sigaction(SIGPIPE, &sigpipe.previous, NULL);
-	sigpipe.runs = 0;
-}
-
-static void watch_forks(void)
-{
-	pthread_atfork(NULL, NULL, forget_sigpipe);
-}
-
-static void ignore_sigpipe(void)
-{
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-	pthread_once(&once, watch_forks);
-	pthread_mutex_lock(&sigpipe.mutex);
-	if (sigpipe.runs++ == 0)
-		sigaction(SIGPIPE, &ignore, &sigpipe.previous);
-	pthread_mutex_unlock(&sigpipe.mutex);
-}
-
-static void restore_sigpipe(void)
-{
-	struct sigaction now;
-
-	pthread_mutex_lock(&sigpipe.mutex);
-	if (--sigpipe.runs == 0 && sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
-		sigaction(SIGPIPE, &sigpipe.previous, NULL);
-	pthread_mutex_unlock(&sigpipe.mutex);
-}
+/* A ring write to a closed pipe would raise it. */
+static struct eio__handler sigpipe = EIO__HANDLER_INIT(SIGPIPE, .sa_handler = SIG_IGN);
 
 /* Asked for by who runs the program. */
 static bool dumps_on_quit(void)
@@ -148,7 +107,7 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 		return c->fallback && is_refusal(rc) ? c->fallback(why, c->fallback_arg) : rc;
 	}
 	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
-		ignore_sigpipe();
+		eio__handler_begin(&sigpipe);
 	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
 		eio__overflow_begin(&altstack);
 	if (dumps)
@@ -164,7 +123,7 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
 		eio__overflow_end(&altstack);
 	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
-		restore_sigpipe();
+		eio__handler_end(&sigpipe);
 	free(u);
 	return rc;
 }

@@ -3,9 +3,9 @@
 #include "arch/arch.h"
 #include "base/lock.h"
 #include "core/error.h"
+#include "core/handler.h"
 #include "core/local.h"
 #include "core/log.h"
-#include "core/quit.h"
 #include "core/switch.h"
 #include "core/timer.h"
 
@@ -456,7 +456,7 @@ static void forget_domain(void)
 {
 	eio__tls_domain = NULL;
 	eio__domains_forget();
-	eio__quit_forget();
+	eio__handlers_forget();
 	eio__log_forget();
 	eio__errors_forget();
 }

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/overflow.h"
 #include "core/fiber.h"
+#include "core/handler.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static unsigned runs;
-static struct sigaction previous;
 
 /* Only what a signal handler may use. */
 static char *put(char *to, const char *end, const char *text)
@@ -56,23 +52,24 @@ static bool in_guard(const struct eio__fiber *f, const void *addr)
 	return f->base && a < f->base && a >= f->base - guard;
 }
 
+static void on_segv(int sig, siginfo_t *info, void *context);
+
+static struct eio__handler segv =
+	EIO__HANDLER_INIT(SIGSEGV, .sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_ONSTACK);
+
 static void on_segv(int sig, siginfo_t *info, void *context)
 {
 	const struct eio__fiber *f = eio__self();
 
 	if (f && in_guard(f, info->si_addr))
 		explain(f);
-	if (previous.sa_flags & SA_SIGINFO) {
-		previous.sa_sigaction(sig, info, context);
-	} else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-		previous.sa_handler(sig);
-	} else {
-		/* The instruction faults again, and this time for good. A signal that was sent
-		 * is sent again, and delivered when this returns. */
-		signal(sig, SIG_DFL);
-		if (info->si_code <= 0)
-			raise(sig);
-	}
+	if (eio__handler_hand_on(&segv, info, context))
+		return;
+	/* The instruction faults again, and this time for good. A signal that was sent is
+	 * sent again, and delivered when this returns. */
+	signal(sig, SIG_DFL);
+	if (info->si_code <= 0)
+		raise(sig);
 }
 
 static void add_altstack(struct eio__altstack *a)
@@ -93,26 +90,15 @@ static void add_altstack(struct eio__altstack *a)
 
 void eio__overflow_begin(struct eio__altstack *a)
 {
-	struct sigaction act = {.sa_sigaction = on_segv, .sa_flags = SA_SIGINFO | SA_ONSTACK};
-
 	add_altstack(a);
-	sigemptyset(&act.sa_mask);
-	pthread_mutex_lock(&mutex);
-	if (runs++ == 0)
-		sigaction(SIGSEGV, &act, &previous);
-	pthread_mutex_unlock(&mutex);
+	eio__handler_begin(&segv);
 }
 
 void eio__overflow_end(struct eio__altstack *a)
 {
-	struct sigaction now;
 	stack_t old;
 
-	pthread_mutex_lock(&mutex);
-	/* Somebody else's handler, installed meanwhile, stays. */
-	if (--runs == 0 && sigaction(SIGSEGV, NULL, &now) == 0 && now.sa_sigaction == on_segv)
-		sigaction(SIGSEGV, &previous, NULL);
-	pthread_mutex_unlock(&mutex);
+	eio__handler_end(&segv);
 	if (a->memory) {
 		/* Unless the program put one of its own in the place. */
 		if (sigaltstack(NULL, &old) == 0 && old.ss_sp == a->memory)

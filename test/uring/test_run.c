@@ -327,6 +327,40 @@ START_TEST(a_segv_that_was_sent_kills)
 }
 END_TEST
 
+/* A handler of the program's that hands the signal on to the one it found: the library's. */
+static struct sigaction found;
+static unsigned handed_on;
+
+static void hand_on(int sig, siginfo_t *info, void *context)
+{
+	if (++handed_on > 1)
+		_exit(3);
+	found.sa_sigaction(sig, info, context);
+}
+
+static int put_in_front(struct eio_env *e, void *arg)
+{
+	struct sigaction act = {.sa_sigaction = hand_on, .sa_flags = SA_SIGINFO};
+
+	(void) e, (void) arg;
+	return sigaction(SIGSEGV, &act, &found);
+}
+
+static void segv_in_the_next_run(void *arg)
+{
+	eio_run(NULL, put_in_front, NULL);
+	eio_run(NULL, raises_segv, arg);
+}
+
+START_TEST(a_handler_that_hands_the_signal_on_is_called_once)
+{
+	if (SANITIZED)
+		return;
+	signal(SIGSEGV, SIG_DFL);
+	expect_death(segv_in_the_next_run, NULL, SIGSEGV, "");
+}
+END_TEST
+
 /* The program's own alternate stack, put in the place of the run's, is still there after. */
 static char own_stack[65536];
 
@@ -360,6 +394,7 @@ RING_TEST(the_child_of_a_fork_is_no_domain)
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
 		_exit(eio_check() == -EPERM && eio_ll_noop() == -EPERM &&
+				      is_handler(SIGPIPE, SIG_DFL) &&
 				      eio_flow_copy_string(env->out, "x") == -EPERM
 			      ? 0
 			      : 1);
@@ -438,5 +473,6 @@ SUITE_MAIN("run", true, the_result_is_mains, a_failures_details_outlive_the_run,
 	   main_returning_inside_a_scope_aborts_and_names_it,
 	   main_returning_with_fibers_waiting_aborts_and_does_not_hang,
 	   a_fiber_returning_inside_a_scope_aborts_and_names_both, a_segv_that_was_sent_kills,
+	   a_handler_that_hands_the_signal_on_is_called_once,
 	   an_alternate_stack_of_the_program_stays, the_child_of_a_fork_is_no_domain_test,
 	   the_child_of_a_fork_may_return_from_main, an_overflow_is_explained_and_kills_as_before)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What a signal does while anybody runs. The first run of the process that asks for it
+ * installs it, the last one restores what was there before.
+ *
+ * Somebody else's handler, installed meanwhile, stays. It may call ours as its previous one:
+ * while it is there, ours is not installed again, or they would call each other for ever.
+ */
+#ifndef EIO__HANDLER_H
+#define EIO__HANDLER_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+
+struct eio__handler {
+	int sig;
+	struct sigaction act;
+	pthread_mutex_t mutex;
+	unsigned runs;
+	struct sigaction previous;
+	struct sigaction stayed;   /* somebody else's that was left there */
+	struct eio__handler *next; /* of all that were ever begun */
+};
+
+/* The members of a struct sigaction follow the signal. */
+#define EIO__HANDLER_INIT(signal, ...)                                                             \
+	{                                                                                          \
+		.sig = (signal), .act = {__VA_ARGS__}, .mutex = PTHREAD_MUTEX_INITIALIZER          \
+	}
+
+void eio__handler_begin(struct eio__handler *h);
+void eio__handler_end(struct eio__handler *h);
+
+/* In the handler itself: calls the function that was there before; false: there was none. */
+bool eio__handler_hand_on(const struct eio__handler *h, siginfo_t *info, void *context);
+
+/* In the child of a fork, where no run goes on: all as before the first. */
+void eio__handlers_forget(void);
+
+#endif
