@@ -21,14 +21,15 @@ struct waiter {
 	int rc;
 };
 
-static const struct eio__fiber *holder(const struct eio__mutex *m)
+/* The holder that a mutex's word names; NULL: none. */
+static const struct eio__fiber *holder(uintptr_t bits)
 {
-	return (const struct eio__fiber *) (eio__lock_peek(&m->lock) & ~(uintptr_t) FLAGS);
+	return (const struct eio__fiber *) (bits & ~(uintptr_t) FLAGS);
 }
 
 bool eio__mutex_is_held_by(const struct eio__mutex *m, const struct eio__fiber *f)
 {
-	return f && holder(m) == f;
+	return f && holder(eio__lock_peek(&m->lock)) == f;
 }
 
 /* The word of a mutex that has a holder. */
@@ -72,7 +73,7 @@ static __attribute__((noinline)) int lock_slowly(struct eio__mutex *m, struct ei
 						 const struct eio__wait *wait)
 {
 	uintptr_t bits = eio__lock(&m->lock);
-	const struct eio__fiber *h = (const struct eio__fiber *) (bits & ~(uintptr_t) FLAGS);
+	const struct eio__fiber *h = holder(bits);
 	struct waiter w;
 	int rc;
 
@@ -131,7 +132,7 @@ static __attribute__((noinline)) int unlock_slowly(struct eio__mutex *m, struct 
 	uintptr_t bits = eio__lock(&m->lock);
 	struct eio__waiter *next;
 
-	if (!f || (bits & ~(uintptr_t) FLAGS) != (uintptr_t) f) {
+	if (!f || holder(bits) != f) {
 		eio__unlock_to(&m->lock, bits);
 		return -EPERM;
 	}

@@ -514,13 +514,19 @@ static __attribute__((noinline)) int64_t run_timers(struct eio__uring *u, bool w
  * are being cancelled.
  */
 
+/* For a free entry: fibers, or requests to cancel. */
+static bool is_any_waiting(const struct eio__uring *u)
+{
+	return !eio__list_empty(&u->parked) || !eio__list_empty(&u->cancels) ||
+	       !eio__list_empty(&u->group_cancels);
+}
+
 /* How long the domain may wait for completions alone. */
 static __attribute__((noinline)) int64_t work_off(struct eio__uring *u, int64_t timeout)
 {
 	retry_cancels(u);
 	/* Who waits for a free entry may be the one that all others wait for. */
-	if (!eio__list_empty(&u->parked) || !eio__list_empty(&u->cancels) ||
-	    !eio__list_empty(&u->group_cancels))
+	if (is_any_waiting(u))
 		return 0;
 	return is_any_asked(u) && timeout > ASK_AGAIN_NS ? ASK_AGAIN_NS : timeout;
 }
@@ -531,8 +537,7 @@ static __attribute__((noinline)) void follow_up(struct eio__uring *u, bool idle)
 	if (is_any_asked(u) && (idle || ++u->polls_since_asked == ASK_AGAIN_POLLS))
 		ask_again(u);
 	wake_parked(u);
-	u->backlog = is_any_asked(u) || !eio__list_empty(&u->parked) ||
-		     !eio__list_empty(&u->cancels) || !eio__list_empty(&u->group_cancels);
+	u->backlog = is_any_asked(u) || is_any_waiting(u);
 }
 
 static unsigned poll(struct eio__domain *d, bool wait)
