@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Opening files, asking about them, making them durable.
+ *
+ * What holds for every call of the low level stands in <eio/low_level.h>.
+ */
+#ifndef EIO_LL_FILE_H
+#define EIO_LL_FILE_H
+
+#include <eio/api.h>
+#include <eio/fd.h>
+#include <sys/stat.h>
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h> /* C libraries that do not know struct statx */
+#endif
+
+EIO_BEGIN_DECLS
+
+/** As a directory: the working directory, paths confined to it. */
+static const struct eio_fd EIO_CWD = {UINT32_MAX, 1};
+/** As a directory: no confinement; relative paths start at the working directory. */
+static const struct eio_fd EIO_FS = {UINT32_MAX, 2};
+
+/**
+ * Open a path relative to @p dir: confined for EIO_CWD and for handles.
+ *
+ * @param sw     Closes it at its end; NULL: the caller does.
+ * @param flags  As open(2); O_CLOEXEC is added.
+ * @return 0 and the handle, closed on every failure path.
+ */
+EIO_API EIO_NODISCARD int eio_ll_openat(struct eio_switch *sw, struct eio_fd dir, const char *path,
+					int flags, mode_t mode, struct eio_fd *ret);
+
+/** The same with explicit RESOLVE_… flags, nothing added to them; -EAGAIN is retried. */
+EIO_API EIO_NODISCARD int eio_ll_openat2(struct eio_switch *sw, struct eio_fd dir, const char *path,
+					 int flags, mode_t mode, uint64_t resolve,
+					 struct eio_fd *ret);
+
+/**
+ * Ask about a path by statx.
+ *
+ * @param path    NULL or "": about @p dir itself.
+ * @param follow  Follow a symlink at the end. Confined like eio_ll_openat.
+ */
+EIO_API EIO_NODISCARD int eio_ll_statx(struct eio_fd dir, const char *path, bool follow,
+				       unsigned mask, struct statx *ret);
+
+/** Ask about an open descriptor: 0. */
+EIO_API EIO_NODISCARD int eio_ll_fstat(struct eio_fd fd, struct statx *ret);
+
+/** Wait until data and metadata are on stable storage: 0. */
+EIO_API int eio_ll_fsync(struct eio_fd fd);
+
+/** The same for the data alone: 0. */
+EIO_API int eio_ll_fdatasync(struct eio_fd fd);
+
+EIO_END_DECLS
+
+#endif
