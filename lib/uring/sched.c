@@ -117,6 +117,9 @@ static __attribute__((noinline)) void complete(struct eio__uring *u, const struc
 		u->alarm = EIO_NEVER;
 		u->rang = true;
 		break;
+	case EIO__UD_SINK:
+		((struct eio__sink *) record)->complete(u, record, cqe);
+		break;
 	default: /* EIO__UD_IGNORE */
 		break;
 	}
@@ -294,23 +297,29 @@ static void wake_parked(struct eio__uring *u)
  * remembered until it completes, and asked for again when nothing comes of it.
  */
 
-static bool try_cancel(struct eio__uring *u, const void *record, unsigned kind)
+static bool try_cancel(struct eio__uring *u, uint64_t user_data)
 {
 	struct io_uring_sqe *sqe = eio__sqe_ignored(u);
 
 	if (!sqe)
 		return false;
-	io_uring_prep_cancel64(sqe, (uintptr_t) record | kind, 0);
+	io_uring_prep_cancel64(sqe, user_data, 0);
 	sqe->user_data = EIO__UD_IGNORE;
 	return true;
 }
 
+void eio__ask_cancel(struct eio__uring *u, struct eio__ask *a, uint64_t user_data)
+{
+	if (eio__list_linked(&a->link))
+		return;
+	a->user_data = user_data;
+	u->backlog = true;
+	eio__list_append(try_cancel(u, user_data) ? &u->asked : &u->cancels, &a->link);
+}
+
 void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op)
 {
-	if (eio__list_linked(&op->pending))
-		return;
-	u->backlog = true;
-	eio__list_append(try_cancel(u, op, EIO__UD_OP) ? &u->asked : &u->cancels, &op->pending);
+	eio__ask_cancel(u, &op->ask, (uintptr_t) op | EIO__UD_OP);
 }
 
 static void cancel_op(struct eio__fiber *f, void *arg)
@@ -337,7 +346,7 @@ void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g)
 {
 	u->backlog = true;
 	for (; g->asked < g->n; g->asked++) {
-		if (!try_cancel(u, &g->members[g->asked], EIO__UD_MEMBER)) {
+		if (!try_cancel(u, (uintptr_t) &g->members[g->asked] | EIO__UD_MEMBER)) {
 			eio__list_append(&u->group_cancels, &g->pending);
 			return;
 		}
@@ -379,10 +388,10 @@ static void retry_cancels(struct eio__uring *u)
 		eio__group_ask_cancel(u, g);
 	}
 	while (!eio__list_empty(&u->cancels) && has_room(u)) {
-		struct eio__op *op = eio__container_of(u->cancels.next, struct eio__op, pending);
+		struct eio__ask *a = eio__container_of(u->cancels.next, struct eio__ask, link);
 
-		eio__list_remove(&op->pending);
-		eio__op_ask_cancel(u, op);
+		eio__list_remove(&a->link);
+		eio__ask_cancel(u, a, a->user_data);
 	}
 }
 

@@ -24,6 +24,7 @@ enum {
 	EIO__UD_WAKE = 2,   /* the read of the wake-up descriptor */
 	EIO__UD_MEMBER = 3, /* struct eio__member */
 	EIO__UD_ALARM = 4,  /* the alarm */
+	EIO__UD_SINK = 5,   /* struct eio__sink */
 	EIO__UD_KINDS = 7,
 };
 
@@ -39,9 +40,9 @@ struct eio__uring {
 	bool rang;                        /* it has ended since the timers were looked at */
 	struct __kernel_timespec ring_at; /* the same for the kernel */
 	struct eio__list parked;          /* fibers waiting for a free entry */
-	struct eio__list cancels;         /* operations whose cancel request found none */
+	struct eio__list cancels;         /* struct eio__ask whose request found none */
 	struct eio__list group_cancels;   /* groups, likewise */
-	struct eio__list asked;           /* operations the kernel was asked to cancel */
+	struct eio__list asked;           /* struct eio__ask the kernel was told of */
 	struct eio__list group_asked;     /* groups, likewise */
 	unsigned polls_since_asked;
 	bool backlog;    /* something may be in one of those lists */
@@ -52,10 +53,22 @@ struct eio__uring {
 	unsigned n_slots;
 };
 
+/* Something in flight that the kernel is to cancel. */
+struct eio__ask {
+	struct eio__list link; /* in cancels or asked, until it completes */
+	uint64_t user_data;
+};
+
+/* What completes more than once, or whose last completion comes when no fiber waits for it:
+ * told of each. The address of one is 8-byte aligned. */
+struct eio__sink {
+	void (*complete)(struct eio__uring *u, struct eio__sink *s, const struct io_uring_cqe *cqe);
+};
+
 /* One operation of a suspended fiber. */
 struct eio__op {
 	struct eio__fiber *fiber;
-	struct eio__list pending; /* in cancels or asked */
+	struct eio__ask ask;
 	int res;
 	unsigned flags; /* of the completion */
 	bool got;       /* res is there */
@@ -123,7 +136,18 @@ int eio__sqe_room(struct eio__uring *u, unsigned n);
 /* An entry nobody waits for, or NULL; does not suspend. */
 struct io_uring_sqe *eio__sqe_ignored(struct eio__uring *u);
 
-/* Asks the kernel to cancel an operation in flight; does not suspend. */
+/*
+ * Asks the kernel to cancel what is in flight with this @p user_data, again and again until
+ * the ask is ended; does not suspend. An ask under way is left as it is.
+ */
+void eio__ask_cancel(struct eio__uring *u, struct eio__ask *a, uint64_t user_data);
+
+static inline void eio__ask_end(struct eio__ask *a)
+{
+	if (unlikely(eio__list_linked(&a->link)))
+		eio__list_remove(&a->link);
+}
+
 void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op);
 
 void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g);
@@ -147,10 +171,9 @@ static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct
 #ifdef EIO_DEBUG
 	op->cookie = EIO__OP_COOKIE;
 #endif
-	op->pending.next = NULL;
+	op->ask.link.next = NULL;
 	eio__suspend(f, wait, op);
-	if (unlikely(eio__list_linked(&op->pending)))
-		eio__list_remove(&op->pending);
+	eio__ask_end(&op->ask);
 #ifdef EIO_DEBUG
 	op->cookie = 0;
 #endif
