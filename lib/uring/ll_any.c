@@ -51,8 +51,6 @@ struct io_uring_sqe *eio_ll_sqe(void)
 /* Entries that complete more than once: nobody would see the results after the first. */
 static bool is_multishot(const struct io_uring_sqe *sqe)
 {
-	enum { READ_MULTISHOT = 49, TIMEOUT_MULTISHOT = 1 << 6 }; /* newer than liburing 2.3 */
-
 	switch (sqe->opcode) {
 	case IORING_OP_ACCEPT:
 		return sqe->ioprio & IORING_ACCEPT_MULTISHOT;
@@ -62,9 +60,9 @@ static bool is_multishot(const struct io_uring_sqe *sqe)
 	case IORING_OP_POLL_ADD:
 		return sqe->len & IORING_POLL_ADD_MULTI;
 	case IORING_OP_TIMEOUT:
-		return sqe->timeout_flags & TIMEOUT_MULTISHOT;
+		return sqe->timeout_flags & IORING_TIMEOUT_MULTISHOT;
 	}
-	return sqe->opcode == READ_MULTISHOT;
+	return sqe->opcode == EIO__OP_READ_MULTISHOT;
 }
 
 /*

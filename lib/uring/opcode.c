@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "uring/opcode.h"
+#include "uring/newer.h"
 
-#include <liburing.h>
 #include <stdio.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Those of liburing 2.3; newer ones are told by number. */
+/* Those of Linux 6.16; newer ones are told by number. */
 static const char *const names[] = {
 	[IORING_OP_NOP] = "nop",
 	[IORING_OP_READV] = "readv",
@@ -57,6 +57,20 @@ static const char *const names[] = {
 	[IORING_OP_URING_CMD] = "uring_cmd",
 	[IORING_OP_SEND_ZC] = "send_zc",
 	[IORING_OP_SENDMSG_ZC] = "sendmsg_zc",
+	[EIO__OP_READ_MULTISHOT] = "read_multishot",
+	[EIO__OP_WAITID] = "waitid",
+	[EIO__OP_FUTEX_WAIT] = "futex_wait",
+	[EIO__OP_FUTEX_WAKE] = "futex_wake",
+	[EIO__OP_FUTEX_WAITV] = "futex_waitv",
+	[EIO__OP_FIXED_FD_INSTALL] = "fixed_fd_install",
+	[EIO__OP_FTRUNCATE] = "ftruncate",
+	[EIO__OP_BIND] = "bind",
+	[EIO__OP_LISTEN] = "listen",
+	[EIO__OP_RECV_ZC] = "recv_zc",
+	[EIO__OP_EPOLL_WAIT] = "epoll_wait",
+	[EIO__OP_READV_FIXED] = "readv_fixed",
+	[EIO__OP_WRITEV_FIXED] = "writev_fixed",
+	[EIO__OP_PIPE] = "pipe",
 };
 
 /* For some it is no descriptor, but a count or a family of addresses; for those that are not
@@ -70,6 +84,11 @@ static int descriptor(unsigned opcode, int fd)
 	case IORING_OP_PROVIDE_BUFFERS:
 	case IORING_OP_REMOVE_BUFFERS:
 	case IORING_OP_SOCKET:
+	case EIO__OP_WAITID:
+	case EIO__OP_FUTEX_WAIT:
+	case EIO__OP_FUTEX_WAKE:
+	case EIO__OP_FUTEX_WAITV:
+	case EIO__OP_PIPE:
 		return -1;
 	}
 	return opcode < COUNT(names) ? fd : -1;

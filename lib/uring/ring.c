@@ -8,11 +8,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Newer than liburing 2.3's header. */
-#ifndef IORING_SETUP_SUBMIT_ALL
-#define IORING_SETUP_SUBMIT_ALL (1U << 7)
-#endif
-
 enum { WORKERS = 64 };
 
 #define NEEDED_FEATURES                                                                            \
@@ -166,7 +161,7 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *w
 	probe(r);
 	if (io_uring_register_ring_fd(&r->uring) == 1)
 		r->enter_flags |= IORING_ENTER_REGISTERED_RING;
-	if (r->uring.features & EIO__FEAT_NO_IOWAIT)
+	if (r->uring.features & IORING_FEAT_NO_IOWAIT)
 		r->enter_flags |= IORING_ENTER_NO_IOWAIT;
 	/* Splices and the like hold a worker for as long as they wait: not without end. */
 	io_uring_register_iowq_max_workers(&r->uring, (unsigned[]){0, WORKERS});

@@ -14,18 +14,10 @@
 #ifndef EIO__RING_H
 #define EIO__RING_H
 
+#include "uring/newer.h"
+
 #include <eio/config.h>
 #include <errno.h>
-#include <liburing.h>
-
-/* Newer than liburing 2.3's header. */
-#ifndef IORING_ENTER_NO_IOWAIT
-#define IORING_ENTER_NO_IOWAIT (1U << 7) /* Linux 6.15 */
-#endif
-#define EIO__FEAT_NO_IOWAIT (1U << 17)
-#ifndef IORING_SQ_TASKRUN
-#define IORING_SQ_TASKRUN (1U << 2)
-#endif
 
 struct eio__ring {
 	struct io_uring uring;

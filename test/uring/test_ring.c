@@ -19,10 +19,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#ifndef IORING_SETUP_SUBMIT_ALL
-#define IORING_SETUP_SUBMIT_ALL (1U << 7)
-#endif
-
 /*
  * Stands in front of liburing's: an older kernel is one that knows fewer flags and
  * features.
@@ -444,7 +440,7 @@ static int look_at_the_ring(void *arg)
 	(void) arg;
 	ck_assert_ptr_eq(eio_ll_ring(), &r->uring);
 	ck_assert_int_eq((r->enter_flags & no_iowait) != 0,
-			 (r->uring.features & EIO__FEAT_NO_IOWAIT) != 0);
+			 (r->uring.features & IORING_FEAT_NO_IOWAIT) != 0);
 	ck_assert_uint_ge(*r->uring.cq.kring_entries, 4096);
 	ck_assert_int_eq(fcntl(r->uring.ring_fd, F_GETFD), FD_CLOEXEC);
 	ck_assert_int_eq(fcntl(eio__uring_self()->wake_fd, F_GETFD), FD_CLOEXEC);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What liburing 2.3's header lacks, by number. Opcodes have names of our own, since an enum
+ * cannot be tested for; whether the running kernel has one is asked by eio__ring_has.
+ */
+#ifndef EIO__NEWER_H
+#define EIO__NEWER_H
+
+#include <liburing.h>
+
+enum {
+	EIO__OP_READ_MULTISHOT = 49,   /* Linux 6.7 */
+	EIO__OP_WAITID = 50,           /* 6.7 */
+	EIO__OP_FUTEX_WAIT = 51,       /* 6.7 */
+	EIO__OP_FUTEX_WAKE = 52,       /* 6.7 */
+	EIO__OP_FUTEX_WAITV = 53,      /* 6.7 */
+	EIO__OP_FIXED_FD_INSTALL = 54, /* 6.8 */
+	EIO__OP_FTRUNCATE = 55,        /* 6.9 */
+	EIO__OP_BIND = 56,             /* 6.11 */
+	EIO__OP_LISTEN = 57,           /* 6.11 */
+	EIO__OP_RECV_ZC = 58,          /* 6.15 */
+	EIO__OP_EPOLL_WAIT = 59,       /* 6.15 */
+	EIO__OP_READV_FIXED = 60,      /* 6.15 */
+	EIO__OP_WRITEV_FIXED = 61,     /* 6.15 */
+	EIO__OP_PIPE = 62,             /* 6.16 */
+};
+
+#ifndef IORING_SETUP_SUBMIT_ALL
+#define IORING_SETUP_SUBMIT_ALL (1U << 7) /* 5.18 */
+#endif
+#ifndef IORING_ENTER_NO_IOWAIT
+#define IORING_ENTER_NO_IOWAIT (1U << 7) /* 6.15 */
+#endif
+#ifndef IORING_FEAT_NO_IOWAIT
+#define IORING_FEAT_NO_IOWAIT (1U << 17) /* 6.15 */
+#endif
+#ifndef IORING_SQ_TASKRUN
+#define IORING_SQ_TASKRUN (1U << 2) /* 5.19 */
+#endif
+#ifndef IORING_TIMEOUT_MULTISHOT
+#define IORING_TIMEOUT_MULTISHOT (1U << 6) /* 6.4 */
+#endif
+
+#endif
