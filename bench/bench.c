@@ -181,13 +181,28 @@ void bench_print(const struct bench_value *values, size_t n)
 void bench_print_ratio(const char *name, const struct bench_value *a, const struct bench_value *b)
 {
 	double ratios[BENCH_ROUNDS_MAX], least, min_a, min_b;
+	unsigned n = a->n < b->n ? a->n : b->n;
 
-	for (unsigned r = 0; r < a->n; r++)
+	for (unsigned r = 0; r < n; r++)
 		ratios[r] = a->samples[r] / b->samples[r];
 	median(a->samples, a->n, &min_a);
 	median(b->samples, b->n, &min_b);
-	print_line(name, "", median(ratios, a->n, &least), "ratio");
+	print_line(name, "", median(ratios, n, &least), "ratio");
 	print_line(name, "_min", min_a / min_b, "ratio");
+	fflush(stdout);
+}
+
+void bench_print_above(const char *name, const struct bench_value *a, const struct bench_value *b,
+		       unsigned n)
+{
+	double more[BENCH_ROUNDS_MAX], least, min_a, min_b;
+
+	for (unsigned r = 0; r < a->n; r++)
+		more[r] = (a->samples[r] - b->samples[r]) / n;
+	median(a->samples, a->n, &min_a);
+	median(b->samples, b->n, &min_b);
+	print_line(name, "", median(more, a->n, &least), a->unit);
+	print_line(name, "_min", (min_a - min_b) / n, a->unit);
 	fflush(stdout);
 }
 

@@ -5,7 +5,8 @@
  * A program measures in rounds, each thing once a round (A B C A B C ...), so that what disturbs
  * the machine meets all of them. A value is the median of its rounds; the line with _min behind
  * the name has the smallest. A ratio is the median of the rounds' ratios; its _min is the ratio of
- * the two smallest values, which is the one to look at on a machine that others use as well.
+ * the two smallest values, which is the one to look at on a machine that others use as well. So is
+ * a difference.
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -59,6 +60,9 @@ void bench_measure(struct bench_value *values, size_t n, unsigned rounds);
 
 void bench_print(const struct bench_value *values, size_t n);
 void bench_print_ratio(const char *name, const struct bench_value *a, const struct bench_value *b);
+/* How much more @p a is, shared by @p n. */
+void bench_print_above(const char *name, const struct bench_value *a, const struct bench_value *b,
+		       unsigned n);
 
 /*
  * Runs this program again in a fresh process, as PROGRAM --fresh MODE COUNT, and reads the @p n

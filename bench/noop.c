@@ -4,6 +4,7 @@
  * liburing with the same set-up that submits 1 and 100 at a time.
  */
 #include "bench.h"
+#include "raw_ring.h"
 
 #include <eio/fiber.h>
 #include <eio/low_level.h>
@@ -11,23 +12,7 @@
 
 enum { MANY = 100, COUNT_1 = 20000, COUNT_MANY = 50000, DEPTH = 256 };
 
-/* Newer than liburing 2.3's header. */
-#ifndef IORING_SETUP_SUBMIT_ALL
-#define IORING_SETUP_SUBMIT_ALL (1U << 7)
-#endif
-
 static struct io_uring ring;
-
-static void set_up_raw(void)
-{
-	struct io_uring_params p = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
-	};
-
-	bench_check(io_uring_queue_init_params(DEPTH, &ring, &p), "a ring with DEFER_TASKRUN");
-	bench_check(io_uring_register_ring_fd(&ring), "registering the ring's descriptor");
-}
 
 static double raw(unsigned count, unsigned at_once)
 {
@@ -114,7 +99,7 @@ int main(int argc, char **argv)
 {
 	unsigned rounds = bench_parse(argc, argv, "Measures no-ops through the ring.", 51, NULL);
 
-	set_up_raw();
+	raw_ring_init(&ring, DEPTH);
 	bench_check(eio_run(NULL, measure, &rounds), "eio_run");
 	io_uring_queue_exit(&ring);
 	bench_print(values, BENCH_LEN(values));
