@@ -42,6 +42,9 @@ static const char *const names[] = {
 	N(EREMOTEIO), N(EDQUOT), N(ENOMEDIUM), N(EMEDIUMTYPE), N(ECANCELED), N(ENOKEY),
 	N(EKEYEXPIRED), N(EKEYREVOKED), N(EKEYREJECTED), N(EOWNERDEAD), N(ENOTRECOVERABLE),
 	N(ERFKILL), N(EHWPOISON),
+#ifdef EFTYPE
+	N(EFTYPE), /* glibc 2.43 */
+#endif
 };
 /* clang-format on */
 #undef N
