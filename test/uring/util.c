@@ -136,13 +136,19 @@ static void *wait_for_all(void *arg)
 	return NULL;
 }
 
+/* Their stacks are small: libc keeps 40 MiB of them, and of more than that others each time. */
 void warm_up_threads(unsigned n)
 {
 	pthread_barrier_t all;
 	pthread_t threads[64];
+	pthread_attr_t small;
 
 	ck_assert_uint_le(n, 64);
 	mallopt(M_ARENA_MAX, 1);
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, 512 * 1024);
+	pthread_setattr_default_np(&small);
+	pthread_attr_destroy(&small);
 	pthread_barrier_init(&all, NULL, n);
 	for (unsigned i = 0; i < n; i++)
 		ck_assert_int_eq(pthread_create(&threads[i], NULL, wait_for_all, &all), 0);
