@@ -96,7 +96,7 @@ case ${1-} in
 --ci)
 	needs="$needs g++ clang clang-rt clang-format gdb valgrind aarch64-linux-gnu-gcc"
 	needs="$needs aarch64-libc qemu-aarch64 riscv64-linux-gnu-gcc riscv64-libc qemu-riscv64"
-	needs="$needs musl-gcc llvm-symbolizer wrk"
+	needs="$needs musl-gcc llvm-symbolizer wrk debootstrap"
 	;;
 --help)
 	usage
