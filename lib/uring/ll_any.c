@@ -56,11 +56,14 @@ static bool is_multishot(const struct io_uring_sqe *sqe)
 		return sqe->ioprio & IORING_ACCEPT_MULTISHOT;
 	case IORING_OP_RECV:
 	case IORING_OP_RECVMSG:
+	case EIO__OP_RECV_ZC:
 		return sqe->ioprio & IORING_RECV_MULTISHOT;
 	case IORING_OP_POLL_ADD:
 		return sqe->len & IORING_POLL_ADD_MULTI;
 	case IORING_OP_TIMEOUT:
 		return sqe->timeout_flags & IORING_TIMEOUT_MULTISHOT;
+	case IORING_OP_URING_CMD:
+		return sqe->rw_flags & (int) IORING_URING_CMD_MULTISHOT;
 	}
 	return sqe->opcode == EIO__OP_READ_MULTISHOT;
 }

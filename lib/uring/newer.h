@@ -34,5 +34,8 @@ enum {
 #ifndef IORING_TIMEOUT_MULTISHOT
 #define IORING_TIMEOUT_MULTISHOT (1U << 6) /* 6.4 */
 #endif
+#ifndef IORING_URING_CMD_MULTISHOT
+#define IORING_URING_CMD_MULTISHOT (1U << 1) /* 6.18 */
+#endif
 
 #endif

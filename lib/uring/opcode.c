@@ -73,8 +73,8 @@ static const char *const names[] = {
 	[EIO__OP_PIPE] = "pipe",
 };
 
-/* For some it is no descriptor, but a count or a family of addresses; for those that are not
- * known nobody knows. */
+/* For some it is no descriptor, but a count, a family of addresses or an index; for those that
+ * are not known nobody knows. */
 static int descriptor(unsigned opcode, int fd)
 {
 	switch (opcode) {
@@ -88,6 +88,7 @@ static int descriptor(unsigned opcode, int fd)
 	case EIO__OP_FUTEX_WAIT:
 	case EIO__OP_FUTEX_WAKE:
 	case EIO__OP_FUTEX_WAITV:
+	case EIO__OP_FIXED_FD_INSTALL:
 	case EIO__OP_PIPE:
 		return -1;
 	}

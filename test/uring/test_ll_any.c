@@ -152,20 +152,46 @@ RING_TEST(await_waits_for_the_release_of_a_buffer_and_gives_the_first_result)
 	return eio_switch_end(&sw, 0);
 }
 
-/* Their later results would be nobody's. */
+/* Their later results would be nobody's. The library's refusal leaves words, the kernel's
+ * would not. */
+static void expect_refused(struct io_uring_sqe *sqe)
+{
+	int result;
+
+	(void) eio_error_set(-EIO, "before", NULL);
+	expect_err(eio_ll_await(sqe), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->op, "await");
+	expect_err(eio_ll_await_n(sqe, 1, &result), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->op, "await_n");
+}
+
 RING_TEST(entries_that_complete_more_than_once_are_refused)
 {
+	struct __kernel_timespec ts = {.tv_nsec = 1};
 	struct io_uring_sqe *sqe = eio_ll_sqe();
-	int result;
 
 	(void) arg;
 	io_uring_prep_poll_multishot(sqe, 0, POLLIN);
-	expect_err(eio_ll_await(sqe), -EINVAL);
-	expect_err(eio_ll_await_n(sqe, 1, &result), -EINVAL);
+	expect_refused(sqe);
 	io_uring_prep_multishot_accept(eio_ll_sqe(), 0, NULL, NULL, 0);
-	expect_err(eio_ll_await(sqe), -EINVAL);
+	expect_refused(sqe);
 	io_uring_prep_recv_multishot(eio_ll_sqe(), 0, NULL, 0, 0);
-	expect_err(eio_ll_await(sqe), -EINVAL);
+	expect_refused(sqe);
+	io_uring_prep_recvmsg_multishot(eio_ll_sqe(), 0, NULL, 0);
+	expect_refused(sqe);
+	io_uring_prep_timeout(eio_ll_sqe(), &ts, 0, IORING_TIMEOUT_MULTISHOT);
+	expect_refused(sqe);
+	io_uring_prep_nop(eio_ll_sqe());
+	sqe->opcode = EIO__OP_READ_MULTISHOT;
+	expect_refused(sqe);
+	io_uring_prep_nop(eio_ll_sqe());
+	sqe->opcode = EIO__OP_RECV_ZC;
+	sqe->ioprio = IORING_RECV_MULTISHOT;
+	expect_refused(sqe);
+	io_uring_prep_nop(eio_ll_sqe());
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->rw_flags = IORING_URING_CMD_MULTISHOT;
+	expect_refused(sqe);
 	return 0;
 }
 
