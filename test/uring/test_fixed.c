@@ -11,12 +11,15 @@
 enum { N = 4 };
 
 static const struct eio_config four = {.n_blocks = N};
+static const struct eio_config four_plain = {.n_blocks = N, .flags = EIO_RUN_NO_FIXED};
 
+/* With four blocks, registered and then plain. */
 #define FOUR_TEST(name)                                                                            \
 	static int name##_body(void *arg);                                                         \
 	START_TEST(name)                                                                           \
 	{                                                                                          \
 		run_ring_with(&four, name##_body, 0);                                              \
+		run_ring_with(&four_plain, name##_body, 0);                                        \
 	}                                                                                          \
 	END_TEST                                                                                   \
 	static int name##_body(void *arg)

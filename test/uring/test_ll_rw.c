@@ -442,8 +442,17 @@ static int read_and_tell(void *arg)
 	return 0;
 }
 
+/* Whether the next of the reads is refused. */
+static unsigned refuses;
+
 static int reads_wait(void *arg)
 {
+	static const int opcodes[] = {
+		[PLAIN] = IORING_OP_READ,
+		[VECTOR] = IORING_OP_READV,
+		[FIXED] = IORING_OP_READ_FIXED,
+		[EXACTLY] = IORING_OP_READ_FIXED,
+	};
 	struct eio_switch sw, inner;
 	struct reading reading;
 	struct eio_fd w;
@@ -453,6 +462,8 @@ static int reads_wait(void *arg)
 	for (unsigned how = PLAIN; how <= EXACTLY; how++) {
 		pipe_on(&sw, &reading.fd, &w);
 		reading.how = how;
+		faults.refuse.nth = refuses;
+		faults.refuse.opcode = opcodes[how];
 		if (nonblocking)
 			fcntl(number(reading.fd), F_SETFL, O_NONBLOCK);
 		eio_switch_begin(&inner);
@@ -486,9 +497,7 @@ RING_TEST(reading_an_empty_nonblocking_pipe_waits)
 /* As kernels did that took O_NONBLOCK at its word. */
 static int refused_reads_wait(void *arg)
 {
-	faults.refuse.nth = 1;
-	faults.refuse.times = 1;
-	faults.refuse.opcode = IORING_OP_READ;
+	refuses = 1;
 	faults.refuse.err = -EAGAIN;
 	return nonblocking_reads_wait(arg);
 }
@@ -498,8 +507,8 @@ START_TEST(reading_waits_where_the_kernel_says_EAGAIN)
 	faults = (struct faults){.seed = 1};
 	faults_install(&faults);
 	run_ring(refused_reads_wait, 0);
-	ck_assert_uint_eq(faults.refused, 1);
-	ck_assert_uint_eq(faults.entries[IORING_OP_POLL_ADD], 1);
+	ck_assert_uint_eq(faults.refused, 4);
+	ck_assert_uint_eq(faults.entries[IORING_OP_POLL_ADD], 4);
 }
 END_TEST
 
@@ -640,12 +649,14 @@ static int write_to_nobody(void *arg)
 {
 	struct eio_switch sw;
 	struct eio_chunk c;
-	struct eio_fd r, w, a, z;
+	struct eio_fd r, w, a, z, from, to;
 	struct iovec iov = {"x", 1};
 
 	(void) arg;
 	eio_switch_begin(&sw);
 	pipe_on(&sw, &r, &w);
+	pipe_on(&sw, &from, &to);
+	expect_ok(eio_ll_write_all(to, "x", 1, EIO_CURRENT));
 	pair_on(&sw, &a, &z);
 	expect_ok(eio_fd_close(r));
 	expect_ok(eio_fd_close(z));
@@ -654,6 +665,7 @@ static int write_to_nobody(void *arg)
 	expect_err(eio_ll_writev(w, &iov, 1, EIO_CURRENT), -EPIPE);
 	expect_err(eio_ll_writev_single(w, &iov, 1, EIO_CURRENT), -EPIPE);
 	expect_err(eio_ll_write(w, c, 1, EIO_CURRENT), -EPIPE);
+	expect_err(eio_ll_splice(from, w, 1), -EPIPE);
 	expect_err(eio_ll_send(a, "x", 1, 0), -EPIPE);
 	expect_err(eio_ll_write_all(a, "x", 1, EIO_CURRENT), -EPIPE);
 	eio_ll_free_fixed(c);

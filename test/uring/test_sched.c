@@ -379,6 +379,56 @@ START_TEST(an_event_set_in_a_handler_wakes_the_thread_that_sleeps)
 }
 END_TEST
 
+/*
+ * The handler runs when the domain has looked for wake-ups for the last time, just before
+ * the enter that sleeps. That one submits entries as well, and so says nothing of signals.
+ */
+static unsigned edges;
+
+static void raise_on_the_edge(struct eio__ring *r, unsigned wait, int64_t timeout_ns)
+{
+	(void) timeout_ns;
+	if (wait == 0)
+		return;
+	edges += eio__ring_queued(r) > 0;
+	raise(SIGALRM);
+}
+
+static int woken_on_the_edge(void *arg)
+{
+	enum { TIMES = 10 };
+	struct eio_switch sw;
+	struct eio_fd r, w;
+
+	(void) arg;
+	ck_assert(signal(SIGALRM, on_alarm) != SIG_ERR);
+	expect_ok(eio_event_init(&event));
+	eio_switch_begin(&sw);
+	pipe_on(&sw, &r, &w);
+	expect_ok(eio_fork(&sw, read_late, &r));
+	handled = 0;
+	edges = 0;
+	sleeps_before = counter.sleeps;
+	counter.on_enter = raise_on_the_edge;
+	for (int i = 0; i < TIMES; i++)
+		expect_ok(eio_event_await(&event));
+	counter.on_enter = NULL;
+	ck_assert_int_eq(handled, TIMES);
+	ck_assert_uint_eq(edges, TIMES);
+	ck_assert_uint_eq(counter.sleeps - sleeps_before, TIMES);
+	ck_assert_int_eq(write(number(w), "x", 1), 1);
+	eio_event_fini(&event);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(an_event_set_in_a_handler_on_the_edge_of_sleep_is_not_lost)
+{
+	counter = (struct faults){.seed = 1};
+	faults_install(&counter);
+	run_ring(woken_on_the_edge, 0);
+}
+END_TEST
+
 /* The wake-up finds its counter full: there is one on its way, and errno is the program's. */
 RING_TEST(setting_keeps_errno_also_when_the_wake_up_fails)
 {
@@ -608,6 +658,7 @@ SUITE_MAIN("sched", true, a_yielding_pair_starves_neither_io_nor_timers_test,
 	   many_fibers_entries_go_in_with_one_enter, an_idle_program_sleeps_in_one_enter,
 	   an_idle_program_is_woken_once_by_its_bytes,
 	   an_event_set_in_a_handler_wakes_the_thread_that_sleeps,
+	   an_event_set_in_a_handler_on_the_edge_of_sleep_is_not_lost,
 	   setting_keeps_errno_also_when_the_wake_up_fails_test, interrupted_waits_go_on_test,
 	   no_event_set_by_a_storm_of_signals_is_lost_test, of_many_threads_many_sets_none_is_lost,
 	   the_last_set_of_many_is_seen, a_promise_resolved_by_a_plain_thread_wakes_the_sleeper,
