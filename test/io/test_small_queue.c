@@ -124,15 +124,20 @@ SMALL_TEST(vectors_are_gathered_and_scattered_through_a_pipe)
 
 struct way {
 	struct eio_flow from, to;
+	uint64_t len; /* how much there is to carry */
 };
 
 static int carry(void *arg)
 {
 	const struct way *way = arg;
+	uint64_t n;
 
-	expect_ok(eio_flow_copy(way->from, way->to, NULL));
+	expect_ok(eio_flow_copy(way->from, way->to, &n));
+	ck_assert_uint_eq(n, way->len);
 	return eio_flow_close(way->to);
 }
+
+enum { HELLOS = 12 };
 
 static int write_twice(void *arg)
 {
@@ -145,16 +150,16 @@ static int write_twice(void *arg)
 
 static void expect_hellos(struct eio_buffer_sink *sink)
 {
-	ck_assert_uint_eq(sink->len, 12);
-	ck_assert_mem_eq(sink->data, "Hello!Hello!", 12);
+	ck_assert_uint_eq(sink->len, HELLOS);
+	ck_assert_mem_eq(sink->data, "Hello!Hello!", HELLOS);
 	eio_buffer_sink_fini(sink);
 }
 
 SMALL_TEST(a_pipe_is_copied_while_it_is_written)
 {
+	struct way way = {.len = HELLOS};
 	struct eio_buffer_sink sink;
 	struct eio_flow w;
-	struct way way;
 	struct eio_switch sw;
 
 	(void) arg;
@@ -169,7 +174,7 @@ SMALL_TEST(a_pipe_is_copied_while_it_is_written)
 /* Two pipes, a copy from the one to the other, another from there to memory. */
 SMALL_TEST(bytes_go_through_two_copies_at_once)
 {
-	struct way first, second;
+	struct way first = {.len = HELLOS}, second = {.len = HELLOS};
 	struct eio_buffer_sink sink;
 	struct eio_switch sw;
 	struct eio_flow w;
@@ -190,7 +195,7 @@ SMALL_TEST(a_file_is_spliced_into_a_pipe_that_is_read)
 {
 	enum { LEN = 600000, PIPE_SIZE = 256 * 1024 };
 	static char bytes[LEN];
-	struct way first, second;
+	struct way first = {.len = LEN}, second = {.len = LEN};
 	struct eio_buffer_sink sink;
 	struct eio_switch sw;
 	struct eio_fd file;

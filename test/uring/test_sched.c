@@ -421,10 +421,18 @@ static int woken_on_the_edge(void *arg)
 	return eio_switch_end(&sw, 0);
 }
 
+static int alone_on_the_edge(struct eio_env *e, void *arg)
+{
+	(void) e;
+	return woken_on_the_edge(arg);
+}
+
+/* In a process that never had another thread, and in one that had. */
 START_TEST(an_event_set_in_a_handler_on_the_edge_of_sleep_is_not_lost)
 {
 	counter = (struct faults){.seed = 1};
 	faults_install(&counter);
+	expect_ok(eio_run(NULL, alone_on_the_edge, NULL));
 	run_ring(woken_on_the_edge, 0);
 }
 END_TEST
