@@ -23,5 +23,6 @@
 #include <eio/ll_pipe.h>
 #include <eio/ll_rw.h>
 #include <eio/ll_socket.h>
+#include <eio/ll_thread.h>
 
 #endif

@@ -7,6 +7,7 @@
 #include "core/local.h"
 #include "core/log.h"
 #include "core/switch.h"
+#include "core/threads.h"
 #include "core/timer.h"
 
 #include <pthread.h>
@@ -459,6 +460,7 @@ static void forget_domain(void)
 	eio__handlers_forget();
 	eio__log_forget();
 	eio__errors_forget();
+	eio__threads_forget();
 }
 
 static void watch_forks(void)

@@ -2,6 +2,7 @@
 #include "uring/sched.h"
 #include "base/lock.h"
 #include "core/log.h"
+#include "core/threads.h"
 #include "core/timer.h"
 #include "uring/fd.h"
 #include "uring/opcode.h"
@@ -622,6 +623,7 @@ int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char 
 	u->alarm = EIO_NEVER;
 	eio__fixed_init(&u->fixed, config);
 	u->slots_end = &u->slots;
+	eio__threads_begin();
 	return 0;
 
 no_domain:
@@ -657,4 +659,5 @@ void eio__uring_fini(struct eio__uring *u)
 	eio__fixed_fini(&u->fixed, &u->ring);
 	eio__ring_fini(&u->ring);
 	close(u->wake_fd);
+	eio__threads_end();
 }

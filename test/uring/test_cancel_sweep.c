@@ -26,6 +26,7 @@ struct scene {
 	struct eio_chunk chunks[BLOCKS];
 	char buf[LEN];
 	int unix_fd, client; /* -1: none */
+	int ran;             /* how often a thread did it */
 	bool satisfied;
 	int rc;
 	bool done;
@@ -461,6 +462,21 @@ static int run_sleep_until(struct scene *s)
 	return eio_ll_sleep_until(eio_now_ns(env->mono_clock) + EIO_SEC(1000));
 }
 
+static int add_one(void *arg)
+{
+	return ++*(int *) arg;
+}
+
+static int run_in_thread(struct scene *s)
+{
+	return eio_ll_in_thread(add_one, &s->ran);
+}
+
+static void ran_or_not(struct scene *s)
+{
+	ck_assert_int_eq(s->ran, s->rc < 0 ? 0 : 1);
+}
+
 static int run_noop(struct scene *s)
 {
 	(void) s;
@@ -639,6 +655,7 @@ static const struct call calls[] = {
 	 give_block, blocks_are_there},
 	{"eio_ll_sleep_until", WAITS, true, nothing, run_sleep_until, NULL, nothing},
 	{"eio_ll_noop", QUICK, false, nothing, run_noop, NULL, nothing},
+	{"eio_ll_in_thread", QUICK, true, nothing, run_in_thread, NULL, ran_or_not},
 	{"eio_ll_pipe", QUICK, false, nothing, run_pipe, NULL, open_or_not},
 	{"eio_ll_openat", QUICK, false, root, run_openat, NULL, open_or_not},
 	{"eio_ll_openat2", QUICK, false, root, run_openat_creating, NULL, open_or_not},

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Calls on threads. The threads' code is part of this program, so that it can refuse to make
+ * threads, and look at the locked state.
+ */
+#include "support.h"
+#include "uring/util.h"
+
+#include <pthread.h>
+
+static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+
+#define pthread_create create_thread
+#include "core/threads.c" /* for what is static there */
+#undef pthread_create
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <semaphore.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int made, refused_from = INT32_MAX; /* threads; the first that cannot be made */
+
+static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	if (made >= refused_from)
+		return EAGAIN;
+	made++;
+	return pthread_create(t, attr, fn, arg);
+}
+
+static unsigned count_tasks(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* A job that is held up until it is let go, and may be seen to have begun. */
+struct job {
+	const char *name;
+	int result;
+	sem_t begun, go;
+	int rc;
+	bool over;
+};
+
+static struct job job_of(const char *name, int result)
+{
+	struct job j = {.name = name, .result = result, .rc = 1};
+
+	sem_init(&j.begun, 0, 0);
+	sem_init(&j.go, 0, 0);
+	return j;
+}
+
+static void wait_for(sem_t *s)
+{
+	while (sem_wait(s) < 0)
+		ck_assert_int_eq(errno, EINTR);
+}
+
+/* In the thread. */
+static int hold(void *arg)
+{
+	struct job *j = arg;
+
+	sem_post(&j->begun);
+	wait_for(&j->go);
+	return j->result;
+}
+
+/* In a fiber. */
+static int call(void *arg)
+{
+	struct job *j = arg;
+
+	j->rc = eio_ll_in_thread(hold, j);
+	j->over = true;
+	note("%s:%d", j->name, j->rc);
+	return 0;
+}
+
+static bool has_begun(struct job *j)
+{
+	int n;
+
+	sem_getvalue(&j->begun, &n);
+	return n > 0;
+}
+
+/* Lets the domain get on by a little. */
+static void some_turns(void)
+{
+	struct eio_cancel c;
+
+	eio_cancel_protect_begin(&c);
+	for (int i = 0; i < 4; i++)
+		expect_ok(eio_ll_noop());
+	eio_cancel_end(&c);
+}
+
+/* Results */
+
+static int give_back(void *arg)
+{
+	return *(int *) arg;
+}
+
+RING_TEST(the_result_is_the_functions)
+{
+	int results[] = {0, 7, INT32_MAX, -ENOENT, EIO_EPARSE};
+
+	(void) arg;
+	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
+		expect_err(eio_ll_in_thread(give_back, &results[i]), results[i]);
+	ck_assert_int_eq(eio_last_error()->code, EIO_EPARSE);
+	ck_assert_str_eq(eio_last_error()->op, "in_thread");
+	return 0;
+}
+
+struct seen {
+	pthread_t thread;
+	int check, yield, nested;
+	char name[16];
+	sigset_t blocked;
+	size_t stack;
+};
+
+static int look_around(void *arg)
+{
+	struct seen *s = arg;
+	pthread_attr_t attr;
+
+	s->thread = pthread_self();
+	s->check = eio_check();
+	s->yield = eio_yield();
+	s->nested = eio_ll_in_thread(give_back, NULL);
+	pthread_getname_np(pthread_self(), s->name, sizeof(s->name));
+	pthread_sigmask(SIG_BLOCK, NULL, &s->blocked);
+	pthread_getattr_np(pthread_self(), &attr);
+	pthread_attr_getstacksize(&attr, &s->stack);
+	pthread_attr_destroy(&attr);
+	return 0;
+}
+
+RING_TEST(it_runs_on_a_plain_thread_that_signals_leave_alone)
+{
+	static const int faults[] = {SIGBUS, SIGFPE, SIGILL, SIGSEGV, SIGSYS, SIGTRAP};
+	sigset_t before, after;
+	struct seen s;
+
+	(void) arg;
+	pthread_sigmask(SIG_BLOCK, NULL, &before);
+	expect_ok(eio_ll_in_thread(look_around, &s));
+	ck_assert(!pthread_equal(s.thread, pthread_self()));
+	ck_assert_int_eq(s.check, -EPERM);
+	ck_assert_int_eq(s.yield, -EPERM);
+	ck_assert_int_eq(s.nested, -EPERM);
+	ck_assert_str_eq(s.name, "eio-worker");
+	ck_assert_uint_ge(s.stack, 1 << 20);
+	ck_assert(sigismember(&s.blocked, SIGTERM));
+	ck_assert(sigismember(&s.blocked, SIGCHLD));
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++)
+		ck_assert(!sigismember(&s.blocked, faults[i]));
+	pthread_sigmask(SIG_BLOCK, NULL, &after);
+	for (int sig = 1; sig < 32; sig++)
+		ck_assert_int_eq(sigismember(&before, sig), sigismember(&after, sig));
+	return 0;
+}
+
+RING_TEST(other_fibers_run_meanwhile)
+{
+	struct job a = job_of("a", 3);
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, call, &a));
+	wait_for(&a.begun);
+	some_turns();
+	ck_assert(!a.over);
+	note("go");
+	sem_post(&a.go);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log("go a:3");
+	return 0;
+}
+
+static int call_plainly(void *arg)
+{
+	return eio_ll_in_thread(give_back, arg);
+}
+
+START_TEST(without_a_ring_it_is_EPERM)
+{
+	expect_err(call_plainly(NULL), -EPERM);
+	expect_err(in_other_domain(call_plainly, NULL), -EPERM);
+}
+END_TEST
+
+/* Cancelling */
+
+static int count_up(void *arg)
+{
+	return ++*(int *) arg;
+}
+
+RING_TEST(a_cancelled_caller_does_not_even_begin)
+{
+	struct eio_cancel c;
+	int n = 0, before = made;
+
+	(void) arg;
+	eio_cancel_begin(&c);
+	eio_cancel_raise(&c, -EIO);
+	expect_err(eio_ll_in_thread(count_up, &n), -ECANCELED);
+	eio_cancel_end(&c);
+	ck_assert_int_eq(made, before);
+	expect_err(eio_ll_in_thread(count_up, &n), 1);
+	return 0;
+}
+
+static void finish_cancelled(int result)
+{
+	struct job a = job_of("a", result);
+	struct eio_switch sw;
+
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, call, &a));
+	wait_for(&a.begun);
+	eio_switch_fail(&sw, -EIO);
+	some_turns();
+	ck_assert(!a.over);
+	sem_post(&a.go);
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	expect_err(a.rc, result);
+}
+
+RING_TEST(a_running_one_is_waited_for_and_its_result_delivered)
+{
+	(void) arg;
+	finish_cancelled(5);
+	finish_cancelled(-EPIPE);
+	expect_log("a:5 a:-32");
+	return 0;
+}
+
+RING_TEST(a_queued_one_is_taken_off_and_never_runs)
+{
+	struct job a = job_of("a", 1), b = job_of("b", 2), c = job_of("c", 3);
+	struct eio_switch sw, cancelled;
+
+	(void) arg;
+	eio__workers.limit = 1;
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, call, &a));
+	wait_for(&a.begun);
+	eio_switch_begin(&cancelled);
+	expect_ok(eio_fork(&cancelled, call, &b));
+	expect_ok(eio_fork(&sw, call, &c));
+	eio_switch_fail(&cancelled, -EIO);
+	expect_err(eio_switch_end(&cancelled, 0), -EIO);
+	expect_log("b:-125");
+	ck_assert(!a.over && !c.over);
+	sem_post(&a.go);
+	sem_post(&c.go);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log("a:1 c:3");
+	ck_assert(!has_begun(&b));
+	return 0;
+}
+
+/* Whose turn it is */
+
+enum { JOBS = 20 };
+
+static struct job jobs[JOBS];
+
+static void fork_jobs(struct eio_switch *sw)
+{
+	for (int i = 0; i < JOBS; i++) {
+		jobs[i] = job_of("", i);
+		expect_ok(eio_fork(sw, call, &jobs[i]));
+	}
+}
+
+RING_TEST(beyond_the_limit_they_wait_their_turn)
+{
+	struct eio_switch sw;
+	int before = made;
+
+	(void) arg;
+	eio__workers.limit = 3;
+	eio_switch_begin(&sw);
+	fork_jobs(&sw);
+	for (int i = 0; i < JOBS; i++) {
+		wait_for(&jobs[i].begun);
+		/* Those behind wait for the first three. */
+		if (i >= 2 && i + 1 < JOBS)
+			ck_assert(!has_begun(&jobs[i + 1]));
+		if (i >= 2)
+			sem_post(&jobs[i - 2].go);
+	}
+	sem_post(&jobs[JOBS - 2].go);
+	sem_post(&jobs[JOBS - 1].go);
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert_int_eq(made - before, 3);
+	for (int i = 0; i < JOBS; i++)
+		expect_err(jobs[i].rc, i);
+	return 0;
+}
+
+RING_TEST(one_after_the_other_they_take_one_thread)
+{
+	int n = 0, before = made;
+
+	(void) arg;
+	for (int i = 1; i <= 500; i++)
+		expect_err(eio_ll_in_thread(count_up, &n), i);
+	ck_assert_int_eq(made - before, 1);
+	return 0;
+}
+
+static int use_threads(struct eio_env *e, void *arg)
+{
+	struct eio_switch sw;
+
+	(void) e;
+	eio_switch_begin(&sw);
+	fork_jobs(&sw);
+	for (int i = 0; i < JOBS; i++)
+		wait_for(&jobs[i].begun);
+	*(unsigned *) arg = count_tasks();
+	for (int i = 0; i < JOBS; i++)
+		sem_post(&jobs[i].go);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(the_end_of_the_last_domain_waits_for_the_threads)
+{
+	unsigned before = count_tasks(), during;
+
+	for (int i = 0; i < 20; i++) {
+		expect_ok(eio_run(NULL, use_threads, &during));
+		ck_assert_uint_ge(during, before + JOBS);
+		ck_assert_uint_eq(all.is_any_to_join, false);
+		/* Joined; to the kernel it may take a moment longer. */
+		for (int tries = 0; tries < 10000 && count_tasks() > before; tries++)
+			usleep(100);
+		ck_assert_uint_eq(count_tasks(), before);
+	}
+}
+END_TEST
+
+SUITE_MAIN("ll_thread", true, the_result_is_the_functions_test,
+	   it_runs_on_a_plain_thread_that_signals_leave_alone_test, other_fibers_run_meanwhile_test,
+	   without_a_ring_it_is_EPERM, a_cancelled_caller_does_not_even_begin_test,
+	   a_running_one_is_waited_for_and_its_result_delivered_test,
+	   a_queued_one_is_taken_off_and_never_runs_test,
+	   beyond_the_limit_they_wait_their_turn_test,
+	   one_after_the_other_they_take_one_thread_test,
+	   the_end_of_the_last_domain_waits_for_the_threads)
