@@ -20,7 +20,9 @@
 #include <eio/ll_any.h>
 #include <eio/ll_file.h>
 #include <eio/ll_fixed.h>
+#include <eio/ll_futex.h>
 #include <eio/ll_pipe.h>
+#include <eio/ll_resolve.h>
 #include <eio/ll_rw.h>
 #include <eio/ll_socket.h>
 #include <eio/ll_thread.h>
