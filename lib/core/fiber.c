@@ -186,13 +186,23 @@ static __attribute__((noinline)) void drop_extras(struct eio__fiber *f)
 	f->error = NULL;
 }
 
+/* The context of a fiber that made this process by a fork. */
+static struct eio__ctx forked = {.kind = "child of a fork"};
+
+static __attribute__((noinline, noreturn)) void returned_elsewhere(const struct eio__fiber *f)
+{
+	if (f->ctx == &forked)
+		eio__fatal("a fiber returned in the child of a fork it had made");
+	returned_inside(f, f->ctx->kind, f->ctx->name);
+}
+
 /* The fiber's function returned: counts it out of its switch and its domain. */
 static void finish(struct eio__fiber *f, int rc)
 {
 	struct eio__domain *d = f->domain;
 
 	if (unlikely(f->ctx != &f->sw->ctx))
-		returned_inside(f, f->ctx->kind, f->ctx->name);
+		returned_elsewhere(f);
 	eio__list_unlink(&f->in_ctx);
 	if (likely(rc >= 0 && !f->daemon && !f->sw->waiting))
 		f->sw->fibers--;
@@ -451,10 +461,29 @@ static void adopt_thread_stack(struct eio__fiber *main)
 	eio__san_thread(&main->san, bottom, size);
 }
 
+static unsigned poll_in_child(struct eio__domain *d, bool wait)
+{
+	(void) d, (void) wait;
+	eio__fatal("a fiber suspended in the child of a fork that was made in a call of its");
+}
+
+static const struct eio__sched_ops child_ops = {.name = "none", .poll = poll_in_child};
+
+/* What the running fiber is in the middle of may still know its domain. No other fiber is
+ * to run there, nor this one to come to an end. */
+static void disable(struct eio__domain *d)
+{
+	d->head = NULL;
+	d->ops = &child_ops;
+	d->current->ctx = &forked;
+}
+
 /* The child of a fork has the parent's domain in its memory, but neither its ring nor the
  * threads it knows: to the library it is a thread without a domain. */
 static void forget_domain(void)
 {
+	if (eio__tls_domain)
+		disable(eio__tls_domain);
 	eio__tls_domain = NULL;
 	eio__domains_forget();
 	eio__handlers_forget();

@@ -25,6 +25,7 @@
 #include <eio/switch.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -105,11 +106,20 @@ bool eio__remove_stale_socket(const struct eio_addr *addr)
 
 /* Records */
 
+/* In the child of a fork: the files are the parent's to remove. */
+static void forget(void)
+{
+	eio__list_init(&records.head);
+	eio__unlock(&records.lock);
+}
+
 static void enlist(struct record *r)
 {
 	eio__lock(&records.lock);
-	if (!records.head.next)
+	if (!records.head.next) {
 		eio__list_init(&records.head);
+		pthread_atfork(NULL, NULL, forget);
+	}
 	eio__list_insert(&records.head, &r->link);
 	eio__unlock(&records.lock);
 }

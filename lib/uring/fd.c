@@ -4,6 +4,7 @@
 #include "uring/sched.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,6 +21,37 @@ static struct {
 	uint32_t chunks;
 	bool ready;
 } table = {.end = &table.first};
+
+/* The child of a fork */
+
+/* Only what is not at rest, so that the memory stays shared with the parent. */
+static void forget_slot(struct eio__slot *s)
+{
+	if (!(s->state & EIO__SLOT_USERS) && !s->owner && !eio__lock_peek(&s->lock))
+		return;
+	/* Its last user was to close it. */
+	if (s->state & EIO__SLOT_USERS && s->state & EIO__SLOT_CLOSING && s->flags & EIO_FD_CLOSE)
+		close(s->unix_fd);
+	s->state &= ~EIO__SLOT_USERS;
+	s->owner = NULL;
+	s->waiter = NULL;
+	eio__list_init(&s->accepts);
+	eio__unlock(&s->lock);
+}
+
+/* Slots that were on their way, or in the caches of domains, are never used again. */
+static void forget_others(void)
+{
+	if (eio__lock_peek(&table.lock)) {
+		table.first = NULL;
+		table.end = &table.first;
+	}
+	for (uint32_t i = 0; i < table.chunks; i++) {
+		for (uint32_t j = 0; eio__chunks[i] && j < EIO__CHUNK; j++)
+			forget_slot(&eio__chunks[i][j]);
+	}
+	eio__unlock(&table.lock);
+}
 
 /* Free slots */
 
@@ -49,6 +81,8 @@ static bool grow(void)
 
 	if (table.chunks == EIO__CHUNKS)
 		return false;
+	if (table.chunks == 0)
+		pthread_atfork(NULL, NULL, forget_others);
 	chunk = calloc(EIO__CHUNK, sizeof(*chunk));
 	if (!chunk)
 		return false;

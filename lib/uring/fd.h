@@ -17,6 +17,9 @@
  * What a slot is attached to is guarded by its lock: owner != NULL means that the hook is
  * on a switch of that domain, which cannot end before. Another domain that releases the
  * slot asks the owner to take the hook off and to free the slot then.
+ *
+ * The child of a fork has the descriptors, but neither the operations that use them nor the
+ * switches that would close them: handles stay as they are, used by nobody, on no switch.
  */
 #ifndef EIO__FD_H
 #define EIO__FD_H
@@ -104,8 +107,11 @@ static inline void eio__slot_unuse(struct eio__slot *s)
 {
 	uint64_t state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 
-	while (!eio__cas64(&s->state, &state, state - 1))
-		;
+	do {
+		/* The child of a fork forgets all users, and this may be one. */
+		if (__builtin_expect(!(state & EIO__SLOT_USERS), 0))
+			return;
+	} while (!eio__cas64(&s->state, &state, state - 1));
 	state--;
 	if (__builtin_expect((uint32_t) state == EIO__SLOT_CLOSING, 0))
 		eio__slot_release(s);

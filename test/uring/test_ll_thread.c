@@ -345,11 +345,14 @@ static int use_threads(struct eio_env *e, void *arg)
 
 START_TEST(the_end_of_the_last_domain_waits_for_the_threads)
 {
-	unsigned before = count_tasks(), during;
+	unsigned before, during;
 
+	/* What the first run of a process makes and keeps. */
+	expect_ok(eio_run(NULL, use_threads, &during));
+	before = count_tasks();
 	for (int i = 0; i < 20; i++) {
 		expect_ok(eio_run(NULL, use_threads, &during));
-		ck_assert_uint_ge(during, before + JOBS);
+		ck_assert_uint_eq(during, before + JOBS);
 		ck_assert_uint_eq(all.is_any_to_join, false);
 		/* Joined; to the kernel it may take a moment longer. */
 		for (int tries = 0; tries < 10000 && count_tasks() > before; tries++)
@@ -359,6 +362,219 @@ START_TEST(the_end_of_the_last_domain_waits_for_the_threads)
 }
 END_TEST
 
+/* In the child of a fork */
+
+static int use_in_child(struct eio_env *e, void *arg)
+{
+	int n = 0;
+
+	(void) e, (void) arg;
+	return eio_ll_in_thread(count_up, &n) == 1 && eio__workers.n == 1 ? 0 : -EIO;
+}
+
+static int fork_in_job(void *arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		alarm(SANITIZED ? 60 : 20);
+		_exit(eio_run(NULL, use_in_child, arg) == 0 ? 0 : 1);
+	}
+	return waitpid(pid, &status, 0) == pid ? status : -ECHILD;
+}
+
+/* While others are at it, and by one of them. */
+RING_TEST(a_fork_leaves_threads_and_their_lock_behind)
+{
+	struct eio_switch sw;
+	int status;
+	pid_t pid;
+
+	(void) arg;
+	eio__workers.limit = 3;
+	eio_switch_begin(&sw);
+	jobs[0] = job_of("a", 0);
+	jobs[1] = job_of("b", 0);
+	for (int i = 0; i < 2; i++) {
+		expect_ok(eio_fork(&sw, call, &jobs[i]));
+		wait_for(&jobs[i].begun);
+	}
+	expect_ok(eio_ll_in_thread(fork_in_job, NULL));
+	pthread_mutex_lock(&all.mutex);
+	pid = fork();
+	if (pid == 0) {
+		alarm(SANITIZED ? 60 : 20);
+		_exit(eio_run(NULL, use_in_child, NULL) == 0 ? 0 : 1);
+	}
+	pthread_mutex_unlock(&all.mutex);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	sem_post(&jobs[1].go);
+	sem_post(&jobs[0].go);
+	expect_ok(eio_switch_end(&sw, 0));
+	log_clear();
+	return 0;
+}
+
+/* When no thread can be made */
+
+RING_TEST(without_any_thread_it_is_EAGAIN)
+{
+	int n = 0;
+
+	(void) arg;
+	refused_from = made;
+	expect_err(eio_ll_in_thread(count_up, &n), -EAGAIN);
+	ck_assert_str_eq(eio_last_error()->op, "in_thread");
+	refused_from = INT32_MAX;
+	expect_err(eio_ll_in_thread(count_up, &n), 1);
+	return 0;
+}
+
+RING_TEST(with_one_thread_the_others_wait_their_turn)
+{
+	struct eio_switch sw;
+
+	(void) arg;
+	refused_from = made + 1;
+	eio_switch_begin(&sw);
+	fork_jobs(&sw);
+	for (int i = 0; i < JOBS; i++) {
+		wait_for(&jobs[i].begun);
+		if (i + 1 < JOBS)
+			ck_assert(!has_begun(&jobs[i + 1]));
+		sem_post(&jobs[i].go);
+	}
+	expect_ok(eio_switch_end(&sw, 0));
+	for (int i = 0; i < JOBS; i++)
+		expect_err(jobs[i].rc, i);
+	log_clear();
+	return 0;
+}
+
+/* Idle threads */
+
+RING_TEST(idle_threads_go_and_are_joined)
+{
+	unsigned before = count_tasks();
+	struct eio_switch sw;
+
+	(void) arg;
+	eio__workers.linger_ns = 0;
+	for (int round = 0; round < 20; round++) {
+		eio_switch_begin(&sw);
+		fork_jobs(&sw);
+		for (int i = 0; i < JOBS; i++)
+			wait_for(&jobs[i].begun);
+		for (int i = 0; i < JOBS; i++)
+			sem_post(&jobs[i].go);
+		expect_ok(eio_switch_end(&sw, 0));
+		log_clear();
+	}
+	/* They do so soon, nobody waits for it; the last one is joined by the end. */
+	for (int tries = 0; tries < 10000 && count_tasks() > before; tries++)
+		usleep(1000);
+	ck_assert_uint_eq(count_tasks(), before);
+	ck_assert_uint_eq(eio__workers.n, 0);
+	return 0;
+}
+
+RING_TEST(the_last_one_to_become_idle_is_the_first_to_work)
+{
+	struct seen first, s;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	jobs[0] = job_of("a", 0);
+	expect_ok(eio_fork(&sw, call, &jobs[0]));
+	expect_ok(eio_ll_in_thread(look_around, &first));
+	for (int i = 0; i < 10; i++) {
+		expect_ok(eio_ll_in_thread(look_around, &s));
+		ck_assert(pthread_equal(s.thread, first.thread));
+	}
+	sem_post(&jobs[0].go);
+	expect_ok(eio_switch_end(&sw, 0));
+	for (int i = 0; i < 10; i++) {
+		expect_ok(eio_ll_in_thread(look_around, &s));
+		ck_assert(!pthread_equal(s.thread, first.thread));
+	}
+	log_clear();
+	return 0;
+}
+
+/* Several domains */
+
+static int other_main(struct eio_env *e, void *arg)
+{
+	struct eio_switch sw;
+	struct job *j = arg;
+
+	(void) e;
+	eio_switch_begin(&sw);
+	j->rc = eio_ll_in_thread(hold, j);
+	return eio_switch_end(&sw, 0);
+}
+
+static void *other_domain(void *arg)
+{
+	expect_ok(eio_run(NULL, other_main, arg));
+	return NULL;
+}
+
+static int share(void *arg)
+{
+	int n = 0, before = made;
+	pthread_t thread;
+
+	(void) arg;
+	eio__workers.limit = 2;
+	for (int i = 0; i < 20; i++) {
+		struct job a = job_of("a", 7);
+
+		ck_assert_int_eq(pthread_create(&thread, NULL, other_domain, &a), 0);
+		wait_for(&a.begun);
+		expect_err(eio_ll_in_thread(count_up, &n), i + 1);
+		sem_post(&a.go);
+		pthread_join(thread, NULL);
+		expect_err(a.rc, 7);
+	}
+	ck_assert_int_le(made - before, 2);
+	return 0;
+}
+
+START_TEST(domains_share_the_threads_which_stay_for_the_last)
+{
+	warm_up_threads(4);
+	run_ring(share, 0);
+}
+END_TEST
+
+/* Dumps */
+
+RING_TEST(dumps_tell_who_waits_for_a_thread)
+{
+	struct job a = job_of("a", 1), b = job_of("b", 2);
+	struct eio_buffer_sink sink;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio__workers.limit = 1;
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, call, &a));
+	expect_ok(eio_fork(&sw, call, &b));
+	expect_ok(eio_dump(eio_buffer_sink_init(&sink, 0)));
+	ck_assert_ptr_nonnull(strstr(sink.data, "fiber 2: eio-worker\n"));
+	ck_assert_ptr_nonnull(strstr(sink.data, "fiber 3: eio-worker, queued\n"));
+	eio_buffer_sink_fini(&sink);
+	sem_post(&a.go);
+	sem_post(&b.go);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log("a:1 b:2");
+	return 0;
+}
+
 SUITE_MAIN("ll_thread", true, the_result_is_the_functions_test,
 	   it_runs_on_a_plain_thread_that_signals_leave_alone_test, other_fibers_run_meanwhile_test,
 	   without_a_ring_it_is_EPERM, a_cancelled_caller_does_not_even_begin_test,
@@ -366,4 +582,9 @@ SUITE_MAIN("ll_thread", true, the_result_is_the_functions_test,
 	   a_queued_one_is_taken_off_and_never_runs_test,
 	   beyond_the_limit_they_wait_their_turn_test,
 	   one_after_the_other_they_take_one_thread_test,
-	   the_end_of_the_last_domain_waits_for_the_threads)
+	   the_end_of_the_last_domain_waits_for_the_threads,
+	   a_fork_leaves_threads_and_their_lock_behind_test, without_any_thread_it_is_EAGAIN_test,
+	   with_one_thread_the_others_wait_their_turn_test, idle_threads_go_and_are_joined_test,
+	   the_last_one_to_become_idle_is_the_first_to_work_test,
+	   domains_share_the_threads_which_stay_for_the_last,
+	   dumps_tell_who_waits_for_a_thread_test)
