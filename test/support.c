@@ -21,6 +21,16 @@ static bool no_ring; /* there is none and the suite can do without */
 
 struct eio_env *env;
 
+#ifdef EIO__TSAN
+/* The child of a fork may have threads, although it is not sure that they work. */
+const char *__tsan_default_options(void);
+
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+#endif
+
 void note(const char *fmt, ...)
 {
 	va_list ap;

@@ -5,6 +5,7 @@
  * it would need a network.
  */
 #include "core/threads.h"
+#include "faults.h"
 #include "support.h"
 #include "uring/util.h"
 
@@ -67,6 +68,11 @@ static int fake_getaddrinfo(const char *host, const char *service, const struct 
 		return EAI_MEMORY;
 	if (strcmp(host, "fake-again") == 0)
 		return EAI_AGAIN;
+	if (strcmp(host, "fake-quick") == 0) {
+		sem_post(&begun);
+		*ret = &answer;
+		return 0;
+	}
 	errno = strcmp(host, "fake-system") == 0 ? EMFILE : 0;
 	if (strncmp(host, "fake-system", 11) == 0)
 		return EAI_SYSTEM;
@@ -400,6 +406,57 @@ START_TEST(a_hung_look_up_outlives_the_run)
 }
 END_TEST
 
+/* Cancelled or not, each answer is given to somebody or freed. */
+
+enum { FIBERS = 20, CALLS = SANITIZED ? 100 : 500 };
+
+static unsigned received;
+
+static int ask_quickly(void *arg)
+{
+	struct addrinfo *list;
+	int rc = eio_ll_getaddrinfo("fake-quick", NULL, NULL, &list);
+
+	(void) arg;
+	received += rc == 0;
+	return rc;
+}
+
+static int ask_within_limits(void *arg)
+{
+	uint64_t seed = (uintptr_t) arg;
+
+	for (int i = 0; i < CALLS; i++) {
+		int64_t limit = (int64_t) (faults_random(&seed) % 60) * 1000;
+		int rc = eio_timeout_run(env->mono_clock, limit, ask_quickly, NULL);
+
+		ck_assert(rc == 0 || rc == -ETIMEDOUT);
+	}
+	return 0;
+}
+
+RING_TEST(no_answer_is_lost_under_stress)
+{
+	struct eio_switch sw;
+
+	(void) arg;
+	reset();
+	eio__lookups.limit = 3;
+	eio_switch_begin(&sw);
+	for (uintptr_t i = 1; i <= FIBERS; i++)
+		expect_ok(eio_fork(&sw, ask_within_limits, (void *) i));
+	expect_ok(eio_switch_end(&sw, 0));
+	/* This one comes behind those that were left. */
+	for (int i = 0; i < 3; i++)
+		expect_ok(ask_quickly(NULL));
+	for (int tries = 0; value(&begun) != (int) received + value(&freed); tries++) {
+		ck_assert_int_lt(tries, 10000);
+		usleep(1000);
+	}
+	ck_assert_uint_eq(eio__lookups.abandoned, 0);
+	return 0;
+}
+
 SUITE_MAIN("ll_resolve", true, numbers_are_found_test, host_service_and_hints_may_be_left_out_test,
 	   hints_are_heeded_test, failures_are_the_resolvers_test, addresses_have_names_test,
 	   names_that_do_not_fit_or_are_not_there_fail_test, without_a_ring_it_is_EPERM,
@@ -407,4 +464,4 @@ SUITE_MAIN("ll_resolve", true, numbers_are_found_test, host_service_and_hints_ma
 	   a_cancelled_look_up_returns_at_once_and_is_dropped_when_done_test,
 	   hung_look_ups_are_in_nobody_elses_way_test,
 	   beyond_the_limit_look_ups_wait_and_can_be_cancelled_test,
-	   a_hung_look_up_outlives_the_run)
+	   a_hung_look_up_outlives_the_run, no_answer_is_lost_under_stress_test)

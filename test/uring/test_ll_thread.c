@@ -3,6 +3,7 @@
  * Calls on threads. The threads' code is part of this program, so that it can refuse to make
  * threads, and look at the locked state.
  */
+#include "faults.h"
 #include "support.h"
 #include "uring/util.h"
 
@@ -455,7 +456,7 @@ RING_TEST(with_one_thread_the_others_wait_their_turn)
 
 /* Idle threads */
 
-RING_TEST(idle_threads_go_and_are_joined)
+static int idle_threads(void *arg)
 {
 	unsigned before = count_tasks();
 	struct eio_switch sw;
@@ -476,9 +477,18 @@ RING_TEST(idle_threads_go_and_are_joined)
 	for (int tries = 0; tries < 10000 && count_tasks() > before; tries++)
 		usleep(1000);
 	ck_assert_uint_eq(count_tasks(), before);
+	pthread_mutex_lock(&all.mutex);
 	ck_assert_uint_eq(eio__workers.n, 0);
+	pthread_mutex_unlock(&all.mutex);
 	return 0;
 }
+
+START_TEST(idle_threads_go_and_are_joined)
+{
+	warm_up_threads(JOBS);
+	run_ring(idle_threads, 0);
+}
+END_TEST
 
 RING_TEST(the_last_one_to_become_idle_is_the_first_to_work)
 {
@@ -551,6 +561,92 @@ START_TEST(domains_share_the_threads_which_stay_for_the_last)
 }
 END_TEST
 
+/* All at once: domains that come and go, threads as well, calls within short limits. What
+ * was not cancelled has run once, what was has not run. */
+
+enum { DOMAINS = 3, STRESSED = 20, CALLS = SANITIZED ? 40 : 150 };
+
+static struct eio_clock mono; /* in every run the same */
+
+static int learn_clock(void *arg)
+{
+	(void) arg;
+	mono = env->mono_clock;
+	return 0;
+}
+
+static int add_one_in_thread(void *arg)
+{
+	return eio_ll_in_thread(count_up, arg);
+}
+
+static int call_within_limits(void *arg)
+{
+	uint64_t seed = (uintptr_t) arg;
+
+	for (int i = 0; i < CALLS; i++) {
+		int64_t limit = (int64_t) (faults_random(&seed) % 100) * 1000;
+		int ran = 0, rc;
+
+		rc = faults_random(&seed) % 2
+			     ? eio_timeout_run(mono, limit, add_one_in_thread, &ran)
+			     : add_one_in_thread(&ran);
+		ck_assert(rc == 1 || rc == -ETIMEDOUT);
+		ck_assert_int_eq(ran, rc == 1);
+	}
+	return 0;
+}
+
+static int stressed_main(struct eio_env *e, void *arg)
+{
+	struct eio_switch sw;
+
+	(void) e;
+	eio_switch_begin(&sw);
+	for (uintptr_t i = 1; i <= STRESSED; i++)
+		expect_ok(eio_fork(&sw, call_within_limits, (void *) ((uintptr_t) arg * 100 + i)));
+	return eio_switch_end(&sw, 0);
+}
+
+static void *stressed_domains(void *arg)
+{
+	for (int i = 0; i < 5; i++)
+		expect_ok(eio_run(NULL, stressed_main, arg));
+	return NULL;
+}
+
+static int stress(void *arg)
+{
+	pthread_t threads[DOMAINS];
+
+	(void) arg;
+	for (uintptr_t i = 0; i < DOMAINS; i++)
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, stressed_domains, (void *) (i + 1)), 0);
+	for (int i = 0; i < DOMAINS; i++)
+		pthread_join(threads[i], NULL);
+	return 0;
+}
+
+/* From no domain, so that the threads' end comes in between. */
+static void stress_with(unsigned limit, int64_t linger_ns)
+{
+	eio__workers.limit = limit;
+	eio__workers.linger_ns = linger_ns;
+	run_ring(learn_clock, 0);
+	stress(NULL);
+	ck_assert_uint_eq(eio__workers.n, 0);
+	ck_assert(!all.is_any_to_join);
+}
+
+START_TEST(nothing_is_lost_under_stress)
+{
+	stress_with(2, EIO_SEC(1));
+	stress_with(8, 0);
+	stress_with(8, 20000);
+}
+END_TEST
+
 /* Dumps */
 
 RING_TEST(dumps_tell_who_waits_for_a_thread)
@@ -565,8 +661,8 @@ RING_TEST(dumps_tell_who_waits_for_a_thread)
 	expect_ok(eio_fork(&sw, call, &a));
 	expect_ok(eio_fork(&sw, call, &b));
 	expect_ok(eio_dump(eio_buffer_sink_init(&sink, 0)));
-	ck_assert_ptr_nonnull(strstr(sink.data, "fiber 2: eio-worker\n"));
-	ck_assert_ptr_nonnull(strstr(sink.data, "fiber 3: eio-worker, queued\n"));
+	ck_assert_ptr_nonnull(strstr(sink.data, "fiber 2: eio-worker"));
+	ck_assert_ptr_nonnull(strstr(sink.data, "fiber 3: eio-worker, queued"));
 	eio_buffer_sink_fini(&sink);
 	sem_post(&a.go);
 	sem_post(&b.go);
@@ -584,7 +680,7 @@ SUITE_MAIN("ll_thread", true, the_result_is_the_functions_test,
 	   one_after_the_other_they_take_one_thread_test,
 	   the_end_of_the_last_domain_waits_for_the_threads,
 	   a_fork_leaves_threads_and_their_lock_behind_test, without_any_thread_it_is_EAGAIN_test,
-	   with_one_thread_the_others_wait_their_turn_test, idle_threads_go_and_are_joined_test,
+	   with_one_thread_the_others_wait_their_turn_test, idle_threads_go_and_are_joined,
 	   the_last_one_to_become_idle_is_the_first_to_work_test,
-	   domains_share_the_threads_which_stay_for_the_last,
+	   domains_share_the_threads_which_stay_for_the_last, nothing_is_lost_under_stress,
 	   dumps_tell_who_waits_for_a_thread_test)
