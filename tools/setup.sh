@@ -29,6 +29,7 @@ has() {
 	clang-rt) [ -e "$(clang -print-file-name="libclang_rt.tsan-$(uname -m).a")" ] ;;
 	aarch64-libc) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - ;;
 	riscv64-libc) echo '#include <stdio.h>' | riscv64-linux-gnu-gcc -E - ;;
+	debootstrap) [ -x /usr/sbin/debootstrap ] ;; # in root's path only
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
