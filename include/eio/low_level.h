@@ -22,6 +22,7 @@
 #include <eio/ll_fixed.h>
 #include <eio/ll_futex.h>
 #include <eio/ll_pipe.h>
+#include <eio/ll_process.h>
 #include <eio/ll_resolve.h>
 #include <eio/ll_rw.h>
 #include <eio/ll_socket.h>

@@ -85,6 +85,36 @@ bool eio__handler_hand_on(const struct eio__handler *h, siginfo_t *info, void *c
 	return true;
 }
 
+/* An exec takes functions away by itself, but nothing that is ignored, and it cannot know what
+ * was ignored before. */
+static void add_inherited(struct eio__handler *h, struct eio__inherited *to)
+{
+	uint64_t bit = (uint64_t) 1 << (h->sig - 1);
+	struct sigaction now;
+
+	if (!h->runs || sigaction(h->sig, NULL, &now) < 0 || !is_same(&now, &h->act))
+		return;
+	if (h->previous.sa_handler == SIG_IGN)
+		to->ignored |= bit;
+	else
+		to->by_default |= bit;
+}
+
+void eio__handlers_inherited(struct eio__inherited *ret)
+{
+	struct eio__handler *h;
+
+	*ret = (struct eio__inherited){0};
+	pthread_mutex_lock(&mutex);
+	h = all; /* the list grows at this end only */
+	pthread_mutex_unlock(&mutex);
+	for (; h; h = h->next) {
+		pthread_mutex_lock(&h->mutex);
+		add_inherited(h, ret);
+		pthread_mutex_unlock(&h->mutex);
+	}
+}
+
 void eio__handlers_forget(void)
 {
 	mutex = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct eio__handler {
 	int sig;
@@ -34,6 +35,14 @@ void eio__handler_end(struct eio__handler *h);
 
 /* In the handler itself: calls the function that was there before; false: there was none. */
 bool eio__handler_hand_on(const struct eio__handler *h, siginfo_t *info, void *context);
+
+/* What a program that is executed would get otherwise than before the first run: signals,
+ * as bits 1 << (signal - 1). */
+struct eio__inherited {
+	uint64_t ignored, by_default;
+};
+
+void eio__handlers_inherited(struct eio__inherited *ret);
 
 /* In the child of a fork, where no run goes on: all as before the first. */
 void eio__handlers_forget(void);

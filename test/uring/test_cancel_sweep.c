@@ -15,6 +15,7 @@
 #include <linux/futex.h>
 #include <netdb.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@ struct scene {
 	struct eio_fd opened; /* what the call made */
 	struct eio_addr addr;
 	struct eio_chunk chunks[BLOCKS];
+	struct eio_process process;
+	int status;
 	char buf[LEN];
 	int unix_fd, client; /* -1: none */
 	int ran;             /* how often a thread did it */
@@ -619,6 +622,44 @@ static void open_or_not(struct scene *s)
 	ck_assert_int_eq(eio_fd_is_open(s->opened), s->rc == 0);
 }
 
+/* Processes */
+
+/* Ends well when it has got a byte. */
+static int spawn_reader(struct scene *s)
+{
+	static const char *const argv[] = {"sh", "-c", "exec head -c 1 >/dev/null", NULL};
+	const struct eio_ll_inherit in = {s->fd, 0};
+	const struct eio_ll_action actions[] = {eio_ll_action_inherit_fds(&in, 1),
+						eio_ll_action_execve("/bin/sh", argv, NULL)};
+
+	return eio_ll_spawn(&s->sw, actions, 2, &s->process);
+}
+
+static void process(struct scene *s)
+{
+	empty_pipe(s);
+	expect_ok(spawn_reader(s));
+}
+
+static int run_process_await(struct scene *s)
+{
+	return eio_ll_process_await(s->process, &s->status);
+}
+
+static void ended_or_can_be_awaited(struct scene *s)
+{
+	if (s->rc < 0 && s->satisfied)
+		expect_ok(eio_ll_process_await(s->process, &s->status));
+	ck_assert_int_eq(s->status, 0);
+	if (s->rc < 0 && !s->satisfied)
+		ck_assert_int_eq(kill(eio_ll_process_pid(s->process), 0), 0);
+}
+
+static void started_or_not(struct scene *s)
+{
+	ck_assert_int_eq(eio_ll_process_pid(s->process) > 0, s->rc == 0);
+}
+
 /* What is not cancelled */
 
 static int run_close(struct scene *s)
@@ -733,6 +774,9 @@ static const struct call calls[] = {
 	{"eio_ll_fstat", QUICK, false, file, run_fstat, NULL, nothing},
 	{"eio_ll_fsync", QUICK, false, file, run_fsync, NULL, nothing},
 	{"eio_ll_fdatasync", QUICK, false, file, run_fdatasync, NULL, nothing},
+	{"eio_ll_process_await", WAITS, false, process, run_process_await, put_byte,
+	 ended_or_can_be_awaited},
+	{"eio_ll_spawn", QUICK, false, empty_pipe, spawn_reader, NULL, started_or_not},
 	{"eio_fd_close", FIRM, false, empty_pipe, run_close, NULL, is_closed},
 	{"eio_fd_unuse", FIRM, false, closed_but_pinned_pipe, run_unuse, NULL, is_released},
 	{"eio_fd_to_unix", FIRM, false, pinned_pipe, run_take, unpin, is_taken},
