@@ -6,9 +6,12 @@
  * would believe that the parent does it. No signal handler may run there: all signals are
  * blocked around the clone, and the child has no handlers left when it unblocks them.
  *
- * The child's stack and the numbers of the descriptors are one mapping:
+ * The child's stack, what both sides know, and the numbers of the descriptors are one mapping:
  *
- *   | guard | stack, downwards | numbers, upwards |
+ *   | guard | stack, downwards | struct spawn | numbers |
+ *
+ * It stays shared also where the child gets a copy of the memory instead: with ThreadSanitizer,
+ * and where something emulates system calls and takes vfork for a fork.
  */
 #include "uring/spawn.h"
 #include "base/sanitize.h"
@@ -42,13 +45,20 @@ struct spawn {
 	const struct eio_ll_action *actions, *end;
 	const struct eio_ll_action *at; /* the one that is being done, or has failed */
 	bool interpreter;               /* it was not the program, but its interpreter */
-	int *fds;                       /* of the actions in order, then where they were moved to */
-	size_t n_fds;
 	char *const *environ;
 	uint64_t mask;                /* the caller's blocked signals */
 	struct eio__inherited before; /* signals that are not as they were before eio_run */
 	int rc;                       /* the child's answer */
+	size_t n_fds;
+	int fds[]; /* of the actions in order, then where they were moved to */
 };
+
+/* Its interceptor takes every clone for a fork. */
+#ifdef EIO__TSAN
+#define SHARE_MEMORY 0
+#else
+#define SHARE_MEMORY CLONE_VM
+#endif
 
 static const char *const names[] = {
 	[EIO_LL_CHDIR] = "chdir",
@@ -277,13 +287,14 @@ static bool changes_identity(const struct spawn *s)
 }
 
 /* Both before the child's answer is looked at: the clone returns when it is there. */
-static int clone_child(struct spawn *s, char *stack, struct eio__child *ret)
+static int clone_child(struct spawn *s, struct eio__child *ret)
 {
+	int flags = SHARE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
 	bool restore = changes_identity(s) && prctl(PR_GET_DUMPABLE) == 1;
 	int pidfd = -1, pid;
 	siginfo_t info;
 
-	pid = clone(child, stack, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, s, &pidfd);
+	pid = clone(child, s, flags, s, &pidfd); /* its stack ends where s begins */
 	if (pid < 0)
 		return -errno;
 	if (restore)
@@ -300,7 +311,7 @@ static int clone_child(struct spawn *s, char *stack, struct eio__child *ret)
 }
 
 /* With all signals blocked, also those that libc keeps to itself and lets nobody block. */
-static int start(struct spawn *s, char *stack, struct eio__child *ret)
+static int start(struct spawn *s, struct eio__child *ret)
 {
 	static const uint64_t all = UINT64_MAX;
 	int rc;
@@ -308,7 +319,7 @@ static int start(struct spawn *s, char *stack, struct eio__child *ret)
 	eio__handlers_inherited(&s->before);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &s->mask, sizeof(all));
 	s->at = NULL;
-	rc = clone_child(s, stack, ret);
+	rc = clone_child(s, ret);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s->mask, NULL, sizeof(all));
 	return rc;
 }
@@ -330,23 +341,29 @@ static int fail(const struct spawn *s, int rc)
 
 int eio__spawn(const struct eio_ll_action *actions, size_t n, struct eio__child *ret)
 {
-	struct spawn s = {.actions = actions, .end = actions + n, .environ = environ};
-	size_t size = GUARD + STACK;
+	size_t size = GUARD + STACK + sizeof(struct spawn);
+	struct spawn *s;
 	char *base;
 	int rc;
 
-	for (const struct eio_ll_action *a = actions; a < s.end; a++)
-		size += count_fds(a) * sizeof(*s.fds);
-	base = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (size_t i = 0; i < n; i++)
+		size += count_fds(&actions[i]) * sizeof(*s->fds);
+	base = mmap(NULL, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		return eio__fail(-errno, "mmap", NULL);
-	s.fds = (int *) (base + GUARD + STACK);
-	rc = mprotect(base + GUARD, size - GUARD, PROT_READ | PROT_WRITE) < 0 ? -errno : pin(&s);
+	if (mprotect(base + GUARD, size - GUARD, PROT_READ | PROT_WRITE) < 0) {
+		rc = eio__fail(-errno, "mmap", NULL);
+		goto unmap;
+	}
+	s = (struct spawn *) (base + GUARD + STACK);
+	*s = (struct spawn){.actions = actions, .end = actions + n, .environ = environ};
+	rc = pin(s);
 	if (rc == 0)
-		rc = start(&s, base + GUARD + STACK, ret);
+		rc = start(s, ret);
 	if (rc < 0)
-		fail(&s, rc);
-	unpin(&s);
+		fail(s, rc);
+	unpin(s);
+unmap:
 	munmap(base, size);
 	return rc;
 }
