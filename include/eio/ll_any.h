@@ -48,7 +48,8 @@ EIO_API EIO_NODISCARD int eio_ll_await_n(struct io_uring_sqe *sqes, unsigned n, 
 /** The domain's ring, for io_uring_register_… only; NULL without a domain. */
 EIO_API struct io_uring *eio_ll_ring(void);
 
-/** Has the running kernel this opcode? False without a domain. */
+/** Has the running kernel this opcode, and does the allow-list of the run (<eio/config.h>)
+ *  let it through? False without a domain. */
 EIO_API bool eio_ll_op_supported(int opcode);
 
 /** One trip through the ring and nothing else. */

@@ -110,6 +110,7 @@ struct eio__domain {
 	unsigned left;                  /* switches until the next look */
 	unsigned since_poll;            /* switches from the last poll to that look */
 	struct eio__signs signs;        /* set by the scheduler, else always quiet */
+	bool indirect;                  /* what it would refuse must go through it */
 	const struct eio__sched_ops *ops;
 	struct eio__stacks stacks;
 	uint64_t next_id;
@@ -292,7 +293,7 @@ static inline bool eio__go_direct(void)
 {
 	struct eio__domain *d = eio__domain_self();
 
-	if (!d || likely(!eio__has_many_fibers(d)))
+	if (!d || likely(!eio__has_many_fibers(d)) || d->indirect)
 		return false;
 	return d->current->direct < EIO__DIRECT_IN_A_ROW && ++d->current->direct;
 }

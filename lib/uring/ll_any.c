@@ -179,7 +179,8 @@ bool eio_ll_op_supported(int opcode)
 {
 	struct eio__uring *u = eio__uring_self();
 
-	return u && opcode >= 0 && eio__ring_has(&u->ring, (unsigned) opcode);
+	return u && opcode >= 0 && eio__ring_has(&u->ring, (unsigned) opcode) &&
+	       eio__ring_allows(&u->ring, (unsigned) opcode);
 }
 
 int eio_ll_noop(void)

@@ -25,6 +25,23 @@ enum {
 	EIO__OP_PIPE = 62,             /* 6.16 */
 };
 
+/* What io_uring_register(2) can do. */
+enum {
+	EIO__REGISTER_NAPI = 27,     /* 6.9 */
+	EIO__UNREGISTER_NAPI = 28,   /* 6.9 */
+	EIO__REGISTER_SYNC_MSG = 31, /* 6.13; without a ring */
+};
+
+/* For EIO__REGISTER_NAPI. */
+struct eio__napi {
+	uint32_t busy_poll_us;
+	uint8_t prefer_busy_poll, zero_1[3];
+	uint64_t zero_2;
+};
+
+#ifndef IORING_SETUP_HYBRID_IOPOLL
+#define IORING_SETUP_HYBRID_IOPOLL (1U << 17) /* 6.13 */
+#endif
 #ifndef IORING_ENTER_NO_IOWAIT
 #define IORING_ENTER_NO_IOWAIT (1U << 7) /* 6.15 */
 #endif

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include "uring/ring.h"
 #include "base/sanitize.h"
+#include "uring/options.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-enum { WORKERS = 64 };
 
 #define NEEDED_FEATURES                                                                            \
 	(IORING_FEAT_NODROP | IORING_FEAT_RW_CUR_POS | IORING_FEAT_FAST_POLL | IORING_FEAT_EXT_ARG)
@@ -33,6 +32,15 @@ static const unsigned modern[] = {
 	0,
 };
 
+/* Polled transfers; only the first needs HYBRID_IOPOLL, of 6.13. */
+static const unsigned iopoll[] = {
+	IORING_SETUP_IOPOLL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL |
+		IORING_SETUP_HYBRID_IOPOLL,
+	IORING_SETUP_IOPOLL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL,
+	IORING_SETUP_IOPOLL | IORING_SETUP_SUBMIT_ALL,
+	IORING_SETUP_IOPOLL,
+};
+
 /* Kernel-side polling excludes the task-work flags. */
 static const unsigned sqpoll[] = {
 	IORING_SETUP_SQPOLL | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_SUBMIT_ALL,
@@ -54,7 +62,7 @@ static int read_sysctl(const char *path)
 }
 
 /* Cause and remedy of a refusal, as one line. */
-static void explain(int err, char *why, size_t size)
+static void explain(int err, const struct eio_config *config, char *why, size_t size)
 {
 	int disabled = read_sysctl("/proc/sys/kernel/io_uring_disabled");
 	struct rlimit lock = {0, 0};
@@ -88,20 +96,49 @@ static void explain(int err, char *why, size_t size)
 			 "no descriptor left for the ring: raise RLIMIT_NOFILE (ulimit -n)%s",
 			 err == -ENFILE ? " or fs.file-max" : "");
 	else
-		snprintf(why, size, "io_uring_setup: %s", strerror(-err));
+		snprintf(why, size, "io_uring_setup: %s%s", strerror(-err),
+			 config->flags & EIO_RUN_PIN_POLLING ? " (is there such a polling_cpu?)"
+							     : "");
 }
 
-static int set_up(struct eio__ring *r, const struct eio_config *config)
+struct chain {
+	const unsigned *flags;
+	size_t n;
+};
+
+#define CHAIN(flags) ((struct chain){flags, sizeof(flags) / sizeof(flags[0])})
+
+static struct chain chain_of(const struct eio_config *config, bool polled)
+{
+	/* Where the first is not wanted the second is. */
+	if (polled && config->flags & EIO_RUN_HYBRID_IOPOLL)
+		return CHAIN(iopoll);
+	if (polled)
+		return (struct chain){iopoll + 1, CHAIN(iopoll).n - 1};
+	return config->polling_timeout_ms ? CHAIN(sqpoll) : CHAIN(modern);
+}
+
+static unsigned option_flags(const struct eio_config *config, bool polled)
+{
+	unsigned flags = IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE;
+
+	if (config->flags & EIO_RUN_PIN_POLLING && !polled)
+		flags |= IORING_SETUP_SQ_AFF;
+	if (config->allowed_ops)
+		flags |= IORING_SETUP_R_DISABLED; /* until the list is in force */
+	return flags;
+}
+
+static int set_up(struct eio__ring *r, const struct eio_config *config, bool polled)
 {
 	unsigned depth = config->queue_depth ? config->queue_depth : 256;
-	const unsigned *chain = config->polling_timeout_ms ? sqpoll : modern;
-	size_t n = config->polling_timeout_ms ? sizeof(sqpoll) / sizeof(sqpoll[0])
-					      : sizeof(modern) / sizeof(modern[0]);
+	struct chain chain = chain_of(config, polled);
 	int rc = -EINVAL;
 
-	for (size_t i = 0; i < n && rc == -EINVAL; i++) {
+	for (size_t i = 0; i < chain.n && rc == -EINVAL; i++) {
 		struct io_uring_params p = {
-			.flags = chain[i] | IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE,
+			.flags = chain.flags[i] | option_flags(config, polled),
+			.sq_thread_cpu = config->polling_cpu,
 			.sq_thread_idle = config->polling_timeout_ms,
 			.cq_entries = depth > 1024 ? (depth < 16384 ? 4 * depth : 65536) : 4096,
 		};
@@ -116,13 +153,13 @@ static int set_up(struct eio__ring *r, const struct eio_config *config)
 
 /* A ring that ended gives its memory back a little later, and kernels that charge it to
  * RLIMIT_MEMLOCK refuse the next one meanwhile. */
-static int set_up_patiently(struct eio__ring *r, const struct eio_config *config)
+static int set_up_patiently(struct eio__ring *r, const struct eio_config *config, bool polled)
 {
-	int rc = set_up(r, config);
+	int rc = set_up(r, config, polled);
 
 	for (int tries = 0; rc == -ENOMEM && tries < 20; tries++) {
 		usleep(10000);
-		rc = set_up(r, config);
+		rc = set_up(r, config, polled);
 	}
 	return rc;
 }
@@ -140,20 +177,21 @@ static void probe(struct eio__ring *r)
 	io_uring_free_probe(p);
 }
 
-int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *why, size_t size)
+static int init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
+		size_t size)
 {
 	int rc;
 
 	memset(r, 0, sizeof(*r));
-	rc = set_up_patiently(r, config);
+	rc = set_up_patiently(r, config, polled);
 	eio__san_mapped(&rings);
 	if (rc < 0) {
-		explain(rc, why, size);
+		explain(rc, config, why, size);
 		return rc;
 	}
 	if ((r->uring.features & NEEDED_FEATURES) != NEEDED_FEATURES) {
 		io_uring_queue_exit(&r->uring);
-		explain(-ENOSYS, why, size);
+		explain(-ENOSYS, config, why, size);
 		return -ENOSYS;
 	}
 	/* A child that touched the ring after fork would corrupt its parent's. */
@@ -163,15 +201,36 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *w
 		r->enter_flags |= IORING_ENTER_REGISTERED_RING;
 	if (r->uring.features & IORING_FEAT_NO_IOWAIT)
 		r->enter_flags |= IORING_ENTER_NO_IOWAIT;
-	/* Splices and the like hold a worker for as long as they wait: not without end. */
-	io_uring_register_iowq_max_workers(&r->uring, (unsigned[]){0, WORKERS});
+	if (!polled)
+		eio__ring_set_options(r, config);
+	/* Comes last, since it also forbids to set options. */
+	rc = eio__ring_restrict(r, config);
+	if (rc < 0) {
+		io_uring_queue_exit(&r->uring);
+		snprintf(why, size, "allowed_ops: the kernel does not restrict the ring: %s",
+			 strerror(-rc));
+		return rc;
+	}
 	/* Entries are used in order, so the indirection stays as it is. */
 	for (unsigned i = 0; r->uring.sq.array && i < r->uring.sq.ring_entries; i++)
 		r->uring.sq.array[i] = i;
 	r->enter = eio__ring_kernel_enter;
-	if (eio__ring_hook)
-		eio__ring_hook(r);
 	return 0;
+}
+
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *why, size_t size)
+{
+	int rc = init(r, config, false, why, size);
+
+	if (rc == 0 && eio__ring_hook)
+		eio__ring_hook(r);
+	return rc;
+}
+
+int eio__ring_init_polled(struct eio__ring *r, const struct eio_config *config, char *why,
+			  size_t size)
+{
+	return init(r, config, true, why, size);
 }
 
 void eio__ring_fini(struct eio__ring *r)

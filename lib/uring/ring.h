@@ -24,8 +24,9 @@ struct eio__ring {
 	unsigned finals;      /* final completions reaped, modulo 2^32 like the tails */
 	unsigned enter_flags; /* in every enter */
 	bool sqpoll;
-	bool poll_first; /* a receive may be told to poll before it tries (5.19) */
-	uint8_t ops[32]; /* a bit for each opcode the kernel has */
+	bool poll_first;     /* a receive may be told to poll before it tries (5.19) */
+	uint8_t ops[32];     /* a bit for each opcode the kernel has … */
+	uint8_t allowed[32]; /* … and for each that the program's allow-list lets through */
 	/*
 	 * Submits what is queued, waits until @p wait completions are there or
 	 * @p timeout_ns (EIO_NEVER: none) have passed, and lets the kernel post
@@ -37,6 +38,10 @@ struct eio__ring {
 
 /* 0, or a negative errno with a text in @p why that names cause and remedy. */
 int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *why, size_t size);
+
+/* The same for polled transfers; a fault injector does not get it. */
+int eio__ring_init_polled(struct eio__ring *r, const struct eio_config *config, char *why,
+			  size_t size);
 void eio__ring_fini(struct eio__ring *r);
 
 /* Called at the end of every eio__ring_init; the tests' way in. */
@@ -44,9 +49,16 @@ extern void (*eio__ring_hook)(struct eio__ring *r) __attribute__((visibility("hi
 
 int eio__ring_kernel_enter(struct eio__ring *r, unsigned wait, int64_t timeout_ns);
 
+/* Has the kernel this opcode? One that it has and the program forbids is submitted all the
+ * same, and refused: a fall-back in its place would get round the program. */
 static inline bool eio__ring_has(const struct eio__ring *r, unsigned opcode)
 {
 	return opcode < 256 && r->ops[opcode / 8] >> opcode % 8 & 1;
+}
+
+static inline bool eio__ring_allows(const struct eio__ring *r, unsigned opcode)
+{
+	return opcode < 256 && r->allowed[opcode / 8] >> opcode % 8 & 1;
 }
 
 /* Entries queued and not yet taken by the kernel. */

@@ -8,15 +8,10 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -128,21 +123,6 @@ START_TEST(a_kernel_that_lacks_a_feature_is_refused)
 	expect_refusal(NULL, -ENOSYS, "no io_uring", "Linux 5.15 or newer");
 }
 END_TEST
-
-/* For this process, for good: io_uring_setup fails with @p err. */
-static void forbid_setup(int err)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned) err),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
-
-	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
-}
 
 START_TEST(a_seccomp_profile_that_forbids_is_named)
 {
@@ -308,6 +288,9 @@ START_TEST(a_bad_configuration_is_EINVAL_and_named)
 		{{.stack_size = ((size_t) 1 << 30) + 1}, "stack_size"},
 		{{.stack_size = SIZE_MAX}, "stack_size"},
 		{{.block_size = SIZE_MAX}, "block_size"},
+		{{.flags = EIO_RUN_PIN_POLLING}, "polling_cpu"},
+		{{.flags = EIO_RUN_NAPI_PREFER}, "napi_busy_poll_us"},
+		{{.n_allowed_ops = 1}, "allowed_ops"},
 		{{.reserved = {&told}}, "reserved"},
 		{{.reserved = {[3] = &told}}, "reserved"},
 	};

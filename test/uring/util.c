@@ -4,9 +4,13 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -127,6 +131,42 @@ bool limit_locked_memory(size_t bytes)
 	data[0].effective &= ~(1u << CAP_IPC_LOCK);
 	data[0].permitted &= ~(1u << CAP_IPC_LOCK);
 	return syscall(SYS_capset, &header, data) == 0 && setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
+}
+
+#define FIELD(name) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, name))
+#define ANSWER(err) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned) (err))
+#define ALLOW       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
+
+static void filter_calls(struct sock_filter *filter, size_t n)
+{
+	struct sock_fprog program = {.len = (unsigned short) n, .filter = filter};
+
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+
+void forbid_setup(int err)
+{
+	struct sock_filter filter[] = {
+		FIELD(nr),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		ANSWER(err),
+		ALLOW,
+	};
+
+	filter_calls(filter, sizeof(filter) / sizeof(filter[0]));
+}
+
+void forbid_register(unsigned what, unsigned n, int err)
+{
+	struct sock_filter filter[] = {
+		FIELD(nr),      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register, 0, 5),
+		FIELD(args[1]), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, what, 0, 3),
+		FIELD(args[3]), BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, n, 0, 1),
+		ANSWER(err),    ALLOW,
+	};
+
+	filter_calls(filter, sizeof(filter) / sizeof(filter[0]));
 }
 
 static void *wait_for_all(void *arg)
