@@ -21,6 +21,7 @@
 #include <eio/ll_file.h>
 #include <eio/ll_fixed.h>
 #include <eio/ll_futex.h>
+#include <eio/ll_msg.h>
 #include <eio/ll_pipe.h>
 #include <eio/ll_process.h>
 #include <eio/ll_resolve.h>

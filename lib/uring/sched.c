@@ -654,6 +654,8 @@ static void drain(struct eio__uring *u)
 void eio__uring_fini(struct eio__uring *u)
 {
 	eio__domain_check_end(&u->domain);
+	if (u->ports)
+		eio__fatal("main returned before eio_ll_port_end of %u ports", u->ports);
 	drain(u);
 	eio__domain_fini(&u->domain);
 	eio__slots_give_back(u);

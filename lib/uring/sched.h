@@ -51,6 +51,7 @@ struct eio__uring {
 	struct eio__fixed fixed;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;
+	unsigned ports; /* begun and not ended */
 };
 
 /* Something in flight that the kernel is to cancel. */

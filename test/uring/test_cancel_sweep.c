@@ -31,13 +31,17 @@ struct scene {
 	struct eio_chunk chunks[BLOCKS];
 	struct eio_process process;
 	int status;
+	struct eio_ll_port port;
+	struct eio_ll_port_ref ref;
+	struct eio_hook hook;
+	uint32_t queue[1], message;
 	char buf[LEN];
 	int unix_fd, client; /* -1: none */
 	int ran;             /* how often a thread did it */
 	uint32_t words[2];
 	int woken; /* by a wake */
 	struct addrinfo *found;
-	int early;           /* bytes that a polling thread wrote while room was being made */
+	int early; /* bytes that a polling thread wrote while room was being made */
 	bool satisfied;
 	int rc;
 	bool done;
@@ -467,6 +471,62 @@ static void blocks_are_there(struct scene *s)
 	}
 }
 
+/* Messages */
+
+static int end_port(void *arg)
+{
+	eio_ll_port_end(arg);
+	return 0;
+}
+
+static void port(struct scene *s)
+{
+	expect_ok(eio_ll_port_begin(&s->port, s->queue, 1, &s->ref));
+	eio_on_release(&s->sw, &s->hook, end_port, &s->port);
+}
+
+static void send_message(struct scene *s)
+{
+	struct eio_cancel c;
+
+	eio_cancel_protect_begin(&c);
+	expect_ok(eio_ll_port_send(s->ref, 7));
+	eio_cancel_end(&c);
+}
+
+static int run_receive(struct scene *s)
+{
+	return eio_ll_port_receive(&s->port, &s->message);
+}
+
+static void message_is_taken_or_there(struct scene *s)
+{
+	if (s->rc == 0)
+		ck_assert_uint_eq(s->message, 7);
+	expect_err(eio_ll_port_end(&s->port), s->satisfied && s->rc < 0);
+}
+
+static int run_send_message(struct scene *s)
+{
+	return eio_ll_port_send(s->ref, 7);
+}
+
+static void message_is_there_or_not(struct scene *s)
+{
+	expect_err(eio_ll_port_end(&s->port), s->rc == 0);
+}
+
+static int run_end_port(struct scene *s)
+{
+	return eio_ll_port_end(&s->port);
+}
+
+static void port_is_ended(struct scene *s)
+{
+	expect_err(s->rc, 0);
+	expect_err(eio_ll_port_end(&s->port), -EBADF);
+}
+
 static void nothing(struct scene *s)
 {
 	(void) s;
@@ -764,6 +824,10 @@ static const struct call calls[] = {
 	 connected_or_not},
 	{"eio_ll_alloc_fixed_or_wait", WAITS, true, no_block_left, run_alloc_fixed_or_wait,
 	 give_block, blocks_are_there},
+	{"eio_ll_port_receive", WAITS, true, port, run_receive, send_message,
+	 message_is_taken_or_there},
+	{"eio_ll_port_send", QUICK, true, port, run_send_message, NULL, message_is_there_or_not},
+	{"eio_ll_port_end", FIRM, true, port, run_end_port, NULL, port_is_ended},
 	{"eio_ll_sleep_until", WAITS, true, nothing, run_sleep_until, NULL, nothing},
 	{"eio_ll_noop", QUICK, false, nothing, run_noop, NULL, nothing},
 	{"eio_ll_in_thread", QUICK, true, nothing, run_in_thread, NULL, ran_or_not},
