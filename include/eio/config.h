@@ -20,7 +20,7 @@ enum {
 	EIO_RUN_NO_FIXED = 4,       /**< do not register the fixed buffers with the kernel */
 	EIO_RUN_PIN_POLLING = 8,    /**< the polling thread runs on polling_cpu only */
 	EIO_RUN_NAPI_PREFER = 16,   /**< busy polling of the network in place of its interrupts */
-	EIO_RUN_HYBRID_IOPOLL = 32, /**< polled transfers sleep for about half their time */
+	EIO_RUN_HYBRID_IOPOLL = 32, /**< polled transfers sleep meanwhile: eio_ll_set_polled */
 };
 
 /**

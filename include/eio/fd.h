@@ -32,6 +32,7 @@ enum {
 	EIO_FD_CLOSE = 1,        /**< closing the handle closes the descriptor */
 	EIO_FD_SEEKABLE = 2,     /**< it is known to have a file position */
 	EIO_FD_NOT_SEEKABLE = 4, /**< it is known to have none (neither: probed when asked) */
+	EIO_FD_POLLED = 8,       /**< transfers are polled for: see eio_ll_set_polled */
 };
 
 /** What eio_fd_to_unix does with the handle. */

@@ -50,6 +50,32 @@ EIO_API int eio_ll_writev(struct eio_fd fd, const struct iovec *iov, int n, int6
 EIO_API EIO_NODISCARD ssize_t eio_ll_writev_single(struct eio_fd fd, const struct iovec *iov, int n,
 						   int64_t off);
 
+/* Polled transfers */
+
+/**
+ * Have the transfers of a handle polled for, or no longer. The same as EIO_FD_POLLED.
+ *
+ * Its reads and writes, by the calls above, then go by a second ring of the domain, which
+ * looks for completions in the device's queue in place of waiting for its interrupt. While
+ * one is in flight the domain does not sleep: it keeps a CPU busy to save the few
+ * microseconds of an interrupt and a wake-up, which is worth it only with devices that are
+ * about as fast (NVMe with poll queues: nvme.poll_queues, /sys/block/…/queue/io_poll) and
+ * a domain that has a CPU for itself. EIO_RUN_HYBRID_IOPOLL (Linux 6.13; before, the same as
+ * without) sleeps for about half of each transfer's time, and so do the domain's other
+ * fibers.
+ *
+ * For files and block devices opened with O_DIRECT; the transfers of others, and where file
+ * system or device cannot poll, fail with -EOPNOTSUPP. A transfer in flight is not
+ * cancelled: the call returns when it completes. One that is about to begin when the mark
+ * changes goes either way.
+ *
+ * @return 0, or -EBADF. That the second ring cannot be had is the transfers' failure, and
+ *   told to the log hook.
+ * @thread Any.
+ * @since 0.1
+ */
+EIO_API int eio_ll_set_polled(struct eio_fd fd, bool on);
+
 EIO_END_DECLS
 
 #endif

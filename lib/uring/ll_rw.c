@@ -6,6 +6,7 @@
  * all-or-nothing forms record how far they came.
  */
 #include "uring/call.h"
+#include "uring/polled.h"
 
 #include <limits.h>
 #include <poll.h>
@@ -23,6 +24,9 @@ static int transfer(enum direction dir, struct eio_fd fd, void *buf, size_t len,
 	struct io_uring_sqe *sqe;
 	struct eio__call c;
 
+	if (eio__fd_is_polled(fd))
+		return eio__polled_transfer(fd, dir == READ ? IORING_OP_READ : IORING_OP_WRITE, buf,
+					    eio__io_len(len), off);
 	do {
 		sqe = eio__begin(&c, fd);
 		if (sqe && dir == READ)
@@ -40,6 +44,9 @@ static int transfer_vector(enum direction dir, struct eio_fd fd, const struct io
 	struct eio__call c;
 	unsigned count = n > IOV_MAX ? IOV_MAX : n < 0 ? 0 : (unsigned) n;
 
+	if (eio__fd_is_polled(fd))
+		return eio__polled_transfer(fd, dir == READ ? IORING_OP_READV : IORING_OP_WRITEV,
+					    iov, count, off);
 	do {
 		sqe = eio__begin(&c, fd);
 		if (sqe && dir == READ)
@@ -58,6 +65,10 @@ static int transfer_fixed(enum direction dir, struct eio_fd fd, char *data, size
 
 	if (!eio_ll_fixed_registered())
 		return transfer(dir, fd, data, len, off);
+	if (eio__fd_is_polled(fd))
+		return eio__polled_transfer(
+			fd, dir == READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED, data,
+			eio__io_len(len), off);
 	do {
 		sqe = eio__begin(&c, fd);
 		if (sqe && dir == READ)
@@ -192,5 +203,20 @@ int eio_ll_writev(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 		off = advance(off, iov->iov_len - part);
 		iov++, n--;
 	}
+	return 0;
+}
+
+int eio_ll_set_polled(struct eio_fd fd, bool on)
+{
+	struct eio__slot *s = eio__slot(fd);
+	int unix_fd = eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return eio__fail(unix_fd, "set_polled", NULL);
+	if (on)
+		__atomic_fetch_or(&s->flags, (unsigned) EIO_FD_POLLED, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_and(&s->flags, ~(unsigned) EIO_FD_POLLED, __ATOMIC_RELAXED);
+	eio__slot_unuse(s);
 	return 0;
 }

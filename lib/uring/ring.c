@@ -177,8 +177,8 @@ static void probe(struct eio__ring *r)
 	io_uring_free_probe(p);
 }
 
-static int init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
-		size_t size)
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
+		   size_t size)
 {
 	int rc;
 
@@ -215,22 +215,9 @@ static int init(struct eio__ring *r, const struct eio_config *config, bool polle
 	for (unsigned i = 0; r->uring.sq.array && i < r->uring.sq.ring_entries; i++)
 		r->uring.sq.array[i] = i;
 	r->enter = eio__ring_kernel_enter;
-	return 0;
-}
-
-int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *why, size_t size)
-{
-	int rc = init(r, config, false, why, size);
-
-	if (rc == 0 && eio__ring_hook)
+	if (!polled && eio__ring_hook)
 		eio__ring_hook(r);
-	return rc;
-}
-
-int eio__ring_init_polled(struct eio__ring *r, const struct eio_config *config, char *why,
-			  size_t size)
-{
-	return init(r, config, true, why, size);
+	return 0;
 }
 
 void eio__ring_fini(struct eio__ring *r)

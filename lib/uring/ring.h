@@ -36,15 +36,13 @@ struct eio__ring {
 	void *meddler; /* the tests' */
 };
 
-/* 0, or a negative errno with a text in @p why that names cause and remedy. */
-int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *why, size_t size);
-
-/* The same for polled transfers; a fault injector does not get it. */
-int eio__ring_init_polled(struct eio__ring *r, const struct eio_config *config, char *why,
-			  size_t size);
+/* @p polled: the second ring, for polled transfers. 0, or a negative errno with a text in
+ * @p why that names cause and remedy. */
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
+		   size_t size);
 void eio__ring_fini(struct eio__ring *r);
 
-/* Called at the end of every eio__ring_init; the tests' way in. */
+/* Called at the end of eio__ring_init, but for polled ones; the tests' way in. */
 extern void (*eio__ring_hook)(struct eio__ring *r) __attribute__((visibility("hidden")));
 
 int eio__ring_kernel_enter(struct eio__ring *r, unsigned wait, int64_t timeout_ns);

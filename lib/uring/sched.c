@@ -6,6 +6,7 @@
 #include "core/timer.h"
 #include "uring/fd.h"
 #include "uring/opcode.h"
+#include "uring/polled.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -184,13 +185,10 @@ static bool has_room(const struct eio__uring *u)
 	return eio__ring_queued(&u->ring) < u->ring.uring.sq.ring_entries;
 }
 
-/*
- * Enters once. What the kernel refuses for now stays queued: it goes with the next poll,
- * after completions have been reaped.
- */
-static void enter(struct eio__uring *u, unsigned wait, int64_t timeout_ns)
+/* What stays queued goes with the next poll, after completions have been reaped. */
+void eio__submit(struct eio__uring *u, struct eio__ring *r, unsigned wait, int64_t timeout_ns)
 {
-	int rc = u->ring.enter(&u->ring, wait, timeout_ns);
+	int rc = r->enter(r, wait, timeout_ns);
 
 	switch (rc) {
 	case 0:
@@ -208,6 +206,11 @@ static void enter(struct eio__uring *u, unsigned wait, int64_t timeout_ns)
 	default:
 		eio__fatal("io_uring_enter: %s", strerror(-rc));
 	}
+}
+
+static void enter(struct eio__uring *u, unsigned wait, int64_t timeout_ns)
+{
+	eio__submit(u, &u->ring, wait, timeout_ns);
 }
 
 static void cancel_parked(struct eio__fiber *f, void *arg)
@@ -520,8 +523,8 @@ static __attribute__((noinline)) int64_t run_timers(struct eio__uring *u, bool w
 }
 
 /*
- * What is rare, before and after a poll enters: fibers wait for a free entry, or operations
- * are being cancelled.
+ * What is rare, before and after a poll enters: fibers wait for a free entry, operations
+ * are being cancelled, or the second ring is polled.
  */
 
 /* For a free entry: fibers, or requests to cancel. */
@@ -541,13 +544,16 @@ static __attribute__((noinline)) int64_t work_off(struct eio__uring *u, int64_t 
 	return is_any_asked(u) && timeout > ASK_AGAIN_NS ? ASK_AGAIN_NS : timeout;
 }
 
-/* idle: the domain waited, and nothing came. */
-static __attribute__((noinline)) void follow_up(struct eio__uring *u, bool idle)
+/* idle: the domain waited, and nothing came. How many polled completions there were. */
+static __attribute__((noinline)) unsigned follow_up(struct eio__uring *u, bool idle)
 {
+	unsigned n = eio__polled_in_flight(u) ? eio__polled_poll(u) : 0;
+
 	if (is_any_asked(u) && (idle || ++u->polls_since_asked == ASK_AGAIN_POLLS))
 		ask_again(u);
 	wake_parked(u);
-	u->backlog = is_any_asked(u) || is_any_waiting(u);
+	u->backlog = is_any_asked(u) || is_any_waiting(u) || eio__polled_in_flight(u);
+	return n;
 }
 
 static unsigned poll(struct eio__domain *d, bool wait)
@@ -562,8 +568,10 @@ static unsigned poll(struct eio__domain *d, bool wait)
 		eio__inbox_drain(&d->waker.inbox);
 	if (d->timers.root)
 		timeout = run_timers(u, wait);
-	if (unlikely(u->backlog))
+	if (unlikely(u->backlog)) {
 		timeout = work_off(u, timeout);
+		wait = wait && !eio__polled_in_flight(u);
+	}
 	wait = wait && !d->head;
 	if (wait && !u->armed)
 		arm(u);
@@ -575,7 +583,7 @@ static unsigned poll(struct eio__domain *d, bool wait)
 	d->tick = eio__tick(coarse_now());
 	n = reap(u);
 	if (unlikely(u->backlog))
-		follow_up(u, wait && n == 0);
+		n += follow_up(u, wait && n == 0);
 	if (!eio__inbox_empty(&d->waker.inbox))
 		eio__inbox_drain(&d->waker.inbox);
 	return n;
@@ -594,7 +602,7 @@ int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char 
 	int rc;
 
 	memset(u, 0, sizeof(*u));
-	rc = eio__ring_init(&u->ring, config, why, size);
+	rc = eio__ring_init(&u->ring, config, false, why, size);
 	if (rc < 0)
 		return rc;
 	u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -620,6 +628,7 @@ int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char 
 	eio__list_init(&u->group_cancels);
 	eio__list_init(&u->asked);
 	eio__list_init(&u->group_asked);
+	u->config = config;
 	u->domain.indirect = config->allowed_ops;
 	u->alarm = EIO_NEVER;
 	eio__fixed_init(&u->fixed, config);
@@ -658,6 +667,7 @@ void eio__uring_fini(struct eio__uring *u)
 		eio__fatal("main returned before eio_ll_port_end of %u ports", u->ports);
 	drain(u);
 	eio__domain_fini(&u->domain);
+	eio__polled_fini(u);
 	eio__slots_give_back(u);
 	eio__fixed_fini(&u->fixed, &u->ring);
 	eio__ring_fini(&u->ring);

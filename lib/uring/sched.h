@@ -28,6 +28,7 @@ enum {
 	EIO__UD_KINDS = 7,
 };
 
+struct eio__polled;
 struct eio__slot;
 
 struct eio__uring {
@@ -45,13 +46,15 @@ struct eio__uring {
 	struct eio__list asked;           /* struct eio__ask the kernel was told of */
 	struct eio__list group_asked;     /* groups, likewise */
 	unsigned polls_since_asked;
-	bool backlog;    /* something may be in one of those lists */
+	bool backlog;    /* something may be in one of those lists, or polled for */
 	bool spins;      /* looks out for foreign wake-ups before it sleeps */
 	uint8_t crowded; /* foreign wake-ups for which it will not: others want the CPU */
 	struct eio__fixed fixed;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;
-	unsigned ports; /* begun and not ended */
+	unsigned ports;             /* begun and not ended */
+	struct eio__polled *polled; /* NULL: not made yet */
+	const struct eio_config *config;
 };
 
 /* Something in flight that the kernel is to cancel. */
@@ -133,6 +136,9 @@ static inline struct io_uring_sqe *eio__sqe(struct eio__uring *u, bool cancellab
 
 /* At least @p n free entries, so that they go in with one submission; n <= queue size. */
 int eio__sqe_room(struct eio__uring *u, unsigned n);
+
+/* Enters a ring of the domain's once. What the kernel refuses for now stays queued. */
+void eio__submit(struct eio__uring *u, struct eio__ring *r, unsigned wait, int64_t timeout_ns);
 
 /* An entry nobody waits for, or NULL; does not suspend. */
 struct io_uring_sqe *eio__sqe_ignored(struct eio__uring *u);

@@ -290,11 +290,12 @@ static int enter(struct eio__ring *r, unsigned wait, int64_t timeout_ns)
 	return -ETIME;
 }
 
-int eio__ring_init(struct eio__ring *r, const struct eio_config *config, char *why, size_t size)
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
+		   size_t size)
 {
 	struct kernel *k = model_alloc("kernel", sizeof(*k));
 
-	(void) config, (void) why, (void) size;
+	(void) config, (void) polled, (void) why, (void) size;
 	memset(r, 0, sizeof(*r));
 	r->enter = enter;
 	r->meddler = k;
