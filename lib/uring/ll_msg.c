@@ -93,6 +93,7 @@ static void arrived(struct eio__uring *u, struct eio__sink *s, const struct io_u
 	struct port *p = eio__container_of(s, struct port, sink);
 
 	u->ring.finals--; /* no entry of this ring's has completed */
+	eio__woken_by_other(u);
 	deliver(p, (uint32_t) cqe->res);
 	eio__fd_unuse(p->handle);
 }

@@ -112,8 +112,7 @@ static __attribute__((noinline)) void complete(struct eio__uring *u, const struc
 		break;
 	case EIO__UD_WAKE:
 		u->armed = false;
-		u->spins = u->crowded == 0;
-		u->crowded -= u->crowded > 0;
+		eio__woken_by_other(u);
 		break;
 	case EIO__UD_ALARM:
 		u->alarm = EIO_NEVER;

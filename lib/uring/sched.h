@@ -155,6 +155,13 @@ static inline void eio__ask_end(struct eio__ask *a)
 		eio__list_remove(&a->link);
 }
 
+/* Another domain has reached this one: more may follow soon. */
+static inline void eio__woken_by_other(struct eio__uring *u)
+{
+	u->spins = u->crowded == 0;
+	u->crowded -= u->crowded > 0;
+}
+
 void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op);
 
 void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g);

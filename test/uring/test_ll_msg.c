@@ -150,6 +150,31 @@ RING_TEST(a_message_wakes_a_domain_that_sleeps)
 	return 0;
 }
 
+static int send_one(void *arg)
+{
+	return eio_ll_port_send(((struct mailbox *) arg)->ref, 3);
+}
+
+/* As after any other wake-up from there. */
+RING_TEST(after_a_message_the_domain_looks_out_for_the_next)
+{
+	struct eio__uring *u = eio__uring_self();
+	struct peer other = {.config = {0}};
+	struct mailbox m;
+
+	(void) arg;
+	open_mailbox(&m, 1);
+	expect_ok(eio_ll_port_send(m.ref, 3));
+	expect_message(&m, 3);
+	ck_assert(!u->spins);
+	start(&other, send_one, &m);
+	expect_message(&m, 3);
+	ck_assert(u->spins);
+	end_well(&other);
+	expect_err(eio_ll_port_end(&m.port), 0);
+	return 0;
+}
+
 RING_TEST(messages_of_the_own_domain_arrive)
 {
 	struct mailbox m;
@@ -256,11 +281,6 @@ RING_TEST(more_messages_than_completions_fit_are_kept)
 }
 
 /* A full queue */
-
-static int send_one(void *arg)
-{
-	return eio_ll_port_send(((struct mailbox *) arg)->ref, 3);
-}
 
 RING_TEST(a_message_for_a_full_queue_is_refused_and_not_sent)
 {
@@ -801,8 +821,9 @@ START_TEST(messages_reach_and_leave_a_domain_with_a_polling_thread)
 END_TEST
 
 SUITE_MAIN("ll_msg", true, messages_of_another_domain_arrive_in_order_test,
-	   a_message_wakes_a_domain_that_sleeps_test, messages_of_the_own_domain_arrive_test,
-	   nothing_is_lost_among_many_senders_test,
+	   a_message_wakes_a_domain_that_sleeps_test,
+	   after_a_message_the_domain_looks_out_for_the_next_test,
+	   messages_of_the_own_domain_arrive_test, nothing_is_lost_among_many_senders_test,
 	   more_messages_than_completions_fit_are_kept_test,
 	   a_message_for_a_full_queue_is_refused_and_not_sent_test,
 	   a_reference_to_a_port_that_has_ended_is_EBADF_test,
