@@ -177,6 +177,25 @@ static void probe(struct eio__ring *r)
 	io_uring_free_probe(p);
 }
 
+/* What comes with a ring that is there. */
+static int equip(struct eio__ring *r, const struct eio_config *config, bool polled)
+{
+	/* A child that touched the ring after fork would corrupt its parent's. */
+	io_uring_ring_dontfork(&r->uring);
+	probe(r);
+	if (io_uring_register_ring_fd(&r->uring) == 1)
+		r->enter_flags |= IORING_ENTER_REGISTERED_RING;
+	if (r->uring.features & IORING_FEAT_NO_IOWAIT)
+		r->enter_flags |= IORING_ENTER_NO_IOWAIT;
+	/* Entries are used in order, so the indirection stays as it is. */
+	for (unsigned i = 0; r->uring.sq.array && i < r->uring.sq.ring_entries; i++)
+		r->uring.sq.array[i] = i;
+	if (!polled)
+		eio__ring_set_options(r, config);
+	/* Comes last: it also forbids to set options. */
+	return eio__ring_restrict(r, config);
+}
+
 int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
 		   size_t size)
 {
@@ -194,26 +213,13 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool po
 		explain(-ENOSYS, config, why, size);
 		return -ENOSYS;
 	}
-	/* A child that touched the ring after fork would corrupt its parent's. */
-	io_uring_ring_dontfork(&r->uring);
-	probe(r);
-	if (io_uring_register_ring_fd(&r->uring) == 1)
-		r->enter_flags |= IORING_ENTER_REGISTERED_RING;
-	if (r->uring.features & IORING_FEAT_NO_IOWAIT)
-		r->enter_flags |= IORING_ENTER_NO_IOWAIT;
-	if (!polled)
-		eio__ring_set_options(r, config);
-	/* Comes last, since it also forbids to set options. */
-	rc = eio__ring_restrict(r, config);
+	rc = equip(r, config, polled);
 	if (rc < 0) {
 		io_uring_queue_exit(&r->uring);
 		snprintf(why, size, "allowed_ops: the kernel does not restrict the ring: %s",
 			 strerror(-rc));
 		return rc;
 	}
-	/* Entries are used in order, so the indirection stays as it is. */
-	for (unsigned i = 0; r->uring.sq.array && i < r->uring.sq.ring_entries; i++)
-		r->uring.sq.array[i] = i;
 	r->enter = eio__ring_kernel_enter;
 	if (!polled && eio__ring_hook)
 		eio__ring_hook(r);
