@@ -59,8 +59,9 @@ struct eio_config {
 	unsigned flags;             /**< EIO_RUN_… */
 	unsigned polling_cpu;       /**< with EIO_RUN_PIN_POLLING */
 	unsigned napi_busy_poll_us; /**< > 0: how long; refused: a warning to the log hook */
-	/** Threads of the kernel for operations that block: on files, 0 = at most 4 for each
-	 *  CPU; on all else, 0 = 64. They are the calling thread's, whatever rings it has. */
+	/** Threads of the kernel for operations that block: on files, 0 = the kernel's choice
+	 *  (4 for each CPU, or fewer); on all else, 0 = 64. They are the calling thread's,
+	 *  whatever rings it has, and so are the limits, also in its later runs. */
 	unsigned max_bounded_workers, max_unbounded_workers;
 	const uint8_t *allowed_ops; /**< IORING_OP_…; NULL = all (n_allowed_ops 0 is not) */
 	unsigned n_allowed_ops;

@@ -209,21 +209,30 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool po
 		return rc;
 	}
 	if ((r->uring.features & NEEDED_FEATURES) != NEEDED_FEATURES) {
-		io_uring_queue_exit(&r->uring);
-		explain(-ENOSYS, config, why, size);
-		return -ENOSYS;
+		rc = -ENOSYS;
+		explain(rc, config, why, size);
+		goto useless;
 	}
 	rc = equip(r, config, polled);
 	if (rc < 0) {
-		io_uring_queue_exit(&r->uring);
 		snprintf(why, size, "allowed_ops: the kernel does not restrict the ring: %s",
 			 strerror(-rc));
-		return rc;
+		goto useless;
+	}
+	/* A profile may allow to make a ring and forbid to use it. */
+	rc = eio__ring_kernel_enter(r, 0, EIO_NEVER);
+	if (rc < 0) {
+		explain(rc, config, why, size);
+		goto useless;
 	}
 	r->enter = eio__ring_kernel_enter;
 	if (!polled && eio__ring_hook)
 		eio__ring_hook(r);
 	return 0;
+
+useless:
+	io_uring_queue_exit(&r->uring);
+	return rc;
 }
 
 void eio__ring_fini(struct eio__ring *r)

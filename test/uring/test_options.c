@@ -134,10 +134,19 @@ static int chain_with_forbidden(void *arg)
 	sqes[1].flags = IOSQE_ASYNC;
 	io_uring_prep_nop(&sqes[2]);
 	expect_ok(eio_ll_await_n(sqes, 3, results));
+	expect_err(results[0], -ECANCELED);
 	expect_err(results[1], -EACCES);
 	expect_err(results[2], 0);
 	expect_err(eio_ll_await(&sqes[2]), 0);
 	expect_err(eio_ll_await(&sqes[1]), -EACCES);
+
+	/* How an entry is to be executed is not what the list is about. */
+	io_uring_prep_nop(&sqes[1]);
+	sqes[0].flags = IOSQE_IO_HARDLINK;
+	sqes[1].flags = IOSQE_ASYNC;
+	expect_ok(eio_ll_await_n(sqes, 2, results));
+	expect_err(results[0], 0);
+	expect_err(results[1], 0);
 	return 0;
 }
 
@@ -175,10 +184,16 @@ static int put_byte_later(void *arg)
 	return 0;
 }
 
+static int sleep_long(void *arg)
+{
+	(void) arg;
+	return eio_sleep(env->mono_clock, EIO_SEC(1000));
+}
+
 static int live_on_nothing(void *arg)
 {
 	struct eio_event event;
-	struct eio_switch sw;
+	struct eio_switch sw, sleeper;
 	struct eio_fd r, w;
 	pthread_t thread;
 	int unix_fd, before;
@@ -187,8 +202,13 @@ static int live_on_nothing(void *arg)
 	eio_switch_begin(&sw);
 	expect_ok(eio_ll_noop());
 	expect_ok(eio_event_init(&event));
+	eio_switch_begin(&sleeper);
+	expect_ok(eio_fork(&sleeper, sleep_long, NULL));
 	ck_assert_int_eq(pthread_create(&thread, NULL, set_event_elsewhere, &event), 0);
 	expect_ok(eio_event_await(&event));
+	/* The alarm, which may be set for the long sleep by now, is set anew. */
+	expect_ok(eio_sleep(env->mono_clock, EIO_MS(30)));
+	end_cancelled(&sleeper);
 	pthread_join(thread, NULL);
 	eio_event_fini(&event);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /*
@@ -126,7 +127,7 @@ END_TEST
 
 START_TEST(a_seccomp_profile_that_forbids_is_named)
 {
-	forbid_setup(EPERM);
+	forbid_call(SYS_io_uring_setup, EPERM);
 	expect_refusal(NULL, -EPERM, "seccomp profile", "allow io_uring_setup");
 	expect_refusal(&(struct eio_config){.backend = EIO_BACKEND_URING}, -EPERM,
 		       "seccomp profile", "allow io_uring_setup");
@@ -135,9 +136,25 @@ END_TEST
 
 START_TEST(a_seccomp_profile_that_hides_is_named)
 {
-	forbid_setup(ENOSYS);
+	forbid_call(SYS_io_uring_setup, ENOSYS);
 	expect_refusal(NULL, -ENOSYS, "no io_uring, or a seccomp profile hides it",
 		       "Linux 5.15 or newer");
+}
+END_TEST
+
+START_TEST(a_seccomp_profile_that_forbids_to_enter_is_named)
+{
+	forbid_call(SYS_io_uring_enter, EPERM);
+	expect_refusal(NULL, -EPERM, "seccomp profile", "allow io_uring_setup, io_uring_enter");
+	expect_refusal(&(struct eio_config){.polling_timeout_ms = 1}, -EPERM, "seccomp profile",
+		       "io_uring_enter");
+}
+END_TEST
+
+START_TEST(a_seccomp_profile_that_forbids_to_register_is_lived_with)
+{
+	forbid_call(SYS_io_uring_register, EPERM);
+	run_ring(work, 0);
 }
 END_TEST
 
@@ -160,7 +177,7 @@ START_TEST(a_sysctl_that_disables_is_named)
 {
 	if (!pretend_sysctl("2\n"))
 		return;
-	forbid_setup(EPERM);
+	forbid_call(SYS_io_uring_setup, EPERM);
 	expect_refusal(NULL, -EPERM, "kernel.io_uring_disabled=2", "set it to 0");
 }
 END_TEST
@@ -169,7 +186,7 @@ START_TEST(a_sysctl_that_disables_for_most_is_named_with_its_group)
 {
 	if (!pretend_sysctl("1\n"))
 		return;
-	forbid_setup(EPERM);
+	forbid_call(SYS_io_uring_setup, EPERM);
 	expect_refusal(NULL, -EPERM, "kernel.io_uring_disabled=1", "or join kernel.io_uring_group");
 }
 END_TEST
@@ -238,7 +255,7 @@ START_TEST(the_fallbacks_result_is_the_runs)
 {
 	struct eio_config config = {.fallback = failing_fallback};
 
-	forbid_setup(EPERM);
+	forbid_call(SYS_io_uring_setup, EPERM);
 	expect_err(eio_run(&config, never, NULL), -ENOTSUP);
 }
 END_TEST
@@ -461,13 +478,14 @@ RING_TEST(a_forked_child_does_not_inherit_the_rings_memory)
 
 SUITE_MAIN("ring", true, an_older_kernel_gets_the_flags_it_knows,
 	   a_kernel_that_lacks_a_feature_is_refused, a_seccomp_profile_that_forbids_is_named,
-	   a_seccomp_profile_that_hides_is_named, a_sysctl_that_disables_is_named,
-	   a_sysctl_that_disables_for_most_is_named_with_its_group, no_descriptor_left_is_named,
-	   a_ring_that_cannot_be_locked_is_named, runs_one_after_the_other_fit_where_one_fits,
-	   the_fallbacks_result_is_the_runs, a_run_inside_a_run_is_EBUSY,
-	   a_run_inside_a_mock_run_is_EBUSY_test, a_bad_configuration_is_EINVAL_and_named,
-	   odd_configurations_work, kernel_side_polling_works,
-	   kernel_side_polling_works_with_a_small_queue,
+	   a_seccomp_profile_that_hides_is_named, a_seccomp_profile_that_forbids_to_enter_is_named,
+	   a_seccomp_profile_that_forbids_to_register_is_lived_with,
+	   a_sysctl_that_disables_is_named, a_sysctl_that_disables_for_most_is_named_with_its_group,
+	   no_descriptor_left_is_named, a_ring_that_cannot_be_locked_is_named,
+	   runs_one_after_the_other_fit_where_one_fits, the_fallbacks_result_is_the_runs,
+	   a_run_inside_a_run_is_EBUSY, a_run_inside_a_mock_run_is_EBUSY_test,
+	   a_bad_configuration_is_EINVAL_and_named, odd_configurations_work,
+	   kernel_side_polling_works, kernel_side_polling_works_with_a_small_queue,
 	   kernel_side_polling_serves_more_operations_than_entries,
 	   kernel_side_polling_that_is_refused_is_EINVAL, waiting_is_no_iowait_where_the_kernel_can,
 	   a_forked_child_does_not_inherit_the_rings_memory_test)

@@ -145,11 +145,11 @@ static void filter_calls(struct sock_filter *filter, size_t n)
 	ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
-void forbid_setup(int err)
+void forbid_call(unsigned number, int err)
 {
 	struct sock_filter filter[] = {
 		FIELD(nr),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
 		ANSWER(err),
 		ALLOW,
 	};

@@ -42,9 +42,9 @@ unsigned free_blocks(void);
 /* Lets the process lock no more than this, for good. False: that cannot be had. */
 bool limit_locked_memory(size_t bytes);
 
-/* For this process and for good: io_uring_setup fails with @p err; io_uring_register does
+/* For this process and for good: a system call fails with @p err; io_uring_register does
  * when it is to do @p what with at least @p n of something. */
-void forbid_setup(int err);
+void forbid_call(unsigned number, int err);
 void forbid_register(unsigned what, unsigned n, int err);
 
 /* What threads leave behind the first time (stacks, arenas) is left behind by this. */
