@@ -18,7 +18,8 @@
 
 #define ALL_FLAGS                                                                                  \
 	((unsigned) (EIO_RUN_KEEP_SIGPIPE | EIO_RUN_NO_SEGV | EIO_RUN_NO_FIXED |                   \
-		     EIO_RUN_PIN_POLLING | EIO_RUN_NAPI_PREFER | EIO_RUN_HYBRID_IOPOLL))
+		     EIO_RUN_PIN_POLLING | EIO_RUN_NAPI_PREFER | EIO_RUN_HYBRID_IOPOLL |           \
+		     EIO_RUN_RESTRICT))
 
 /* A ring write to a closed pipe would raise it. */
 static struct eio__handler sigpipe = EIO__HANDLER_INIT(SIGPIPE, .sa_handler = SIG_IGN);
@@ -46,6 +47,8 @@ static const char *bad_value(const struct eio_config *c)
 	if (c->flags & EIO_RUN_NAPI_PREFER && !c->napi_busy_poll_us)
 		return "napi_busy_poll_us";
 	if (c->n_allowed_ops && !c->allowed_ops)
+		return "allowed_ops";
+	if (c->allowed_ops && !(c->flags & EIO_RUN_RESTRICT))
 		return "allowed_ops";
 	for (size_t i = 0; i < sizeof(c->reserved) / sizeof(c->reserved[0]); i++) {
 		if (c->reserved[i])

@@ -21,6 +21,7 @@ enum {
 	EIO_RUN_PIN_POLLING = 8,    /**< the polling thread runs on polling_cpu only */
 	EIO_RUN_NAPI_PREFER = 16,   /**< busy polling of the network in place of its interrupts */
 	EIO_RUN_HYBRID_IOPOLL = 32, /**< polled transfers sleep meanwhile: eio_ll_set_polled */
+	EIO_RUN_RESTRICT = 64,      /**< operations that are not in allowed_ops are refused */
 };
 
 /**
@@ -36,8 +37,8 @@ enum {
  * into the queues of its sockets' network devices for so long before it sleeps: a lower and
  * steadier latency for a busier CPU, with devices that can do it; none for loopback.
  *
- * An allow-list (allowed_ops) has the kernel refuse every other operation: the call that
- * needs it fails with -EACCES and eio_ll_op_supported is false, for good. It bounds what
+ * An allow-list (EIO_RUN_RESTRICT) has the kernel refuse every other operation: the call
+ * that needs it fails with -EACCES and eio_ll_op_supported is false, for good. It bounds what
  * code that got hold of the ring can do with it; it hardens the ring and not the process,
  * so calls that the library makes as system calls (eio_ll_socket and the like) are not
  * affected. But none is made as a system call because its operation is forbidden. Always
@@ -63,8 +64,8 @@ struct eio_config {
 	 *  (4 for each CPU, or fewer); on all else, 0 = 64. They are the calling thread's,
 	 *  whatever rings it has, and so are the limits, also in its later runs. */
 	unsigned max_bounded_workers, max_unbounded_workers;
-	const uint8_t *allowed_ops; /**< IORING_OP_…; NULL = all (n_allowed_ops 0 is not) */
-	unsigned n_allowed_ops;
+	const uint8_t *allowed_ops; /**< IORING_OP_…, with EIO_RUN_RESTRICT */
+	unsigned n_allowed_ops;     /**< 0: only what the library itself needs */
 	void *reserved[4];
 };
 

@@ -187,8 +187,8 @@ static void detach_and_free(struct eio__slot *s)
 	free_slot(s);
 }
 
-/* The waiter suspends exactly once, unless it was the last user itself. It may also run the
- * loop while it is suspended, and a completion there be the last user. */
+/* The waiter suspends exactly once, unless it is no fiber, or was the last user itself. While
+ * suspended it may run the loop, and a completion there be the last user. */
 static void wake_waiter(struct eio__slot_waiter *w)
 {
 	if (!w->fiber || (w->fiber == eio__self() && !w->fiber->wait))

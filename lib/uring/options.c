@@ -122,7 +122,7 @@ int eio__ring_restrict(struct eio__ring *r, const struct eio_config *config)
 {
 	struct list l = {.n = 0};
 
-	if (!config->allowed_ops) {
+	if (!(config->flags & EIO_RUN_RESTRICT)) {
 		memset(r->allowed, 0xff, sizeof(r->allowed));
 		return 0;
 	}

@@ -124,7 +124,7 @@ static unsigned option_flags(const struct eio_config *config, bool polled)
 
 	if (config->flags & EIO_RUN_PIN_POLLING && !polled)
 		flags |= IORING_SETUP_SQ_AFF;
-	if (config->allowed_ops)
+	if (config->flags & EIO_RUN_RESTRICT)
 		flags |= IORING_SETUP_R_DISABLED; /* until the list is in force */
 	return flags;
 }
@@ -215,7 +215,7 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool po
 	}
 	rc = equip(r, config, polled);
 	if (rc < 0) {
-		snprintf(why, size, "allowed_ops: the kernel does not restrict the ring: %s",
+		snprintf(why, size, "EIO_RUN_RESTRICT: the kernel does not restrict the ring: %s",
 			 strerror(-rc));
 		goto useless;
 	}

@@ -628,7 +628,7 @@ int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char 
 	eio__list_init(&u->asked);
 	eio__list_init(&u->group_asked);
 	u->config = config;
-	u->domain.indirect = config->allowed_ops;
+	u->domain.indirect = config->flags & EIO_RUN_RESTRICT;
 	u->alarm = EIO_NEVER;
 	eio__fixed_init(&u->fixed, config);
 	u->slots_end = &u->slots;

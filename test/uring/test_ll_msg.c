@@ -542,13 +542,11 @@ RING_TEST(the_end_waits_for_a_message_on_its_way)
 	return 0;
 }
 
-static const uint8_t nothing[1];
-
 RING_TEST(the_end_waits_for_a_message_that_fails)
 {
 	(void) arg;
-	end_with_a_send_held(&(struct eio_config){.allowed_ops = nothing}, false, -EACCES);
-	end_with_a_send_held(&(struct eio_config){.allowed_ops = nothing}, true, -EACCES);
+	end_with_a_send_held(&(struct eio_config){.flags = EIO_RUN_RESTRICT}, false, -EACCES);
+	end_with_a_send_held(&(struct eio_config){.flags = EIO_RUN_RESTRICT}, true, -EACCES);
 	return 0;
 }
 
@@ -733,7 +731,7 @@ RING_TEST(a_cancelled_send_sends_nothing_or_succeeds)
 
 RING_TEST(a_send_that_is_not_allowed_is_EACCES)
 {
-	struct peer other = {.config = {.allowed_ops = nothing}};
+	struct peer other = {.config = {.flags = EIO_RUN_RESTRICT}};
 	struct mailbox m;
 
 	(void) arg;

@@ -44,18 +44,18 @@ static int fall_back(const char *why, void *arg)
 
 /* The allow-list */
 
-static const uint8_t nothing[1];
 static const uint8_t writes[] = {IORING_OP_WRITE};
 
 #define ALLOW(list)                                                                                \
 	&(struct eio_config)                                                                       \
 	{                                                                                          \
-		.allowed_ops = list, .n_allowed_ops = sizeof(list) / sizeof(list[0])               \
+		.flags = EIO_RUN_RESTRICT, .allowed_ops = list,                                    \
+		.n_allowed_ops = sizeof(list) / sizeof(list[0])                                    \
 	}
 #define ALLOW_NOTHING                                                                              \
 	&(struct eio_config)                                                                       \
 	{                                                                                          \
-		.allowed_ops = nothing                                                             \
+		.flags = EIO_RUN_RESTRICT                                                          \
 	}
 
 static int write_and_try_others(void *arg)
@@ -350,14 +350,15 @@ END_TEST
 
 static void expect_no_list(int err)
 {
-	struct eio_config config = {.allowed_ops = nothing};
+	struct eio_config config = {.flags = EIO_RUN_RESTRICT};
 	unsigned before = count_fds();
 
 	expect_err(eio_run(&config, never, NULL), -err);
-	ck_assert_ptr_nonnull(strstr(eio_last_error()->subject, "allowed_ops"));
+	ck_assert_ptr_nonnull(strstr(eio_last_error()->subject, "EIO_RUN_RESTRICT"));
 	config.fallback = fall_back;
 	expect_err(eio_run(&config, never, NULL), 4711);
-	ck_assert_ptr_nonnull(strstr(told, "allowed_ops: the kernel does not restrict the ring"));
+	ck_assert_ptr_nonnull(
+		strstr(told, "EIO_RUN_RESTRICT: the kernel does not restrict the ring"));
 	ck_assert_uint_eq(count_fds(), before);
 }
 
@@ -443,7 +444,7 @@ END_TEST
 
 START_TEST(a_polling_thread_lives_beneath_a_list)
 {
-	run_ring_with(&(struct eio_config){.polling_timeout_ms = 2, .allowed_ops = nothing},
+	run_ring_with(&(struct eio_config){.polling_timeout_ms = 2, .flags = EIO_RUN_RESTRICT},
 		      live_on_nothing, 0);
 }
 END_TEST

@@ -295,6 +295,7 @@ MOCK_TEST(a_run_inside_a_mock_run_is_EBUSY)
 
 START_TEST(a_bad_configuration_is_EINVAL_and_named)
 {
+	static const uint8_t op = IORING_OP_NOP;
 	static const struct {
 		struct eio_config config;
 		const char *what;
@@ -307,7 +308,9 @@ START_TEST(a_bad_configuration_is_EINVAL_and_named)
 		{{.block_size = SIZE_MAX}, "block_size"},
 		{{.flags = EIO_RUN_PIN_POLLING}, "polling_cpu"},
 		{{.flags = EIO_RUN_NAPI_PREFER}, "napi_busy_poll_us"},
-		{{.n_allowed_ops = 1}, "allowed_ops"},
+		{{.n_allowed_ops = 1, .flags = EIO_RUN_RESTRICT}, "allowed_ops"},
+		{{.n_allowed_ops = 1, .allowed_ops = &op}, "allowed_ops"},
+		{{.allowed_ops = &op}, "allowed_ops"},
 		{{.reserved = {&told}}, "reserved"},
 		{{.reserved = {[3] = &told}}, "reserved"},
 	};
