@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Opening files, asking about them, making them durable.
+ * Opening files, asking about them, their position, length and room, making them durable.
  *
  * What holds for every call of the low level stands in <eio/low_level.h>.
  */
@@ -47,6 +47,55 @@ EIO_API EIO_NODISCARD int eio_ll_statx(struct eio_fd dir, const char *path, bool
 
 /** Ask about an open descriptor: 0. */
 EIO_API EIO_NODISCARD int eio_ll_fstat(struct eio_fd fd, struct statx *ret);
+
+/**
+ * Move the position of an open file.
+ *
+ * @param whence   As lseek(2). SEEK_DATA and SEEK_HOLE (-ENXIO behind the last) are looked for
+ *   by a thread, the others directly.
+ * @param ret_pos  Optional: the new position.
+ * @return 0; -ESPIPE if it has none.
+ * @since 0.1
+ */
+EIO_API int eio_ll_lseek(struct eio_fd fd, int64_t off, int whence, int64_t *ret_pos);
+
+/**
+ * Make a file as long as @p length, by cutting it or with a hole: 0.
+ *
+ * By a thread before Linux 6.9 (see eio_ll_in_thread). -EINVAL if it is not open for writing.
+ *
+ * @since 0.1
+ */
+EIO_API int eio_ll_ftruncate(struct eio_fd fd, int64_t length);
+
+/**
+ * Reserve, remove or shift room in a file: 0; -EOPNOTSUPP if its file system cannot.
+ *
+ * @param mode  As fallocate(2): 0, or FALLOC_FL_… flags.
+ * @cancel After -ECANCELED a part of it may have been done.
+ * @since 0.1
+ */
+EIO_API int eio_ll_fallocate(struct eio_fd fd, int mode, int64_t off, int64_t len);
+
+/**
+ * Tell the kernel how a part of a file will be used: 0.
+ *
+ * @param len     0: up to the end. More than 1 GiB is told in pieces.
+ * @param advice  POSIX_FADV_….
+ * @since 0.1
+ */
+EIO_API int eio_ll_fadvise(struct eio_fd fd, int64_t off, int64_t len, int advice);
+
+/**
+ * Start writing a part of a file to the disk, or wait for that, as sync_file_range(2): 0.
+ *
+ * It makes nothing durable: metadata and the disk's own cache are left alone.
+ *
+ * @param len    0: up to the end. More than 1 GiB is done in pieces.
+ * @param flags  SYNC_FILE_RANGE_….
+ * @since 0.1
+ */
+EIO_API int eio_ll_sync_file_range(struct eio_fd fd, int64_t off, int64_t len, unsigned flags);
 
 /** Wait until data and metadata are on stable storage: 0. */
 EIO_API int eio_ll_fsync(struct eio_fd fd);

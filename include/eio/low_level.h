@@ -4,8 +4,8 @@
  *
  * A call here submits one io_uring entry and suspends the fiber until the kernel's
  * final completion; buffers are the kernel's until then. Those that cannot wait are
- * made directly (socket, bind, listen, shutdown, pipe, fstat). Unless said otherwise a
- * call returns
+ * made directly (socket, bind, listen, shutdown, pipe, lseek, fstat), those that the
+ * kernel has no operation for by a thread. Unless said otherwise a call returns
  *   -ECANCELED  the caller's context was cancelled before it completed
  *   -EBADF      the handle is closed
  *   -EPERM      this thread runs no domain
@@ -18,10 +18,13 @@
 #define EIO_LOW_LEVEL_H
 
 #include <eio/ll_any.h>
+#include <eio/ll_attr.h>
+#include <eio/ll_dir.h>
 #include <eio/ll_file.h>
 #include <eio/ll_fixed.h>
 #include <eio/ll_futex.h>
 #include <eio/ll_msg.h>
+#include <eio/ll_name.h>
 #include <eio/ll_pipe.h>
 #include <eio/ll_process.h>
 #include <eio/ll_resolve.h>

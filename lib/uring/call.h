@@ -18,6 +18,7 @@
 #include "uring/sched.h"
 
 #include <eio/low_level.h>
+#include <string.h>
 
 /* The most the kernel moves in one operation. */
 enum { EIO__IO_MAX = 0x7ffff000 };
@@ -115,5 +116,18 @@ eio__finish(struct eio__call *c, struct io_uring_sqe *sqe, short events)
 		eio__slot_unuse(c->slot);
 	return unlikely(op.res < 0) && c->res == EIO__AGAIN;
 }
+
+/* An entry to be prepared from nothing: newer helpers leave fields as they are. */
+static inline struct io_uring_sqe eio__blank(void)
+{
+	struct io_uring_sqe sqe;
+
+	memset(&sqe, 0, sizeof(sqe));
+	return sqe;
+}
+
+/* All of the above for such an entry, the descriptors in which the caller holds: the result.
+ * For what takes a worker thread anyway, so that a copy is nothing. */
+int eio__perform(const struct io_uring_sqe *prepared);
 
 #endif

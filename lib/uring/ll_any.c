@@ -41,6 +41,19 @@ int eio__answer(const struct eio__op *op, struct eio__slot *slot, short events)
 	return rc < 0 ? rc : EIO__AGAIN;
 }
 
+int eio__perform(const struct io_uring_sqe *prepared)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		sqe = eio__begin_bare(&c);
+		if (sqe)
+			*sqe = *prepared;
+	} while (eio__finish(&c, sqe, 0));
+	return c.res;
+}
+
 struct io_uring_sqe *eio_ll_sqe(void)
 {
 	struct eio__fiber *f = eio__self();

@@ -1,74 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Opening files, asking about them, making them durable.
+ * Opening files, asking about them, their position, length and room, making them durable.
  *
- * A directory is a handle, EIO_CWD or EIO_FS. Beneath the first two the kernel resolves
- * with RESOLVE_BENEATH. There is no such flag for statx, so a confined path is opened as
- * a place first (O_PATH) and the place is asked.
+ * What may wait for a disk goes by the ring, or to a thread where the kernel has no operation
+ * for it. An open descriptor is asked and its position moved directly.
  */
 #include "uring/call.h"
+#include "uring/newer.h"
+#include "uring/place.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/* From <linux/openat2.h>, which older kernel headers lack. */
-struct open_how_arg {
-	uint64_t flags, mode, resolve;
-};
-#define BENEATH_FLAGS ((uint64_t) 0x08 | 0x02) /* RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS */
-#define CACHED_FLAG   ((uint64_t) 0x20)        /* RESOLVE_CACHED: EAGAIN is an answer */
-
-enum { OPEN_TRIES = 1000 };
-
-static bool is_place(struct eio_fd dir, struct eio_fd place)
-{
-	return dir.slot == place.slot && dir.generation == place.generation;
-}
-
-/* An entry for an operation relative to a directory; *ret_at is its descriptor. */
-static struct io_uring_sqe *begin_at(struct eio__call *c, struct eio_fd dir, int *ret_at)
-{
-	struct io_uring_sqe *sqe;
-
-	if (is_place(dir, EIO_CWD) || is_place(dir, EIO_FS)) {
-		*ret_at = AT_FDCWD;
-		return eio__begin_bare(c);
-	}
-	sqe = eio__begin(c, dir);
-	*ret_at = c->unix_fd;
-	return sqe;
-}
-
-static uint64_t confinement(struct eio_fd dir)
-{
-	return is_place(dir, EIO_FS) ? 0 : BENEATH_FLAGS;
-}
-
-/* The descriptor's number, the caller's. Renames next to it make the kernel give up with
- * EAGAIN, as does a lease on the file: only the former is over soon. */
-static int open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve)
-{
-	struct open_how_arg how = {
-		.flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
-		.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode & 07777 : 0,
-		.resolve = resolve,
-	};
-	int tries = resolve & CACHED_FLAG ? 1 : OPEN_TRIES, at;
-	struct io_uring_sqe *sqe;
-	struct eio__call c;
-
-	do {
-		do {
-			sqe = begin_at(&c, dir, &at);
-			if (sqe)
-				io_uring_prep_openat2(sqe, at, path, (struct open_how *) &how);
-		} while (eio__finish(&c, sqe, 0));
-	} while (c.res == -EAGAIN && --tries);
-	return c.res;
-}
 
 int eio_ll_openat2(struct eio_switch *sw, struct eio_fd dir, const char *path, int flags,
 		   mode_t mode, uint64_t resolve, struct eio_fd *ret)
@@ -76,7 +20,7 @@ int eio_ll_openat2(struct eio_switch *sw, struct eio_fd dir, const char *path, i
 	int rc = eio__switch_ok(sw);
 
 	if (rc == 0)
-		rc = open_unix(dir, path, flags, mode, resolve);
+		rc = eio__open_unix(dir, path, flags, mode, resolve);
 	if (rc < 0)
 		return eio__fail(rc, "openat2", path);
 	return eio_fd_of_unix(sw, rc, EIO_FD_CLOSE, ret);
@@ -85,7 +29,7 @@ int eio_ll_openat2(struct eio_switch *sw, struct eio_fd dir, const char *path, i
 int eio_ll_openat(struct eio_switch *sw, struct eio_fd dir, const char *path, int flags,
 		  mode_t mode, struct eio_fd *ret)
 {
-	return eio_ll_openat2(sw, dir, path, flags, mode, confinement(dir), ret);
+	return eio_ll_openat2(sw, dir, path, flags, mode, eio__confinement(dir), ret);
 }
 
 /* An open descriptor is asked directly: by the ring it would take a worker thread. Older
@@ -97,30 +41,18 @@ static int ask(int unix_fd, unsigned mask, struct statx *ret)
 	return rc < 0 ? -errno : 0;
 }
 
-static int ask_handle(struct eio_fd fd, unsigned mask, struct statx *ret)
+static int ask_place(struct eio_fd dir, const char *path, bool follow, unsigned mask,
+		     struct statx *ret)
 {
-	int rc = eio_check(), unix_fd;
+	struct eio__place p;
+	int rc = eio_check();
 
+	if (rc == 0)
+		rc = eio__place_open(&p, dir, path, follow);
 	if (rc < 0)
 		return rc;
-	unix_fd = eio__fd_use(fd);
-	if (unix_fd < 0)
-		return unix_fd;
-	rc = ask(unix_fd, mask, ret);
-	eio__fd_unuse(fd);
-	return rc;
-}
-
-static int ask_confined(struct eio_fd dir, const char *path, bool follow, unsigned mask,
-			struct statx *ret)
-{
-	int flags = O_PATH | (follow ? 0 : O_NOFOLLOW), rc;
-	int unix_fd = open_unix(dir, path, flags, 0, confinement(dir));
-
-	if (unix_fd < 0)
-		return unix_fd;
-	rc = ask(unix_fd, mask, ret);
-	close(unix_fd);
+	rc = ask(p.unix_fd, mask, ret);
+	eio__place_close(&p);
 	return rc;
 }
 
@@ -140,21 +72,156 @@ static int ask_anywhere(const char *path, bool follow, unsigned mask, struct sta
 
 int eio_ll_statx(struct eio_fd dir, const char *path, bool follow, unsigned mask, struct statx *ret)
 {
-	bool place = is_place(dir, EIO_CWD) || is_place(dir, EIO_FS);
-	int rc;
+	bool anywhere = path && *path && eio__confinement(dir) == 0;
+	int rc = anywhere ? ask_anywhere(path, follow, mask, ret)
+			  : ask_place(dir, path, follow, mask, ret);
 
-	if (!path || !*path)
-		rc = place ? ask_anywhere(".", true, mask, ret) : ask_handle(dir, mask, ret);
-	else if (is_place(dir, EIO_FS))
-		rc = ask_anywhere(path, follow, mask, ret);
-	else
-		rc = ask_confined(dir, path, follow, mask, ret);
 	return eio__fail(rc, "statx", path);
 }
 
 int eio_ll_fstat(struct eio_fd fd, struct statx *ret)
 {
-	return eio__fail(ask_handle(fd, STATX_BASIC_STATS | STATX_BTIME, ret), "fstat", NULL);
+	int rc = ask_place(fd, NULL, true, STATX_BASIC_STATS | STATX_BTIME, ret);
+
+	return eio__fail(rc, "fstat", NULL);
+}
+
+/* Position, length, room */
+
+struct seek {
+	int unix_fd, whence;
+	int64_t off;
+};
+
+static int seek(struct seek *s)
+{
+	s->off = lseek(s->unix_fd, s->off, s->whence);
+	return s->off < 0 ? -errno : 0;
+}
+
+static int seek_job(void *arg)
+{
+	return seek(arg);
+}
+
+/* Looking for data or a hole may read the disk. */
+static int seek_pinned(struct seek *s)
+{
+	int rc = eio_check();
+
+	if (rc < 0)
+		return rc;
+	if (s->whence == SEEK_DATA || s->whence == SEEK_HOLE)
+		return eio_ll_in_thread(seek_job, s);
+	return seek(s);
+}
+
+int eio_ll_lseek(struct eio_fd fd, int64_t off, int whence, int64_t *ret_pos)
+{
+	struct seek s = {.unix_fd = eio__fd_use(fd), .whence = whence, .off = off};
+	int rc = s.unix_fd;
+
+	if (rc >= 0) {
+		rc = seek_pinned(&s);
+		eio__fd_unuse(fd);
+	}
+	if (rc == 0 && ret_pos)
+		*ret_pos = s.off;
+	return eio__fail(rc, "lseek", NULL);
+}
+
+struct truncation {
+	int unix_fd;
+	int64_t length;
+};
+
+static int truncate_job(void *arg)
+{
+	const struct truncation *t = arg;
+
+	return ftruncate(t->unix_fd, t->length) < 0 ? -errno : 0;
+}
+
+static int truncate_pinned(struct truncation *t)
+{
+	struct eio__uring *u = eio__uring_self();
+	struct io_uring_sqe sqe = eio__blank();
+
+	if (!u || !eio__ring_has(&u->ring, EIO__OP_FTRUNCATE))
+		return eio_ll_in_thread(truncate_job, t);
+	io_uring_prep_rw(EIO__OP_FTRUNCATE, &sqe, t->unix_fd, NULL, 0, (uint64_t) t->length);
+	return eio__perform(&sqe);
+}
+
+int eio_ll_ftruncate(struct eio_fd fd, int64_t length)
+{
+	struct truncation t = {.unix_fd = eio__fd_use(fd), .length = length};
+	int rc = t.unix_fd;
+
+	if (rc >= 0) {
+		rc = truncate_pinned(&t);
+		eio__fd_unuse(fd);
+	}
+	return eio__fail(rc, "ftruncate", NULL);
+}
+
+int eio_ll_fallocate(struct eio_fd fd, int mode, int64_t off, int64_t len)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		sqe = eio__begin(&c, fd);
+		if (sqe)
+			io_uring_prep_fallocate(sqe, c.unix_fd, mode, off, len);
+	} while (eio__finish(&c, sqe, 0));
+	return eio__fail(c.res, "fallocate", NULL);
+}
+
+/*
+ * What an entry says about a range has 32 bits for the length; a longer one goes in pieces,
+ * and their borders are those of pages. Length 0 is all up to the end, in one piece.
+ */
+enum { PIECE = 1 << 30 };
+
+static int about_range(struct eio_fd fd, int64_t off, int64_t len, int opcode, uint32_t how)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	if (off < 0 || len < 0 || off > INT64_MAX - len)
+		return -EINVAL;
+	do {
+		uint32_t piece = len < PIECE ? (uint32_t) len : PIECE - (uint32_t) (off % PIECE);
+
+		do {
+			sqe = eio__begin(&c, fd);
+			if (sqe) {
+				io_uring_prep_rw(opcode, sqe, c.unix_fd, NULL, piece,
+						 (uint64_t) off);
+				sqe->fadvise_advice = how; /* sync_range_flags is the same field */
+			}
+		} while (eio__finish(&c, sqe, 0));
+		off += piece;
+		len -= piece;
+	} while (c.res == 0 && len > 0);
+	return c.res;
+}
+
+int eio_ll_fadvise(struct eio_fd fd, int64_t off, int64_t len, int advice)
+{
+	int rc = about_range(fd, off, len, IORING_OP_FADVISE, (uint32_t) advice);
+
+	return eio__fail(rc, "fadvise", NULL);
+}
+
+/* Stable storage */
+
+int eio_ll_sync_file_range(struct eio_fd fd, int64_t off, int64_t len, unsigned flags)
+{
+	int rc = about_range(fd, off, len, IORING_OP_SYNC_FILE_RANGE, flags);
+
+	return eio__fail(rc, "sync_file_range", NULL);
 }
 
 static int sync_file(struct eio_fd fd, unsigned flags)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "faults.h"
 #include "support.h"
+#include "uring/ring.h"
+#include "uring/tree.h"
 #include "uring/util.h"
 
 #include <fcntl.h>
@@ -17,95 +19,6 @@
 #define CACHED      ((uint64_t) 0x20) /* RESOLVE_CACHED */
 
 static struct faults faults;
-
-/*
- * base/            the directory that is the confinement
- *   file           "inside"
- *   sub/deep       "deep"
- *   to_file        -> file
- *   to_deep        -> sub/deep
- *   up             -> ../secret
- *   absolute       -> <base>/file
- *   loop           -> loop
- *   dangling       -> nothing
- * secret           "outside"
- */
-static char top[] = "/tmp/eio-ll-file-XXXXXX";
-
-static const char *under(const char *name)
-{
-	static char paths[4][128];
-	static unsigned next;
-	char *path = paths[next++ % 4];
-
-	snprintf(path, sizeof(paths[0]), "%s/%s", top, name);
-	return path;
-}
-
-static void put(const char *name, const char *text)
-{
-	FILE *f = fopen(under(name), "w");
-
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	fclose(f);
-}
-
-static const char *const made[] = {"base/loop",    "base/dangling", "base/absolute", "base/up",
-				   "base/to_deep", "base/to_file",  "base/sub/deep", "base/sub",
-				   "base/file",    "base/new",      "secret",        "base"};
-
-static void make_tree(void)
-{
-	ck_assert_ptr_nonnull(mkdtemp(top));
-	ck_assert_int_eq(mkdir(under("base"), 0755), 0);
-	ck_assert_int_eq(mkdir(under("base/sub"), 0755), 0);
-	put("base/file", "inside");
-	put("base/sub/deep", "deep");
-	put("secret", "outside");
-	ck_assert_int_eq(symlink("file", under("base/to_file")), 0);
-	ck_assert_int_eq(symlink("sub/deep", under("base/to_deep")), 0);
-	ck_assert_int_eq(symlink("../secret", under("base/up")), 0);
-	ck_assert_int_eq(symlink(under("base/file"), under("base/absolute")), 0);
-	ck_assert_int_eq(symlink("loop", under("base/loop")), 0);
-	ck_assert_int_eq(symlink("nothing", under("base/dangling")), 0);
-}
-
-static void remove_tree(void)
-{
-	for (unsigned i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
-		if (unlink(under(made[i])) < 0)
-			rmdir(under(made[i]));
-	}
-	ck_assert_int_eq(rmdir(top), 0);
-}
-
-/* A test in the tree, with sw open and base as a handle. */
-static struct eio_switch sw;
-static struct eio_fd base;
-
-static void (*tree_test)(void);
-
-static int in_tree(void *arg)
-{
-	(void) arg;
-	eio_switch_begin(&sw);
-	expect_ok(eio_ll_openat(&sw, EIO_FS, under("base"), O_DIRECTORY | O_PATH, 0, &base));
-	tree_test();
-	return eio_switch_end(&sw, 0);
-}
-
-#define TREE_TEST(name)                                                                            \
-	static void name##_body(void);                                                             \
-	START_TEST(name)                                                                           \
-	{                                                                                          \
-		make_tree();                                                                       \
-		tree_test = name##_body;                                                           \
-		run_ring(in_tree, 0);                                                              \
-		remove_tree();                                                                     \
-	}                                                                                          \
-	END_TEST                                                                                   \
-	static void name##_body(void)
 
 static void expect_text(struct eio_fd fd, const char *text)
 {
@@ -404,6 +317,14 @@ TREE_TEST(statx_asks_by_handle_by_confined_path_and_anywhere)
 	expect_ok(eio_ll_statx(fd, NULL, true, mask, &st));
 	expect_file(&st, 6);
 	expect_ok(eio_fd_close(fd));
+	expect_ok(eio_ll_openat(&sw, base, "file", O_PATH, 0, &fd));
+	expect_ok(eio_ll_statx(fd, "", true, mask, &st));
+	expect_file(&st, 6);
+	expect_ok(eio_fd_close(fd));
+	expect_ok(eio_ll_openat(&sw, base, "up", O_PATH | O_NOFOLLOW, 0, &fd));
+	expect_ok(eio_ll_statx(fd, NULL, true, mask, &st));
+	ck_assert_uint_eq(st.stx_mode & S_IFMT, S_IFLNK);
+	expect_ok(eio_fd_close(fd));
 	/* Beneath it. */
 	expect_ok(eio_ll_statx(base, "sub/deep", true, mask, &st));
 	expect_file(&st, 4);
@@ -472,6 +393,270 @@ TREE_TEST(fsync_works_on_files_and_fails_on_pipes)
 	ck_assert_str_eq(eio_last_error()->op, "fdatasync");
 }
 
+/* Position */
+
+static int64_t seek(struct eio_fd fd, int64_t off, int whence)
+{
+	int64_t pos = -1;
+	int rc = eio_ll_lseek(fd, off, whence, &pos);
+
+	ck_assert(rc <= 0 && (rc == 0) == (pos >= 0));
+	return rc < 0 ? rc : pos;
+}
+
+TREE_TEST(lseek_moves_the_position_that_reading_uses)
+{
+	struct eio_fd fd;
+	char b[8];
+
+	expect_ok(eio_ll_openat(&sw, base, "file", O_RDWR, 0, &fd));
+	expect_err(seek(fd, 2, SEEK_SET), 2);
+	expect_err(eio_ll_read(fd, b, 2, EIO_CURRENT), 2);
+	ck_assert_int_eq(memcmp(b, "si", 2), 0);
+	expect_err(seek(fd, 0, SEEK_CUR), 4);
+	expect_err(seek(fd, -1, SEEK_END), 5);
+	expect_err(seek(fd, (int64_t) 5 << 32, SEEK_SET), (int64_t) 5 << 32);
+	expect_ok(eio_ll_lseek(fd, 1, SEEK_SET, NULL));
+	expect_err(seek(fd, -2, SEEK_CUR), -EINVAL);
+	expect_err(seek(fd, 0, 99), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->op, "lseek");
+	/* What failed has moved nothing. */
+	expect_err(seek(fd, 0, SEEK_CUR), 1);
+}
+
+TREE_TEST(lseek_finds_data_and_holes)
+{
+	enum { AT = 1 << 20 };
+	struct eio_fd fd, r, w;
+
+	expect_ok(eio_ll_openat(&sw, base, "sparse", O_RDWR | O_CREAT, 0600, &fd));
+	expect_ok(eio_ll_write_all(fd, "data", 4, AT));
+	expect_ok(eio_ll_ftruncate(fd, 2 * AT));
+	expect_err(seek(fd, 0, SEEK_DATA), AT);
+	expect_err(seek(fd, 0, SEEK_HOLE), 0);
+	ck_assert_int_gt(seek(fd, AT, SEEK_HOLE), AT);
+	ck_assert_int_lt(seek(fd, AT, SEEK_HOLE), 2 * AT);
+	expect_err(seek(fd, 2 * AT, SEEK_DATA), -ENXIO);
+	pipe_on(&sw, &r, &w);
+	expect_err(seek(r, 0, SEEK_SET), -ESPIPE);
+	expect_err(seek(r, 0, SEEK_DATA), -ESPIPE);
+	expect_ok(eio_fd_close(r));
+	expect_err(seek(r, 0, SEEK_SET), -EBADF);
+	expect_err(seek(r, 0, SEEK_DATA), -EBADF);
+	expect_err(seek(base, 0, SEEK_SET), -EBADF);
+}
+
+/* Length and room */
+
+static uint64_t size_of(struct eio_fd fd, uint64_t *ret_blocks)
+{
+	struct statx st;
+
+	expect_ok(eio_ll_fstat(fd, &st));
+	if (ret_blocks)
+		*ret_blocks = st.stx_blocks;
+	return st.stx_size;
+}
+
+static void cut_and_stretch(void)
+{
+	struct eio_fd fd, r, w;
+	char b[16];
+
+	put("base/file", "inside");
+	expect_ok(eio_ll_openat(&sw, base, "file", O_RDWR, 0, &fd));
+	expect_ok(eio_ll_ftruncate(fd, 2));
+	ck_assert_uint_eq(size_of(fd, NULL), 2);
+	expect_ok(eio_ll_ftruncate(fd, 5));
+	expect_err(eio_ll_read(fd, b, sizeof(b), 0), 5);
+	ck_assert_int_eq(memcmp(b, "in\0\0\0", 5), 0);
+	expect_ok(eio_ll_ftruncate(fd, (int64_t) 5 << 32));
+	ck_assert_uint_eq(size_of(fd, NULL), (uint64_t) 5 << 32);
+	expect_err(eio_ll_ftruncate(fd, -1), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->op, "ftruncate");
+	expect_ok(eio_fd_close(fd));
+	expect_err(eio_ll_ftruncate(fd, 1), -EBADF);
+	expect_ok(open_at(base, "file", &fd));
+	expect_err(eio_ll_ftruncate(fd, 1), -EINVAL);
+	expect_ok(eio_fd_close(fd));
+	pipe_on(&sw, &r, &w);
+	expect_err(eio_ll_ftruncate(w, 1), -EINVAL);
+	expect_err(eio_ll_ftruncate(base, 1), -EBADF);
+}
+
+enum { OP_FTRUNCATE = 55 };
+
+static void truncate_both_ways(void)
+{
+	bool is_new = eio_ll_op_supported(OP_FTRUNCATE);
+
+	cut_and_stretch();
+	ck_assert_int_eq(faults.entries[OP_FTRUNCATE] > 0, is_new);
+	faults.entries[OP_FTRUNCATE] = 0;
+	forget_opcodes_since_5_16();
+	cut_and_stretch();
+	ck_assert_uint_eq(faults.entries[OP_FTRUNCATE], 0);
+}
+
+START_TEST(ftruncate_cuts_and_stretches_with_the_rings_operation_and_without)
+{
+	faults_install(&faults);
+	run_in_tree(truncate_both_ways);
+}
+END_TEST
+
+TREE_TEST(fallocate_reserves_and_frees_room)
+{
+	const int64_t room = 1 << 20;
+	struct eio_fd fd, r, w;
+	uint64_t before, after;
+
+	expect_ok(eio_ll_openat(&sw, base, "file", O_RDWR, 0, &fd));
+	if (eio_ll_fallocate(fd, 0, 0, 1) == -EOPNOTSUPP)
+		return;
+	size_of(fd, &before);
+	expect_ok(eio_ll_fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, room));
+	ck_assert_uint_eq(size_of(fd, &after), 6);
+	ck_assert_uint_ge(after, before + (uint64_t) room / 512 - 16);
+	expect_ok(eio_ll_fallocate(fd, 0, room, room));
+	ck_assert_uint_eq(size_of(fd, &after), 2 * (uint64_t) room);
+	before = after;
+	expect_ok(eio_ll_fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, room, room));
+	ck_assert_uint_eq(size_of(fd, &after), 2 * (uint64_t) room);
+	ck_assert_uint_lt(after, before);
+	expect_err(eio_ll_fallocate(fd, 0, -1, 1), -EINVAL);
+	expect_err(eio_ll_fallocate(fd, 0, 0, 0), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->op, "fallocate");
+	expect_ok(eio_fd_close(fd));
+	expect_err(eio_ll_fallocate(fd, 0, 0, 1), -EBADF);
+	expect_ok(open_at(base, "file", &fd));
+	expect_err(eio_ll_fallocate(fd, 0, 0, 1), -EBADF);
+	pipe_on(&sw, &r, &w);
+	expect_err(eio_ll_fallocate(w, 0, 0, 1), -ESPIPE);
+}
+
+/* Ranges: what the entries say, which the kernel would take for good whatever it is. */
+
+static void note_ranges(struct eio__ring *r, unsigned wait, int64_t timeout_ns)
+{
+	struct io_uring_sq *sq = &r->uring.sq;
+
+	(void) wait, (void) timeout_ns;
+	for (unsigned i = *sq->khead; i != sq->sqe_tail; i++) {
+		const struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+
+		if (sqe->opcode == IORING_OP_FADVISE || sqe->opcode == IORING_OP_SYNC_FILE_RANGE)
+			note("%llu+%u:%u", (unsigned long long) sqe->off, sqe->len,
+			     sqe->fadvise_advice);
+	}
+}
+
+static void tell_ranges(void)
+{
+	const int64_t gib = 1 << 30;
+	struct eio_fd fd, r, w;
+
+	expect_ok(eio_ll_openat(&sw, base, "file", O_RDWR, 0, &fd));
+	faults.on_enter = note_ranges;
+	expect_ok(eio_ll_fadvise(fd, 4096, 8192, POSIX_FADV_RANDOM));
+	expect_log("4096+8192:1");
+	expect_ok(eio_ll_fadvise(fd, 7, 0, POSIX_FADV_SEQUENTIAL));
+	expect_log("7+0:2");
+	expect_ok(eio_ll_fadvise(fd, 4096, 2 * gib, POSIX_FADV_DONTNEED));
+	expect_log("4096+1073737728:4 1073741824+1073741824:4 2147483648+4096:4");
+	expect_ok(eio_ll_sync_file_range(fd, 0, gib + 1, SYNC_FILE_RANGE_WRITE));
+	expect_log("0+1073741824:2 1073741824+1:2");
+	expect_ok(eio_ll_sync_file_range(fd, 1, 0,
+					 SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+						 SYNC_FILE_RANGE_WAIT_AFTER));
+	expect_log("1+0:7");
+	expect_err(eio_ll_fadvise(fd, -1, 1, POSIX_FADV_NORMAL), -EINVAL);
+	expect_err(eio_ll_fadvise(fd, 0, -1, POSIX_FADV_NORMAL), -EINVAL);
+	expect_err(eio_ll_fadvise(fd, INT64_MAX, 1, POSIX_FADV_NORMAL), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->op, "fadvise");
+	expect_log("");
+	expect_err(eio_ll_fadvise(fd, 0, 2 * gib, 99), -EINVAL);
+	expect_log("0+1073741824:99");
+	expect_err(eio_ll_sync_file_range(fd, 0, 1, 1u << 30), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->op, "sync_file_range");
+	log_clear();
+	faults.on_enter = NULL;
+	pipe_on(&sw, &r, &w);
+	expect_err(eio_ll_fadvise(r, 0, 0, POSIX_FADV_NORMAL), -ESPIPE);
+	expect_err(eio_ll_sync_file_range(r, 0, 0, SYNC_FILE_RANGE_WRITE), -ESPIPE);
+	expect_ok(eio_fd_close(fd));
+	expect_err(eio_ll_fadvise(fd, 0, 0, POSIX_FADV_NORMAL), -EBADF);
+	expect_err(eio_ll_sync_file_range(fd, 0, 0, 0), -EBADF);
+}
+
+START_TEST(long_ranges_are_told_in_pieces_that_end_where_pages_do)
+{
+	faults_install(&faults);
+	run_in_tree(tell_ranges);
+}
+END_TEST
+
+/* Past the page cache: blocks are aligned for it. */
+TREE_TEST(a_file_is_copied_by_O_DIRECT_in_blocks)
+{
+	enum { PIECES = 5, TAIL = 512 };
+	struct eio_fd from, to;
+	struct eio_chunk c;
+	size_t len, done = 0;
+	ssize_t n;
+
+	if (eio_ll_openat(&sw, base, "from", O_RDWR | O_CREAT | O_DIRECT, 0600, &from) < 0)
+		return; /* the file system has no such thing */
+	expect_ok(eio_ll_openat(&sw, base, "to", O_RDWR | O_CREAT | O_DIRECT, 0600, &to));
+	expect_ok(eio_ll_alloc_fixed(&c));
+	len = eio_ll_fixed_length(c);
+	for (size_t i = 0; i < PIECES; i++) {
+		fill(c.data, len, i * len);
+		expect_ok(eio_ll_write(from, c, len, (int64_t) (i * len)));
+	}
+	expect_ok(eio_ll_ftruncate(from, (int64_t) (PIECES * len - TAIL)));
+	while ((n = eio_ll_read_upto(from, c, len, (int64_t) done)) > 0) {
+		expect_ok(eio_ll_write(to, c, (size_t) n, (int64_t) done));
+		done += (size_t) n;
+	}
+	expect_ok(n);
+	ck_assert_uint_eq(done, PIECES * len - TAIL);
+	ck_assert_uint_eq(size_of(to, NULL), done);
+	for (size_t i = 0; i < PIECES; i++) {
+		size_t part = i + 1 < PIECES ? len : len - TAIL;
+
+		expect_ok(eio_ll_read_exactly(to, c, part, (int64_t) (i * len)));
+		ck_assert(is_filled(c.data, part, i * len));
+	}
+	eio_ll_free_fixed(c);
+}
+
+static int on_no_domain(void *arg)
+{
+	struct eio_fd fd = *(struct eio_fd *) arg;
+
+	expect_err(eio_ll_lseek(fd, 1, SEEK_SET, NULL), -EPERM);
+	expect_err(eio_ll_lseek(fd, 1, SEEK_HOLE, NULL), -EPERM);
+	expect_err(eio_ll_ftruncate(fd, 1), -EPERM);
+	expect_err(eio_ll_fallocate(fd, 0, 0, 4096), -EPERM);
+	expect_err(eio_ll_fadvise(fd, 0, 0, POSIX_FADV_NORMAL), -EPERM);
+	expect_err(eio_ll_sync_file_range(fd, 0, 0, 0), -EPERM);
+	return 0;
+}
+
+TREE_TEST(a_thread_without_a_domain_is_refused)
+{
+	unsigned before = count_fds();
+	struct eio_fd fd;
+
+	expect_ok(eio_ll_openat(&sw, base, "file", O_RDWR, 0, &fd));
+	expect_ok(on_plain_thread(on_no_domain, &fd));
+	expect_err(seek(fd, 0, SEEK_CUR), 0);
+	ck_assert_uint_eq(size_of(fd, NULL), 6);
+	expect_ok(eio_fd_close(fd));
+	ck_assert_uint_eq(count_fds(), before);
+}
+
 TREE_TEST(a_failure_names_operation_and_path)
 {
 	struct eio_fd fd;
@@ -525,5 +710,10 @@ SUITE_MAIN("ll_file", true, what_is_beneath_a_directory_opens,
 	   openat2_is_tried_again_after_EAGAIN, trying_again_ends_with_a_cancellation,
 	   statx_asks_by_handle_by_confined_path_and_anywhere,
 	   statx_follows_a_link_at_the_end_or_not, fstat_tells_what_fstat_tells,
-	   fsync_works_on_files_and_fails_on_pipes, a_failure_names_operation_and_path,
-	   running_out_of_descriptors_is_EMFILE_and_loses_none)
+	   fsync_works_on_files_and_fails_on_pipes, lseek_moves_the_position_that_reading_uses,
+	   lseek_finds_data_and_holes,
+	   ftruncate_cuts_and_stretches_with_the_rings_operation_and_without,
+	   fallocate_reserves_and_frees_room,
+	   long_ranges_are_told_in_pieces_that_end_where_pages_do,
+	   a_file_is_copied_by_O_DIRECT_in_blocks, a_thread_without_a_domain_is_refused,
+	   a_failure_names_operation_and_path, running_out_of_descriptors_is_EMFILE_and_loses_none)

@@ -119,6 +119,14 @@ unsigned free_blocks(void)
 	return pool->n - pool->out;
 }
 
+void forget_opcodes_since_5_16(void)
+{
+	struct eio__ring *r = &eio__uring_self()->ring;
+
+	for (unsigned opcode = IORING_OP_LINKAT + 1; opcode < 256; opcode++)
+		r->ops[opcode / 8] &= (uint8_t) ~(1u << opcode % 8);
+}
+
 /* Root may lock as much as it likes. */
 bool limit_locked_memory(size_t bytes)
 {

@@ -39,6 +39,9 @@ void end_cancelled(struct eio_switch *sw);
 /* The calling domain's free fixed buffers. */
 unsigned free_blocks(void);
 
+/* The calling domain's ring takes the kernel for Linux 5.15. */
+void forget_opcodes_since_5_16(void);
+
 /* Lets the process lock no more than this, for good. False: that cannot be had. */
 bool limit_locked_memory(size_t bytes);
 

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+#include "uring/place.h"
+#include "uring/call.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+/* From <linux/openat2.h>, which older kernel headers lack. */
+struct open_how_arg {
+	uint64_t flags, mode, resolve;
+};
+#define BENEATH_FLAGS ((uint64_t) 0x08 | 0x02) /* RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS */
+#define CACHED_FLAG   ((uint64_t) 0x20)        /* RESOLVE_CACHED: EAGAIN is an answer */
+
+enum { OPEN_TRIES = 1000 };
+
+static bool is_same(struct eio_fd a, struct eio_fd b)
+{
+	return a.slot == b.slot && a.generation == b.generation;
+}
+
+bool eio__is_working_dir(struct eio_fd dir)
+{
+	return is_same(dir, EIO_CWD) || is_same(dir, EIO_FS);
+}
+
+uint64_t eio__confinement(struct eio_fd dir)
+{
+	return is_same(dir, EIO_FS) ? 0 : BENEATH_FLAGS;
+}
+
+/* An entry for an operation relative to a directory; *ret_at is its descriptor. */
+static struct io_uring_sqe *begin_at(struct eio__call *c, struct eio_fd dir, int *ret_at)
+{
+	struct io_uring_sqe *sqe;
+
+	if (eio__is_working_dir(dir)) {
+		*ret_at = AT_FDCWD;
+		return eio__begin_bare(c);
+	}
+	sqe = eio__begin(c, dir);
+	*ret_at = c->unix_fd;
+	return sqe;
+}
+
+/* Renames next to the path make the kernel give up with EAGAIN, as does a lease on the file:
+ * only the former is over soon. */
+int eio__open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	struct open_how_arg how = {
+		.flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
+		.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode & 07777 : 0,
+		.resolve = resolve,
+	};
+	int tries = resolve & CACHED_FLAG ? 1 : OPEN_TRIES, at;
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		do {
+			sqe = begin_at(&c, dir, &at);
+			if (sqe)
+				io_uring_prep_openat2(sqe, at, path, (struct open_how *) &how);
+		} while (eio__finish(&c, sqe, 0));
+	} while (c.res == -EAGAIN && --tries);
+	return c.res;
+}
+
+static int pin(struct eio__place *p, struct eio_fd dir)
+{
+	int unix_fd = eio__fd_use(dir);
+
+	if (unix_fd < 0)
+		return unix_fd;
+	*p = (struct eio__place){.unix_fd = unix_fd, .slot = eio__slot(dir)};
+	return 0;
+}
+
+static int own(struct eio__place *p, int unix_fd)
+{
+	if (unix_fd < 0)
+		return unix_fd;
+	*p = (struct eio__place){.unix_fd = unix_fd, .owned = true};
+	return 0;
+}
+
+int eio__place_open(struct eio__place *p, struct eio_fd dir, const char *path, bool follow)
+{
+	int flags = O_PATH | (follow ? 0 : O_NOFOLLOW);
+	bool itself = !path || !*path;
+
+	if (itself && !eio__is_working_dir(dir))
+		return pin(p, dir);
+	return own(p, eio__open_unix(dir, itself ? "." : path, flags, 0, eio__confinement(dir)));
+}
+
+/* How much of a path comes before its last component; all of it if it has none. */
+static size_t parent_len(const char *path)
+{
+	size_t end = strlen(path), len = end;
+
+	while (len > 0 && path[len - 1] == '/')
+		len--;
+	if (len == 0)
+		return end;
+	while (len > 0 && path[len - 1] != '/')
+		len--;
+	return len;
+}
+
+/* Not inlined, so that the copy is off the stack again when the parent is there. */
+static __attribute__((noinline)) int open_parent(struct eio_fd dir, const char *path, size_t len)
+{
+	char parent[PATH_MAX];
+
+	memcpy(parent, path, len);
+	parent[len] = '\0';
+	return eio__open_unix(dir, parent, O_PATH | O_DIRECTORY, 0, eio__confinement(dir));
+}
+
+int eio__parent_open(struct eio__place *p, struct eio_fd dir, const char *path,
+		     const char **ret_name)
+{
+	size_t len = 0;
+
+	if (!path)
+		return -EFAULT;
+	if (!is_same(dir, EIO_FS)) {
+		if (strlen(path) >= PATH_MAX)
+			return -ENAMETOOLONG;
+		len = parent_len(path);
+	}
+	*ret_name = path + len;
+	if (len > 0)
+		return own(p, open_parent(dir, path, len));
+	if (!eio__is_working_dir(dir))
+		return pin(p, dir);
+	*p = (struct eio__place){.unix_fd = AT_FDCWD};
+	return 0;
+}
+
+void eio__place_close(struct eio__place *p)
+{
+	if (p->owned)
+		close(p->unix_fd); /* O_PATH: there is nothing to wait for */
+	else if (p->slot)
+		eio__slot_unuse(p->slot);
+}
