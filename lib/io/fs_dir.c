@@ -2,10 +2,11 @@
 /*
  * Listing directories.
  *
- * The iterator opens the directory anew and reads it by getdents64, which has no ring
- * operation, into a buffer of its own, one refill at a time. The names it gives point
- * into that buffer. The first word of every iterator is its provider's table.
+ * The iterator opens the directory anew and reads it into a buffer of its own, one refill at
+ * a time. The names it gives point into that buffer. The first word of every iterator is its
+ * provider's table.
  */
+#include "base/names.h"
 #include "core/error.h"
 #include "io/fs.h"
 
@@ -15,20 +16,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum { BUFFER = 32 * 1024 };
-
-/* As the kernel writes it. */
-struct entry {
-	uint64_t ino;
-	int64_t off;
-	uint16_t reclen;
-	uint8_t type;
-	char name[];
-};
 
 /* Entries from pos to end are still to be given. */
 struct listing {
@@ -63,42 +52,31 @@ int eio__listing_begin(struct eio_dir d, const char *path, struct eio_dir_iter *
 	return 0;
 }
 
-/* Bytes in the buffer, 0 at the end. A directory that was removed is at its end. */
+/* Bytes in the buffer, 0 at the end. */
 static int refill(struct listing *l)
 {
-	int fd = eio_fd_use(l->fd), rc;
-	long n;
+	int rc = (int) eio_ll_read_some_dir(l->fd, l->buf, BUFFER);
 
-	if (fd < 0)
-		return eio__fail(fd, "getdents64", NULL);
-	n = syscall(SYS_getdents64, fd, l->buf, BUFFER);
-	rc = n >= 0 ? (int) n : errno == ENOENT ? 0 : -errno;
-	eio_fd_unuse(l->fd);
 	l->pos = 0;
 	l->end = rc > 0 ? (size_t) rc : 0;
-	return eio__fail(rc, "getdents64", NULL);
+	return rc;
 }
 
 /* Not every file system tells the kind: then the file is asked. 0: it is gone, or nothing
  * that has a kind. */
-static int kind_of(struct listing *l, const struct entry *e, enum eio_file_kind *ret)
+static int kind_of(struct listing *l, const struct dirent *e, enum eio_file_kind *ret)
 {
 	struct statx stx;
 	int rc;
 
-	*ret = eio__kind_of_mode(DTTOIF((unsigned) e->type));
+	*ret = eio__kind_of_mode(DTTOIF((unsigned) e->d_type));
 	if (*ret != EIO_KIND_UNKNOWN)
 		return 1;
-	rc = eio_ll_statx(l->fd, e->name, false, STATX_TYPE, &stx);
+	rc = eio_ll_statx(l->fd, e->d_name, false, STATX_TYPE, &stx);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	*ret = eio__kind_of_mode(stx.stx_mode);
 	return *ret != EIO_KIND_UNKNOWN;
-}
-
-static bool is_self_or_parent(const char *name)
-{
-	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
 int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
@@ -107,7 +85,7 @@ int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
 
 	for (;;) {
 		enum eio_file_kind kind;
-		const struct entry *e;
+		const struct dirent *e;
 		int rc;
 
 		if (l->pos == l->end) {
@@ -115,15 +93,15 @@ int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
 			if (rc <= 0)
 				return rc;
 		}
-		e = (const struct entry *) (l->buf + l->pos);
-		l->pos += e->reclen;
-		if (is_self_or_parent(e->name))
+		e = (const struct dirent *) (l->buf + l->pos);
+		l->pos += e->d_reclen;
+		if (eio__is_self_or_parent(e->d_name))
 			continue;
 		rc = kind_of(l, e, &kind);
 		if (rc < 0)
 			return rc;
 		if (rc > 0) {
-			*ret = (struct eio_dir_entry){e->name, kind, e->ino};
+			*ret = (struct eio_dir_entry){e->d_name, kind, e->d_ino};
 			return 1;
 		}
 	}
@@ -173,32 +151,7 @@ void eio_fs_dir_end(struct eio_dir_iter *it)
 
 /* Whole directories */
 
-/* Names one after the other, each with its NUL. */
-struct names {
-	char *text;
-	size_t len, size, n;
-};
-
-static int add_name(struct names *all, const char *name)
-{
-	size_t len = strlen(name) + 1;
-
-	if (all->size - all->len < len) {
-		size_t size = 2 * all->size + len + 4096;
-		char *text = realloc(all->text, size);
-
-		if (!text)
-			return eio__fail(-ENOMEM, "list", NULL);
-		all->text = text;
-		all->size = size;
-	}
-	memcpy(all->text + all->len, name, len);
-	all->len += len;
-	all->n++;
-	return 0;
-}
-
-static int gather(struct names *all, struct eio_dir d, const char *path)
+static int gather(struct eio__names *all, struct eio_dir d, const char *path)
 {
 	struct eio_dir_entry e;
 	struct eio_dir_iter it;
@@ -207,7 +160,7 @@ static int gather(struct names *all, struct eio_dir d, const char *path)
 	if (rc < 0)
 		return rc;
 	while ((rc = eio_fs_dir_next(&it, &e)) > 0) {
-		rc = add_name(all, e.name);
+		rc = eio__fail(eio__names_add(all, e.name), "list", path);
 		if (rc < 0)
 			break;
 	}
@@ -215,36 +168,14 @@ static int gather(struct names *all, struct eio_dir d, const char *path)
 	return rc;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *) a, *(char *const *) b);
-}
-
-/* Pointers and names in one block. */
-static char **arrange(const struct names *all)
-{
-	char **list = malloc((all->n + 1) * sizeof(*list) + all->len), *name;
-
-	if (!list)
-		return NULL;
-	name = (char *) (list + all->n + 1);
-	if (all->len > 0)
-		memcpy(name, all->text, all->len);
-	for (size_t i = 0; i < all->n; i++, name += strlen(name) + 1)
-		list[i] = name;
-	list[all->n] = NULL;
-	qsort(list, all->n, sizeof(*list), by_name);
-	return list;
-}
-
 int eio_fs_read_dir(struct eio_dir d, const char *path, char ***ret_names, size_t *ret_n)
 {
-	struct names all = {0};
+	struct eio__names all = {0};
 	int rc = gather(&all, d, path);
 	char **list = NULL;
 
 	if (rc == 0) {
-		list = arrange(&all);
+		list = eio__names_list(&all);
 		if (!list)
 			rc = eio__fail(-ENOMEM, "list", path);
 	}
