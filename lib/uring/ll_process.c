@@ -183,11 +183,25 @@ int eio_ll_process_await(struct eio_process handle, int *ret_status)
 	return eio__fail(rc, "process_await", NULL);
 }
 
-/* 0 also if there is nobody any more. */
-static int send_signal(const struct process *p, int sig)
+/* By number, which nobody else has before the process is collected. */
+static int kill_by_number(struct process *p, int sig)
+{
+	int rc = 0;
+
+	eio__lock(&p->lock);
+	if (!p->ended && kill(p->pid, sig) < 0)
+		rc = -errno;
+	eio__unlock(&p->lock);
+	return rc;
+}
+
+/* 0 also if there is nobody any more. Valgrind and some sandboxes lack the call. */
+static int send_signal(struct process *p, int sig)
 {
 	if (p->pidfd < 0 || syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0) == 0)
 		return 0;
+	if (errno == ENOSYS)
+		return kill_by_number(p, sig);
 	return errno == ESRCH ? 0 : -errno;
 }
 

@@ -4,6 +4,8 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -12,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -427,6 +430,51 @@ RING_TEST(signals_reach_it_until_it_has_ended)
 	ck_assert_int_eq(waitid(P_PID, (id_t) eio_ll_process_pid(p), &info, WEXITED), 0);
 	expect_ok(eio_ll_process_signal(p, SIGTERM));
 	return eio_switch_end(&sw, 0);
+}
+
+/* Makes system calls unknown to this process and to its children, for good. */
+static bool forbid(const unsigned *calls, size_t n)
+{
+	struct sock_filter code[16] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+	struct sock_fprog program = {(unsigned short) (2 * n + 2), code};
+
+	for (size_t i = 0; i < n; i++) {
+		code[2 * i + 1] =
+			(struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+		code[2 * i + 2] =
+			(struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
+	}
+	code[2 * n + 1] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Nor clone3, which is not called. */
+RING_TEST(a_sandbox_may_lack_newer_calls)
+{
+	static const unsigned newer[] = {SYS_pidfd_send_signal, SYS_pidfd_open, SYS_clone3, 436};
+	struct eio_process p;
+	struct eio_switch sw;
+	siginfo_t info;
+	int pid;
+
+	(void) arg;
+	if (!forbid(newer, LEN(newer)))
+		return 0;
+	eio_switch_begin(&sw);
+	p = start_sleeper(&sw);
+	expect_ok(eio_ll_process_signal(p, SIGTERM));
+	ck_assert_int_eq(waitid(P_PID, (id_t) eio_ll_process_pid(p), &info, WEXITED | WNOWAIT), 0);
+	expect_ok(eio_ll_process_signal(p, SIGKILL));
+	ck_assert_int_eq(status_of(p), SIGTERM);
+	expect_ok(eio_ll_process_signal(p, SIGTERM));
+	p = start_sleeper(&sw);
+	expect_err(eio_ll_process_signal(p, 1000), -EINVAL);
+	pid = eio_ll_process_pid(p);
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert(is_gone(pid));
+	return 0;
 }
 
 /* Failures */
@@ -1129,33 +1177,31 @@ RING_TEST(two_hundred_end_with_their_switch)
 	return 0;
 }
 
-SUITE_MAIN("ll_process", true, a_status_is_as_waitpid_tells_test,
-	   a_core_dump_shows_in_the_status_test,
-	   all_who_wait_get_the_status_and_so_does_who_comes_later_test,
-	   who_was_waited_for_has_no_descriptor_left_test,
-	   a_cancelled_await_leaves_it_to_the_next_test, stopping_is_no_end_test,
-	   who_collects_it_himself_is_told_that_it_is_gone_test,
-	   the_end_of_the_switch_kills_and_collects_its_own_and_nobody_else_test,
-	   a_failed_switch_ends_its_processes_too_test,
-	   who_waits_when_the_switch_ends_gets_the_status_test,
-	   another_domain_may_wait_and_signal_test,
-	   a_thread_without_fibers_may_signal_but_not_wait_test, a_stale_handle_stays_stale_test,
-	   signals_reach_it_until_it_has_ended_test,
-	   each_way_an_exec_fails_can_be_told_from_the_others_test,
-	   too_much_to_pass_on_is_told_test, the_action_that_failed_is_named_test,
-	   lists_that_make_no_sense_are_refused_test,
-	   no_process_on_a_switch_that_is_off_or_elsewhere_test,
-	   without_a_free_descriptor_there_is_no_process_test,
-	   descriptors_come_under_their_numbers_test, numbers_may_go_round_in_a_cycle_test,
-	   descriptors_come_where_numbers_are_short_test, a_child_has_no_other_descriptor_test,
-	   standard_descriptors_that_are_close_on_exec_stay_here_test,
-	   directories_are_changed_in_order_test,
-	   a_relative_program_is_sought_where_the_child_is_test,
-	   the_environment_is_ours_or_the_one_given_test, a_process_group_of_its_own_test,
-	   another_identity_is_the_childs_alone_test,
-	   a_failure_after_a_change_of_identity_changes_nothing_here_test,
-	   a_terminal_to_log_in_at_test, a_child_has_no_handlers_and_ignores_what_is_ignored_test,
-	   a_child_has_the_threads_mask_test, what_a_run_does_to_signals_is_not_the_childs_test,
-	   what_the_program_ignores_during_a_run_is_ignored_test,
-	   signals_meanwhile_are_the_parents_test, two_hundred_at_once_test,
-	   two_hundred_end_with_their_switch_test)
+SUITE_MAIN(
+	"ll_process", true, a_status_is_as_waitpid_tells_test, a_core_dump_shows_in_the_status_test,
+	all_who_wait_get_the_status_and_so_does_who_comes_later_test,
+	who_was_waited_for_has_no_descriptor_left_test,
+	a_cancelled_await_leaves_it_to_the_next_test, stopping_is_no_end_test,
+	who_collects_it_himself_is_told_that_it_is_gone_test,
+	the_end_of_the_switch_kills_and_collects_its_own_and_nobody_else_test,
+	a_failed_switch_ends_its_processes_too_test,
+	who_waits_when_the_switch_ends_gets_the_status_test,
+	another_domain_may_wait_and_signal_test,
+	a_thread_without_fibers_may_signal_but_not_wait_test, a_sandbox_may_lack_newer_calls_test,
+	a_stale_handle_stays_stale_test, signals_reach_it_until_it_has_ended_test,
+	each_way_an_exec_fails_can_be_told_from_the_others_test, too_much_to_pass_on_is_told_test,
+	the_action_that_failed_is_named_test, lists_that_make_no_sense_are_refused_test,
+	no_process_on_a_switch_that_is_off_or_elsewhere_test,
+	without_a_free_descriptor_there_is_no_process_test,
+	descriptors_come_under_their_numbers_test, numbers_may_go_round_in_a_cycle_test,
+	descriptors_come_where_numbers_are_short_test, a_child_has_no_other_descriptor_test,
+	standard_descriptors_that_are_close_on_exec_stay_here_test,
+	directories_are_changed_in_order_test, a_relative_program_is_sought_where_the_child_is_test,
+	the_environment_is_ours_or_the_one_given_test, a_process_group_of_its_own_test,
+	another_identity_is_the_childs_alone_test,
+	a_failure_after_a_change_of_identity_changes_nothing_here_test,
+	a_terminal_to_log_in_at_test, a_child_has_no_handlers_and_ignores_what_is_ignored_test,
+	a_child_has_the_threads_mask_test, what_a_run_does_to_signals_is_not_the_childs_test,
+	what_the_program_ignores_during_a_run_is_ignored_test,
+	signals_meanwhile_are_the_parents_test, two_hundred_at_once_test,
+	two_hundred_end_with_their_switch_test)
