@@ -43,8 +43,8 @@ static struct port *port_of(struct eio_ll_port *p)
 	return (struct port *) p;
 }
 
-/* The pair also orders what a sender did before a message and what its receiver does after
- * it. */
+/* Where a place is promised the sender's last touch of the port is, if all goes well. It also
+ * orders what was done before a message and what is done after its receipt. */
 static bool promise_place(struct port *p)
 {
 	unsigned promised = __atomic_load_n(&p->promised, __ATOMIC_RELAXED);
@@ -184,6 +184,8 @@ int eio_ll_port_end(struct eio_ll_port *pub)
 	while (!eio__list_empty(&p->waiters))
 		wake(first_waiter(p), -EBADF);
 	eio__fd_detach(p->handle, NULL, &owned);
+	/* Pairs with the promise of a place: the senders are done with the port. */
+	(void) __atomic_load_n(&p->promised, __ATOMIC_ACQUIRE);
 	p->u->ports--;
 	p->u = NULL;
 	return (int) p->n;
@@ -238,17 +240,19 @@ static int send_to(struct eio_ll_port_ref to, uint32_t message)
 	struct port *p = port_of(to.eio_port);
 	struct eio__uring *u = eio__uring_self();
 	int ring_fd, rc = u ? eio__check(u->domain.current) : 0;
+	bool own;
 
 	if (rc < 0)
 		return rc;
 	ring_fd = eio__fd_use(to.eio_ring);
 	if (ring_fd < 0)
 		return ring_fd;
+	own = u && u == p->u;
 	if (!promise_place(p)) {
 		eio__fd_unuse(to.eio_ring);
 		return -EAGAIN;
 	}
-	if (u && u == p->u) {
+	if (own) {
 		deliver(p, message);
 		eio__fd_unuse(to.eio_ring);
 		return 0;

@@ -112,7 +112,7 @@ RING_TEST(messages_of_another_domain_arrive_in_order)
 {
 	struct peer other = {.config = {0}};
 	struct mailbox m;
-	struct sender s = {.n = 20000, .from = UINT32_MAX - 10000};
+	struct sender s = {.n = 4000, .from = UINT32_MAX - 2000};
 
 	(void) arg;
 	open_mailbox(&m, 16);
@@ -192,7 +192,7 @@ RING_TEST(messages_of_the_own_domain_arrive)
 }
 
 /* Several fibers in each of two domains; each number comes once. */
-enum { SENDERS = 8, EACH = 2000 };
+enum { SENDERS = 8, EACH = 300 };
 
 struct crowd {
 	struct eio_ll_port_ref to;
