@@ -525,6 +525,8 @@ static void end_with_a_send_held(const struct eio_config *config, bool runs, int
 		expect_ok(eio_ll_noop());
 	expect_log("");
 	expect_err(eio_ll_port_send(m.ref, 1), -EBADF);
+	expect_err(receive_elsewhere(&m), -EBADF);
+	expect_err(eio_ll_port_end(&m.port), -EBADF);
 	__atomic_store_n(&h.go, 1, __ATOMIC_RELEASE);
 	while (runs && !*log_text())
 		expect_ok(eio_yield());
