@@ -31,11 +31,11 @@ struct eio_ll_port_ref {
  *
  * @param queue     Where messages wait that nobody has received yet; borrowed until the
  *   port has ended.
- * @param capacity  Its length, >= 1: at most so many are on their way or waiting.
+ * @param capacity  Its length, 1 to INT_MAX: at most so many are on their way or waiting.
  * @param ret       What to hand to the senders.
  * @return 0 (the port must be ended before main returns), or:
  *   -EOPNOTSUPP  the kernel has no messages between rings
- *   -EINVAL      @p capacity is 0
+ *   -EINVAL      @p capacity is out of range
  *   -ENOMEM      the table of references could not grow
  *   -EPERM       this thread runs no domain
  * @since 0.1

@@ -14,6 +14,7 @@
  */
 #include "uring/call.h"
 
+#include <limits.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -156,7 +157,7 @@ int eio_ll_port_begin(struct eio_ll_port *pub, uint32_t *queue, unsigned capacit
 
 	if (!u)
 		return -EPERM;
-	if (capacity == 0)
+	if (capacity == 0 || capacity > INT_MAX)
 		return eio__fail(-EINVAL, "port", "capacity");
 	if (!eio__ring_has(&u->ring, IORING_OP_MSG_RING))
 		return eio__fail(-EOPNOTSUPP, "port", NULL);

@@ -442,6 +442,7 @@ RING_TEST(a_port_belongs_to_its_domain)
 	expect_message(&m, 7);
 	expect_err(eio_ll_port_end(&m.port), 0);
 	expect_err(eio_ll_port_begin(&m.port, m.queue, 0, &m.ref), -EINVAL);
+	expect_err(eio_ll_port_begin(&m.port, m.queue, UINT32_MAX, &m.ref), -EINVAL);
 	return 0;
 }
 
