@@ -56,12 +56,12 @@ static bool is_transfer(const struct io_uring_sqe *sqe)
 	return false;
 }
 
-/* Does a fiber wait for it? */
+/* Does somebody want to know what becomes of it? */
 static bool is_awaited(const struct io_uring_sqe *sqe)
 {
 	unsigned kind = sqe->user_data & EIO__UD_KINDS;
 
-	return kind == EIO__UD_OP || kind == EIO__UD_MEMBER;
+	return kind == EIO__UD_OP || kind == EIO__UD_MEMBER || kind == EIO__UD_SINK;
 }
 
 static void shorten(struct faults *f, struct io_uring_sqe *sqe)
@@ -86,9 +86,9 @@ static void refuse(struct faults *f, struct io_uring_sqe *sqe, int err)
 {
 	uint64_t user_data = sqe->user_data;
 
-	if (f->n_refusals == FAULTS_REFUSALS || sqe->flags)
+	if (f->n_refusals == FAULTS_REFUSALS || sqe->flags & ~IOSQE_BUFFER_SELECT)
 		return;
-	io_uring_prep_nop(sqe);
+	io_uring_prep_nop(eio__ring_clear(sqe));
 	sqe->user_data = user_data;
 	f->refusals[f->n_refusals].user_data = user_data;
 	f->refusals[f->n_refusals++].err = err;

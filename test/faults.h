@@ -5,7 +5,7 @@
  * faults_install puts them under the next rings of the calling thread. Rates are out of
  * 256; what happens follows from the seed alone. Entries are meddled with before the
  * kernel sees them, completions before the library does. The library's own entries, which
- * no fiber waits for, are left alone, but for cancel requests.
+ * neither a fiber nor an iterator waits for, are left alone, but for cancel requests.
  */
 #ifndef EIO_TEST_FAULTS_H
 #define EIO_TEST_FAULTS_H

@@ -19,11 +19,13 @@
 
 #include <eio/ll_any.h>
 #include <eio/ll_attr.h>
+#include <eio/ll_buffers.h>
 #include <eio/ll_dir.h>
 #include <eio/ll_file.h>
 #include <eio/ll_fixed.h>
 #include <eio/ll_futex.h>
 #include <eio/ll_msg.h>
+#include <eio/ll_multi.h>
 #include <eio/ll_name.h>
 #include <eio/ll_pipe.h>
 #include <eio/ll_process.h>

@@ -232,6 +232,22 @@ void eio__slot_release(struct eio__slot *s)
 		wake_waiter(w);
 }
 
+/* The waiter is suspended, if it is this domain's, although it may be the one that polls. */
+void eio__slot_unuse_at_once(struct eio__slot *s)
+{
+	struct eio__slot_waiter *w;
+
+	if (!eio__slot_drop(s))
+		return;
+	w = s->waiter;
+	s->waiter = NULL;
+	if (!w && __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_CLOSE)
+		close(s->unix_fd);
+	detach_and_free(s);
+	if (w)
+		eio__wake_any(w->fiber);
+}
+
 /* Sets the closing bit and, with @p users, adds the caller as one: 0, -EBADF if the handle
  * is not open, or -EPERM if there are users already and the caller wants to be @p alone. */
 static int begin_close(struct eio__slot *s, struct eio_fd fd, unsigned users, bool alone,

@@ -102,20 +102,28 @@ static inline int eio__fd_use(struct eio_fd fd)
 
 void eio__slot_release(struct eio__slot *s);
 
-/* eio_fd_unuse, for a slot that was pinned. */
-static inline void eio__slot_unuse(struct eio__slot *s)
+/* Takes a user away. True: it was the last of a slot that is closing, to be released now. */
+static inline bool eio__slot_drop(struct eio__slot *s)
 {
 	uint64_t state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
 
 	do {
 		/* The child of a fork forgets all users, and this may be one. */
 		if (__builtin_expect(!(state & EIO__SLOT_USERS), 0))
-			return;
+			return false;
 	} while (!eio__cas64(&s->state, &state, state - 1));
-	state--;
-	if (__builtin_expect((uint32_t) state == EIO__SLOT_CLOSING, 0))
+	return (uint32_t) (state - 1) == EIO__SLOT_CLOSING;
+}
+
+/* eio_fd_unuse, for a slot that was pinned. */
+static inline void eio__slot_unuse(struct eio__slot *s)
+{
+	if (__builtin_expect(eio__slot_drop(s), 0))
 		eio__slot_release(s);
 }
+
+/* The same in a poll, where nobody can wait: the descriptor is closed directly. */
+void eio__slot_unuse_at_once(struct eio__slot *s);
 
 static inline void eio__fd_unuse(struct eio_fd fd)
 {

@@ -4,23 +4,22 @@
  *
  * close(2) does not end an accept in flight, which would keep the port and still take a
  * connection. So a listener's slot knows its accepts, and closing the listener cancels
- * them: its own domain's directly, those of others by asking their domains.
+ * them (listener.h).
  */
 #include "uring/call.h"
+#include "uring/listener.h"
 
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* An accept in flight; in the list of its slot under the slot's lock. */
+/* An accept in flight. */
 struct accept {
 	struct eio__call call;
 	struct eio__op op;
-	struct eio__list link;
-	struct eio__inbox_node remote; /* another domain closes the listener */
-	bool asked;                    /* remote is on its way */
-	bool polls;                    /* for a connection, after -EAGAIN */
+	struct eio__accept listed;
+	bool polls; /* for a connection, after -EAGAIN */
 };
 
 int eio_ll_socket(struct eio_switch *sw, int domain, int type, int protocol, struct eio_fd *ret)
@@ -72,53 +71,12 @@ int eio_ll_listen(struct eio_fd fd, int backlog)
 	return eio__fail(rc, "listen", NULL);
 }
 
-/* In the accept's own domain. */
-static void cancel_accept(struct accept *a)
+static void cancel_accept(struct eio__accept *listed)
 {
-	eio__op_ask_cancel(a->call.u, &a->op);
-}
+	struct accept *a = eio__container_of(listed, struct accept, listed);
 
-static void cancel_remote(struct eio__inbox_node *n)
-{
-	struct accept *a = eio__container_of(n, struct accept, remote);
-
-	a->asked = false;
 	if (!a->op.got)
-		cancel_accept(a);
-}
-
-/* By the closer: no new accept can begin on this slot. */
-static void cancel_accepts(struct eio__slot *s)
-{
-	struct eio__list *it;
-
-	eio__lock(&s->lock);
-	eio__list_foreach(it, &s->accepts) {
-		struct accept *a = eio__container_of(it, struct accept, link);
-		struct eio__waker *waker = &a->call.u->domain.waker;
-
-		if (a->call.u == eio__uring_self()) {
-			cancel_accept(a);
-			continue;
-		}
-		a->asked = true;
-		a->remote.fn = cancel_remote;
-		eio__waker_pin(waker);
-		eio__waker_push(waker, &a->remote);
-		eio__waker_unpin(waker);
-	}
-	eio__unlock(&s->lock);
-}
-
-/* Takes it off the list; a request on its way is waited for, it is in our inbox or about
- * to be. */
-static void forget_accept(struct eio__slot *s, struct accept *a)
-{
-	eio__lock(&s->lock);
-	eio__list_remove(&a->link);
-	eio__unlock(&s->lock);
-	while (a->asked)
-		eio__inbox_drain(&a->call.u->domain.waker.inbox);
+		eio__op_ask_cancel(a->call.u, &a->op);
 }
 
 static bool again(struct accept *a)
@@ -137,13 +95,9 @@ static bool accept_once(struct accept *a, struct eio_fd fd, struct sockaddr *sa,
 
 	if (!sqe)
 		return false;
-	a->asked = false;
-	eio__lock(&s->lock);
-	eio__list_append(&s->accepts, &a->link);
-	/* The closer may have looked at the list while we waited for the entry, or after
-	 * we pinned the handle: nobody would cancel us. */
-	late = eio__fd_is_closing(fd);
-	eio__unlock(&s->lock);
+	a->listed.u = a->call.u;
+	a->listed.cancel = cancel_accept;
+	late = !eio__accept_enlist(s, fd, &a->listed);
 	if (late)
 		io_uring_prep_nop(sqe);
 	else if (a->polls)
@@ -152,7 +106,8 @@ static bool accept_once(struct accept *a, struct eio_fd fd, struct sockaddr *sa,
 		io_uring_prep_accept(sqe, a->call.unix_fd, sa, len, SOCK_CLOEXEC);
 	a->call.res = eio__op_await(a->call.u, &a->op, sqe, &eio__op_wait);
 	a->op.got = true;
-	forget_accept(s, a);
+	eio__accept_unlist(s, &a->listed);
+	eio__accept_settle(&a->listed);
 	eio__fd_unuse(fd);
 	if (late || (a->call.res < 0 && !a->op.cancelled && eio__fd_is_closing(fd))) {
 		a->call.res = -EBADF;
@@ -196,8 +151,8 @@ int eio_ll_close_listener(struct eio_fd fd)
 	int unix_fd;
 
 	if (!eio__self())
-		return eio__fail(eio__fd_close_cancelling(fd, cancel_accepts), "close", NULL);
-	unix_fd = eio__fd_detach(fd, cancel_accepts, &owned);
+		return eio__fail(eio__fd_close_cancelling(fd, eio__accepts_cancel), "close", NULL);
+	unix_fd = eio__fd_detach(fd, eio__accepts_cancel, &owned);
 	if (unix_fd < 0)
 		return eio__fail(unix_fd, "close", NULL);
 	if (owned && close(unix_fd) < 0)

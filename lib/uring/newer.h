@@ -25,6 +25,9 @@ enum {
 	EIO__OP_PIPE = 62,             /* 6.16 */
 };
 
+/* A flag of newer headers' enum, which cannot be tested for either. */
+enum { EIO__PBUF_RING_INC = 2 }; /* 6.12 */
+
 /* What io_uring_register(2) can do. */
 enum {
 	EIO__REGISTER_NAPI = 27,     /* 6.9 */
@@ -47,6 +50,15 @@ struct eio__napi {
 #endif
 #ifndef IORING_FEAT_NO_IOWAIT
 #define IORING_FEAT_NO_IOWAIT (1U << 17) /* 6.15 */
+#endif
+#ifndef IORING_CQE_F_BUF_MORE
+#define IORING_CQE_F_BUF_MORE (1U << 4) /* 6.12 */
+#endif
+#ifndef IORING_FEAT_RECVSEND_BUNDLE
+#define IORING_FEAT_RECVSEND_BUNDLE (1U << 14) /* 6.10 */
+#endif
+#ifndef IORING_RECVSEND_BUNDLE
+#define IORING_RECVSEND_BUNDLE (1U << 4) /* 6.10 */
 #endif
 #ifndef IORING_TIMEOUT_MULTISHOT
 #define IORING_TIMEOUT_MULTISHOT (1U << 6) /* 6.4 */

@@ -320,6 +320,13 @@ void eio__ask_cancel(struct eio__uring *u, struct eio__ask *a, uint64_t user_dat
 	eio__list_append(try_cancel(u, user_data) ? &u->asked : &u->cancels, &a->link);
 }
 
+void eio__ask_cancel_soon(struct eio__uring *u, struct eio__ask *a, uint64_t user_data)
+{
+	a->user_data = user_data;
+	u->backlog = true;
+	eio__list_append(&u->cancels, &a->link);
+}
+
 void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op)
 {
 	eio__ask_cancel(u, &op->ask, (uintptr_t) op | EIO__UD_OP);
@@ -550,6 +557,8 @@ static __attribute__((noinline)) unsigned follow_up(struct eio__uring *u, bool i
 
 	if (is_any_asked(u) && (idle || ++u->polls_since_asked == ASK_AGAIN_POLLS))
 		ask_again(u);
+	/* Before a fiber takes the entries that are free now. */
+	retry_cancels(u);
 	wake_parked(u);
 	u->backlog = is_any_asked(u) || is_any_waiting(u) || eio__polled_in_flight(u);
 	return n;
@@ -659,11 +668,21 @@ static void drain(struct eio__uring *u)
 	}
 }
 
+/* What lies in frames that are about to go would be written to later. */
+static void check_ended(const struct eio__uring *u)
+{
+	if (u->ports)
+		eio__fatal("main returned before eio_ll_port_end of %u ports", u->ports);
+	if (u->multis)
+		eio__fatal("main returned before the end of %u multishot operations "
+			   "(eio_ll_multi_end and the like)",
+			   u->multis);
+}
+
 void eio__uring_fini(struct eio__uring *u)
 {
 	eio__domain_check_end(&u->domain);
-	if (u->ports)
-		eio__fatal("main returned before eio_ll_port_end of %u ports", u->ports);
+	check_ended(u);
 	drain(u);
 	eio__domain_fini(&u->domain);
 	eio__polled_fini(u);

@@ -52,7 +52,8 @@ struct eio__uring {
 	struct eio__fixed fixed;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;
-	unsigned ports;             /* begun and not ended */
+	unsigned ports, multis;     /* begun and not ended */
+	uint16_t next_group;        /* of buffers */
 	struct eio__polled *polled; /* NULL: not made yet */
 	const struct eio_config *config;
 };
@@ -148,6 +149,9 @@ struct io_uring_sqe *eio__sqe_ignored(struct eio__uring *u);
  * the ask is ended; does not suspend. An ask under way is left as it is.
  */
 void eio__ask_cancel(struct eio__uring *u, struct eio__ask *a, uint64_t user_data);
+
+/* The same, not before the poll under way, or the next one, has reaped: for sinks. */
+void eio__ask_cancel_soon(struct eio__uring *u, struct eio__ask *a, uint64_t user_data);
 
 static inline void eio__ask_end(struct eio__ask *a)
 {

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Groups of buffers from the inside (see <eio/ll_buffers.h>).
+ *
+ * A buffer is
+ *   offered   in the ring that the kernel takes from, or on the list of free ones
+ *   filling   incremental: the kernel goes on with it, and some of it may be in views
+ *   finished  the kernel is done with it; it is offered again when no view of it is left
+ * A view is counted from the completion on, whether or not somebody has taken it.
+ *
+ * Each buffer knows which one was offered after it: a bundle is a run of these. The ring
+ * itself may say otherwise by the time a completion is looked at.
+ */
+#ifndef EIO__BUFFERS_H
+#define EIO__BUFFERS_H
+
+#include "base/list.h"
+#include "uring/newer.h"
+
+#include <eio/ll_buffers.h>
+#include <eio/ll_multi.h>
+
+struct eio__uring;
+
+enum { EIO__NO_BUFFER = 0xffff };
+
+struct eio__buffer {
+	uint32_t used;  /* bytes received into it */
+	uint32_t views; /* of it that were not given back */
+	uint16_t next;  /* offered after it, or free after it */
+	uint16_t at;    /* its place in the ring */
+	bool finished;
+};
+
+struct eio__buffers {
+	struct eio__uring *u;      /* NULL: freed */
+	struct io_uring_buf *ring; /* and the memory's beginning */
+	struct eio__buffer *buffers;
+	char *data;
+	size_t size, mapped;
+	unsigned count;
+	unsigned flags;   /* what is on */
+	unsigned held;    /* views */
+	unsigned users;   /* iterators */
+	unsigned offered; /* how often any was */
+	uint16_t id;
+	uint16_t last;            /* the one offered last */
+	uint16_t free;            /* the first; EIO__NO_BUFFER: none */
+	struct eio__list starved; /* iterators */
+};
+
+_Static_assert(sizeof(struct eio__buffers) <= sizeof(struct eio_ll_buffers),
+	       "eio_ll_buffers is too small");
+
+static inline struct eio__buffers *eio__buffers_of(const struct eio_ll_buffers *b)
+{
+	return (struct eio__buffers *) b;
+}
+
+/* Where a group's kernel does not: takes a free one. EIO__NO_BUFFER: there is none. */
+unsigned eio__buffers_take(struct eio__buffers *g);
+
+/* Offers one of which there is no view. */
+void eio__buffers_offer(struct eio__buffers *g, unsigned id);
+
+/* A completion has bytes in a buffer, or in a run of them: they are views now. Where in the
+ * buffer goes to r->reserved. */
+void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r);
+
+/* The first piece of @p len bytes from @p id on: its length; *id is the next one's buffer. */
+unsigned eio__buffers_piece(const struct eio__buffers *g, unsigned len, unsigned *id);
+
+/* A view less. */
+void eio__buffers_release(struct eio__buffers *g, unsigned id);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: ISC */
+#include "uring/multi.h"
+#include "core/error.h"
+#include "uring/call.h"
+#include "uring/opcode.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+enum {
+	REFUSED = IOSQE_IO_LINK | IOSQE_IO_HARDLINK | IOSQE_IO_DRAIN | IOSQE_CQE_SKIP_SUCCESS,
+	CHUNK = 80, /* about a kilobyte */
+};
+
+/* What the queue had no room for, in order. */
+struct eio__results {
+	struct eio__results *next;
+	unsigned first, n;
+	struct eio_ll_result results[CHUNK];
+};
+
+static struct eio__multi *multi_of(struct eio_ll_multi *m)
+{
+	return (struct eio__multi *) m;
+}
+
+/* Results */
+
+static void dispose(struct eio__multi *m, const struct eio_ll_result *r)
+{
+	if (m->dispose)
+		m->dispose(r->res, r->flags, m->arg);
+}
+
+/* False: no memory. */
+static bool put_behind(struct eio__multi *m, const struct eio_ll_result *r)
+{
+	struct eio__results *c = m->last;
+
+	if (!c || c->n == CHUNK) {
+		c = malloc(sizeof(*c));
+		if (!c)
+			return false;
+		c->next = NULL;
+		c->first = c->n = 0;
+		if (m->more)
+			m->last->next = c;
+		else
+			m->more = c;
+		m->last = c;
+	}
+	c->results[c->n++] = *r;
+	return true;
+}
+
+/* After the first that is lost the others are too, so that next can tell where. */
+static void put(struct eio__multi *m, const struct eio_ll_result *r)
+{
+	if (!m->more && !m->lost && m->n < m->cap) {
+		unsigned at = m->first + m->n++;
+
+		m->queue[at < m->cap ? at : at - m->cap] = *r;
+		return;
+	}
+	if (!m->lost && put_behind(m, r))
+		return;
+	m->lost = true;
+	dispose(m, r);
+}
+
+static bool take_behind(struct eio__multi *m, struct eio_ll_result *ret)
+{
+	struct eio__results *c = m->more;
+
+	if (!c)
+		return false;
+	*ret = c->results[c->first++];
+	if (c->first == c->n) {
+		m->more = c->next;
+		if (!m->more)
+			m->last = NULL;
+		free(c);
+	}
+	return true;
+}
+
+static bool take(struct eio__multi *m, struct eio_ll_result *ret)
+{
+	if (!m->n)
+		return take_behind(m, ret);
+	*ret = m->queue[m->first];
+	m->first = m->first + 1 < m->cap ? m->first + 1 : 0;
+	m->n--;
+	return true;
+}
+
+/* Completions, in a poll */
+
+void eio__multi_wake(struct eio__multi *m)
+{
+	if (!m->waits)
+		return;
+	m->waits = false;
+	eio__wake(m->consumer);
+}
+
+void eio__multi_ask_stop(struct eio__multi *m)
+{
+	if (!m->armed || m->stopping)
+		return;
+	m->stopping = true;
+	eio__ask_cancel_soon(m->u, &m->ask, m->sqe.user_data);
+}
+
+/* The final completion of a kind that repeats: is it a result, or only why it is to be armed
+ * anew? */
+static bool is_final_result(struct eio__multi *m, int res)
+{
+	bool polled = m->polls;
+
+	m->polls = false;
+	if (polled && res >= 0)
+		return false;
+	switch (res) {
+	case -EINVAL:
+	case -EBADFD: /* a file that is always ready is not read multishot */
+		if (polled || m->single || m->works)
+			return true;
+		m->single = true;
+		m->kind->single(&m->sqe);
+		return false;
+	case -EAGAIN: /* a descriptor with O_NONBLOCK, on kernels that heed it */
+		m->poll = !polled;
+		return polled;
+	case -EINTR:
+		return false;
+	}
+	return true;
+}
+
+static void complete(struct eio__uring *u, struct eio__sink *s, const struct io_uring_cqe *cqe)
+{
+	struct eio__multi *m = eio__container_of(s, struct eio__multi, sink);
+	struct eio_ll_result r = {.res = cqe->res, .flags = cqe->flags};
+	bool more = cqe->flags & IORING_CQE_F_MORE, is_result = true;
+
+	(void) u;
+	if (m->kind && m->kind->got)
+		is_result = m->kind->got(m, &r);
+	if (more) {
+		m->works = true;
+	} else {
+		m->armed = false;
+		eio__ask_end(&m->ask);
+		if (m->stopping && (cqe->res == -ECANCELED || cqe->res == -EINTR))
+			is_result = false;
+		else if (!m->kind)
+			m->ended = true;
+		else
+			is_result = is_result && is_final_result(m, cqe->res);
+		m->stopping = false;
+	}
+	if (is_result)
+		put(m, &r);
+	if (m->n == m->cap)
+		eio__multi_ask_stop(m);
+	eio__multi_wake(m);
+}
+
+/* The consumer */
+
+static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
+{
+	const struct eio__multi *m = arg;
+	const char *more = ", multishot";
+
+	(void) f;
+	if (m->starved)
+		more = ", no buffer left";
+	else if (m->stopping)
+		more = ", asked to stop";
+	eio__opcode_describe(m->sqe.opcode, m->sqe.fd, more, buf, size);
+}
+
+static void cancel(struct eio__fiber *f, void *arg)
+{
+	(void) f;
+	eio__multi_wake(arg);
+}
+
+static const struct eio__wait waiting = {
+	.what = "multishot operation", .cancel = cancel, .describe = describe};
+static const struct eio__wait ending = {.what = "multishot operation", .describe = describe};
+
+/* Until something changes: 0, or -ECANCELED if it has before. */
+static int await(struct eio__multi *m)
+{
+	int rc = eio__check(m->consumer);
+
+	if (rc == 0) {
+		m->waits = true;
+		eio__suspend(m->consumer, &waiting, m);
+	}
+	return rc;
+}
+
+static int arm(struct eio__multi *m)
+{
+	struct io_uring_sqe *sqe = eio__sqe(m->u, true);
+	int rc = 0;
+
+	if (!sqe)
+		return eio__canceled(m->consumer);
+	*sqe = m->sqe;
+	if (m->kind && m->kind->arm)
+		rc = m->kind->arm(m, sqe);
+	if (rc != 0) {
+		io_uring_prep_nop(eio__ring_clear(sqe));
+		sqe->user_data = EIO__UD_IGNORE;
+		return rc < 0 ? rc : 0;
+	}
+	if (m->poll) {
+		io_uring_prep_poll_add(eio__ring_clear(sqe), m->sqe.fd, POLLIN);
+		sqe->user_data = m->sqe.user_data;
+	}
+	m->polls = m->poll;
+	m->poll = false;
+	m->armed = true;
+	return 0;
+}
+
+static int fail(const struct eio__multi *m, int rc)
+{
+	return eio__fail(rc, m->kind ? m->kind->op : "multi", NULL);
+}
+
+/* 0, or why the calling fiber cannot be the consumer; if it can, it is. */
+static int enter(struct eio__multi *m)
+{
+	struct eio__uring *u = eio__uring_self();
+
+	if (!u)
+		return -EPERM;
+	if (!m->u)
+		return -EINVAL;
+	if (m->u != u)
+		return -EPERM;
+	if (m->consumer)
+		return -EBUSY;
+	m->consumer = u->domain.current;
+	return 0;
+}
+
+static int next(struct eio__multi *m, struct eio_ll_result *ret)
+{
+	int rc = eio__check(m->consumer);
+
+	while (rc == 0 && !take(m, ret)) {
+		if (m->lost) {
+			m->lost = false;
+			return -ENOMEM;
+		}
+		if (m->ended)
+			return 0;
+		rc = m->armed || m->starved ? await(m) : arm(m);
+	}
+	return rc == 0 ? 1 : rc;
+}
+
+int eio__multi_next(struct eio__multi *m, struct eio_ll_result *ret)
+{
+	int rc = enter(m);
+
+	if (rc == 0) {
+		rc = next(m, ret);
+		m->consumer = NULL;
+	}
+	return fail(m, rc);
+}
+
+int eio__multi_init(struct eio__multi *m)
+{
+	int rc;
+
+	m->u = eio__enter_call(&rc);
+	if (!m->u) {
+		if (m->slot)
+			eio__slot_unuse(m->slot);
+		return rc;
+	}
+	m->sink.complete = complete;
+	m->sqe.user_data = (uintptr_t) &m->sink | EIO__UD_SINK;
+	m->u->multis++;
+	return 0;
+}
+
+int eio__multi_arm(struct eio__multi *m)
+{
+	int rc;
+
+	m->consumer = m->u->domain.current;
+	rc = arm(m);
+	m->consumer = NULL;
+	return fail(m, rc);
+}
+
+int eio__multi_stop(struct eio__multi *m)
+{
+	int rc = enter(m);
+
+	if (rc < 0)
+		return fail(m, rc);
+	while (m->armed) {
+		eio__multi_ask_stop(m);
+		m->waits = true;
+		eio__suspend(m->consumer, &ending, m);
+	}
+	return 0;
+}
+
+void eio__multi_fini(struct eio__multi *m)
+{
+	struct eio_ll_result r;
+
+	while (take(m, &r))
+		dispose(m, &r);
+	m->u->multis--;
+	m->u = NULL;
+	m->consumer = NULL;
+	if (m->slot)
+		eio__slot_unuse(m->slot);
+}
+
+/* Any operation */
+
+int eio_ll_multi_begin(struct eio_ll_multi *pub, const struct io_uring_sqe *sqe,
+		       struct eio_ll_result *queue, unsigned cap,
+		       void (*dispose)(int res, unsigned flags, void *arg), void *arg)
+{
+	struct eio__multi *m = multi_of(pub);
+	int rc;
+
+	*m = (struct eio__multi){
+		.sqe = *sqe, .queue = queue, .cap = cap, .dispose = dispose, .arg = arg};
+	if (cap == 0 || sqe->flags & REFUSED)
+		return eio__fail(-EINVAL, "multi", NULL);
+	rc = eio__multi_init(m);
+	if (rc == 0)
+		rc = eio__multi_arm(m);
+	if (rc < 0 && m->u)
+		eio__multi_fini(m);
+	return rc;
+}
+
+int eio_ll_multi_next(struct eio_ll_multi *m, int *ret_res, unsigned *ret_flags)
+{
+	struct eio_ll_result r;
+	int rc = eio__multi_next(multi_of(m), &r);
+
+	if (rc == 1) {
+		*ret_res = r.res;
+		*ret_flags = r.flags;
+	}
+	return rc;
+}
+
+int eio_ll_multi_end(struct eio_ll_multi *m)
+{
+	int rc = eio__multi_stop(multi_of(m));
+
+	if (rc == 0)
+		eio__multi_fini(multi_of(m));
+	return rc;
+}

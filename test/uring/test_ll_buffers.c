@@ -1,0 +1,1003 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Groups of buffers and what is received into them, as the newest kernel does it and as those
+ * that lack one thing after another.
+ */
+#include "core/dump.h"
+#include "core/fiber.h"
+#include "faults.h"
+#include "support.h"
+#include "uring/buffers.h"
+#include "uring/sched.h"
+#include "uring/util.h"
+
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static struct faults faults;
+
+static void turns(int n)
+{
+	for (; n > 0; n--)
+		expect_ok(eio_ll_noop());
+}
+
+/* The kernel takes a buffer for each piece; fills it with several; fills several at once; does
+ * not repeat; heeds O_NONBLOCK, too; and takes no buffers itself. */
+enum kernel { PLAIN, INCREMENTAL, BUNDLES, SINGLE, NONBLOCKING, OLDEST, KERNELS };
+
+static enum kernel kernel;
+
+static bool repeats(void)
+{
+	return kernel < SINGLE;
+}
+
+#define KERNEL_TEST(name)                                                                          \
+	static int name(void *arg);                                                                \
+	START_TEST(name##_test)                                                                    \
+	{                                                                                          \
+		faults_install(&faults);                                                           \
+		for (kernel = PLAIN; kernel < KERNELS; kernel++) {                                 \
+			faults = (struct faults){.seed = 1};                                       \
+			run_ring(name, 0);                                                         \
+		}                                                                                  \
+	}                                                                                          \
+	END_TEST                                                                                   \
+	static int name(void *arg)
+
+static void lack(unsigned opcode)
+{
+	eio__uring_self()->ring.ops[opcode / 8] &= (uint8_t) ~(1 << opcode % 8);
+}
+
+/* A group as the kernel at hand has it; one that should have more has it. */
+static void make_group(struct eio_ll_buffers *b, unsigned count, size_t size)
+{
+	unsigned wish = kernel == INCREMENTAL ? EIO_LL_BUFFERS_INCREMENTAL
+			: kernel == BUNDLES   ? EIO_LL_BUFFERS_BUNDLES
+					      : 0;
+
+	if (kernel == OLDEST)
+		lack(IORING_OP_SOCKET);
+	if (kernel >= SINGLE)
+		lack(EIO__OP_READ_MULTISHOT);
+	expect_ok(eio_ll_buffers_init(b, count, size, wish));
+	ck_assert_uint_eq(eio_ll_buffers_flags(b),
+			  kernel == OLDEST ? 0 : wish | EIO_LL_BUFFERS_BY_KERNEL);
+}
+
+static void begin_recv(struct eio_ll_views *v, struct eio_fd fd, struct eio_ll_buffers *b)
+{
+	if (kernel == NONBLOCKING)
+		fcntl(number(fd), F_SETFL, O_NONBLOCK);
+	if (kernel == SINGLE || kernel == NONBLOCKING) {
+		faults.refuse.nth = 1;
+		faults.refuse.opcode = IORING_OP_RECV;
+		faults.refuse.err = -EINVAL;
+	}
+	expect_ok(eio_ll_views_recv(v, fd, b));
+	turns(1);
+	if (kernel == NONBLOCKING) {
+		faults.refuse.nth = 1;
+		faults.refuse.err = -EAGAIN;
+	}
+}
+
+/* One connection and its group */
+
+struct line {
+	struct eio_switch sw;
+	struct eio_fd fd, peer;
+	struct eio_ll_buffers b;
+	struct eio_ll_views v;
+	size_t sent, seen;
+	bool ended;
+};
+
+static void open_line(struct line *l, unsigned count, size_t size)
+{
+	memset(l, 0, sizeof(*l));
+	eio_switch_begin(&l->sw);
+	pair_on(&l->sw, &l->fd, &l->peer);
+	make_group(&l->b, count, size);
+	begin_recv(&l->v, l->fd, &l->b);
+}
+
+static int close_line(struct line *l)
+{
+	expect_ok(eio_ll_views_end(&l->v));
+	expect_err(eio_ll_views_end(&l->v), -EINVAL);
+	expect_ok(eio_ll_buffers_fini(&l->b));
+	expect_err(eio_ll_buffers_fini(&l->b), -EINVAL);
+	return eio_switch_end(&l->sw, 0);
+}
+
+static void say(struct line *l, size_t n)
+{
+	char data[4096];
+
+	ck_assert_uint_le(n, sizeof(data));
+	fill(data, n, l->sent);
+	ck_assert_int_eq(write(number(l->peer), data, n), (ssize_t) n);
+	l->sent += n;
+}
+
+/* The next piece is where the last one ended. */
+static struct eio_ll_view hear(struct line *l)
+{
+	struct eio_ll_view view;
+
+	expect_err(eio_ll_views_next(&l->v, &view), 1);
+	ck_assert_uint_gt(view.len, 0);
+	ck_assert_msg(is_filled(view.data, view.len, l->seen), "bytes %zu to %zu are others",
+		      l->seen, l->seen + view.len);
+	l->seen += view.len;
+	return view;
+}
+
+static void hear_all(struct line *l)
+{
+	while (l->seen < l->sent)
+		expect_ok(eio_ll_view_return(&l->b, hear(l)));
+}
+
+KERNEL_TEST(bytes_come_as_they_were_sent_and_then_the_end)
+{
+	struct eio_ll_view view;
+	uint64_t seed = 3;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 8, 100);
+	for (int i = 0; i < 300; i++) {
+		say(&l, 1 + (size_t) (faults_random(&seed) % 250));
+		turns((int) (faults_random(&seed) % 3));
+		if (faults_random(&seed) % 3 == 0)
+			hear_all(&l);
+	}
+	hear_all(&l);
+	ck_assert_int_eq(shutdown(number(l.peer), SHUT_WR), 0);
+	for (int i = 0; i < 3; i++)
+		expect_ok(eio_ll_views_next(&l.v, &view));
+	ck_assert_uint_eq(faults.refused, kernel == SINGLE ? 1 : kernel == NONBLOCKING ? 2 : 0);
+	return close_line(&l);
+}
+
+/* The buffers are used as the kernel's kind says. */
+KERNEL_TEST(a_piece_has_the_buffers_it_should)
+{
+	struct eio_ll_view a, z;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 4, 100);
+	say(&l, 10);
+	turns(2);
+	say(&l, 10);
+	a = hear(&l);
+	if (kernel == INCREMENTAL) {
+		z = hear(&l);
+		ck_assert_uint_eq(a.id, z.id);
+		ck_assert_ptr_eq((char *) a.data + 10, z.data);
+		expect_ok(eio_ll_view_return(&l.b, z));
+	}
+	expect_ok(eio_ll_view_return(&l.b, a));
+	hear_all(&l);
+	if (kernel == BUNDLES) {
+		/* What is there already fills as many buffers as it takes. */
+		expect_ok(eio_ll_views_end(&l.v));
+		say(&l, 250);
+		expect_ok(eio_ll_views_recv(&l.v, l.fd, &l.b));
+		turns(1);
+		expect_err(readable_bytes(number(l.fd)), 0);
+		ck_assert_uint_eq((a = hear(&l)).len, 100);
+		ck_assert_uint_eq((z = hear(&l)).len, 100);
+		ck_assert_uint_ne(a.id, z.id);
+		expect_ok(eio_ll_view_return(&l.b, z));
+		expect_ok(eio_ll_view_return(&l.b, a));
+		hear_all(&l);
+	}
+	return close_line(&l);
+}
+
+static int hear_and_tell(void *arg)
+{
+	struct line *l = arg;
+	struct eio_ll_view view;
+	int rc = eio_ll_views_next(&l->v, &view);
+
+	if (rc == 1) {
+		ck_assert(is_filled(view.data, view.len, l->seen));
+		l->seen += view.len;
+		expect_ok(eio_ll_view_return(&l->b, view));
+	}
+	note("%s", rc < 0 ? eio_err_name(rc) : rc ? "heard" : "end");
+	return 0;
+}
+
+KERNEL_TEST(a_cancelled_next_loses_nothing)
+{
+	struct eio_switch inner;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 4, 100);
+	for (int i = 0; i < 5; i++) {
+		eio_switch_begin(&inner);
+		expect_ok(eio_fork(&inner, hear_and_tell, &l));
+		turns(i);
+		eio_switch_fail(&inner, -EIO);
+		say(&l, 50);
+		expect_err(eio_switch_end(&inner, 0), -EIO);
+		expect_log("ECANCELED");
+		hear_all(&l);
+	}
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, hear_and_tell, &l));
+	turns(2);
+	say(&l, 1);
+	expect_ok(eio_switch_end(&inner, 0));
+	expect_log("heard");
+	return close_line(&l);
+}
+
+/* No buffer left */
+
+static void expect_dumped(const char *format, int unix_fd)
+{
+	struct eio__text text = {0};
+	char want[64];
+
+	snprintf(want, sizeof(want), format, unix_fd);
+	eio__dump_domain(&text, eio__domain_self());
+	ck_assert_msg(strstr(text.data, want), "%s", text.data);
+	eio__text_free(&text);
+}
+
+KERNEL_TEST(without_a_buffer_it_waits_until_one_comes_back)
+{
+	struct eio_ll_view views[64];
+	struct eio_switch inner;
+	unsigned n = 0;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 2, 100);
+	say(&l, 1000);
+	while (l.seen < 200)
+		views[n++] = hear(&l);
+	ck_assert_uint_eq(l.seen, 200);
+	for (int i = 0; i < 2; i++) {
+		eio_switch_begin(&inner);
+		expect_ok(eio_fork(&inner, hear_and_tell, &l));
+		turns(5);
+		expect_log("");
+		expect_dumped("recv on fd %d, no buffer left", number(l.fd));
+		if (i == 0) { /* it can be cancelled there */
+			end_cancelled(&inner);
+			expect_log("ECANCELED");
+		}
+	}
+	/* It does not try again and again. */
+	if (faults.entries[IORING_OP_RECV] > 8)
+		ck_abort_msg("%u", faults.entries[IORING_OP_RECV]);
+	expect_ok(eio_ll_view_return(&l.b, views[--n]));
+	if (n > 1)
+		expect_ok(eio_ll_view_return(&l.b, views[--n]));
+	expect_ok(eio_switch_end(&inner, 0));
+	expect_log("heard");
+	while (n)
+		expect_ok(eio_ll_view_return(&l.b, views[--n]));
+	hear_all(&l);
+	return close_line(&l);
+}
+
+/* A buffer comes back when the refusal is under way: between its completion and its reaping. */
+KERNEL_TEST(a_buffer_that_comes_back_too_late_is_not_missed)
+{
+	struct eio_ll_view view;
+	struct eio_switch inner;
+	struct line l;
+
+	(void) arg;
+	for (int i = 0; i < 4; i++) {
+		open_line(&l, 1, 100);
+		say(&l, 200);
+		view = hear(&l);
+		eio_switch_begin(&inner);
+		expect_ok(eio_fork(&inner, hear_and_tell, &l)); /* armed, or starving */
+		turns(i);
+		expect_ok(eio_ll_view_return(&l.b, view));
+		expect_ok(eio_switch_end(&inner, 0));
+		if (l.seen < l.sent)
+			hear_all(&l);
+		log_clear();
+		expect_ok(close_line(&l));
+	}
+	return 0;
+}
+
+/* An end while it starves, and while others do. */
+KERNEL_TEST(one_that_starves_can_end)
+{
+	struct eio_ll_view view;
+	struct eio_switch inner;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 1, 100);
+	say(&l, 200);
+	view = hear(&l);
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, hear_and_tell, &l));
+	turns(4);
+	end_cancelled(&inner);
+	expect_log("ECANCELED");
+	expect_ok(eio_ll_views_end(&l.v));
+	memset(&l.v, 0xff, sizeof(l.v));
+	expect_err(eio_ll_buffers_fini(&l.b), -EBUSY); /* the view is out */
+	ck_assert(is_filled(view.data, view.len, 0));
+	expect_ok(eio_ll_view_return(&l.b, view));
+	expect_ok(eio_ll_buffers_fini(&l.b));
+	return eio_switch_end(&l.sw, 0);
+}
+
+/* Many share a group. */
+enum { LINES = 50, BYTES = 3000 };
+
+struct crowd {
+	struct eio_ll_buffers b;
+	struct line lines[LINES];
+};
+
+static struct crowd crowd;
+
+static int talk(void *arg)
+{
+	struct line *l = arg;
+	uint64_t seed = (uint64_t) (l - crowd.lines);
+
+	while (l->sent < BYTES) {
+		size_t n = 1 + (size_t) (faults_random(&seed) % 300);
+
+		say(l, n > BYTES - l->sent ? BYTES - l->sent : n);
+		if (faults_random(&seed) % 2)
+			turns(1);
+	}
+	return eio_fd_close(l->peer);
+}
+
+static int listen_to_the_end(void *arg)
+{
+	struct line *l = arg;
+	struct eio_ll_view view;
+	int rc;
+
+	while ((rc = eio_ll_views_next(&l->v, &view)) == 1) {
+		ck_assert(is_filled(view.data, view.len, l->seen));
+		l->seen += view.len;
+		if (l->seen % 3 == 0) /* others may take the last buffer meanwhile */
+			turns(2);
+		expect_ok(eio_ll_view_return(&crowd.b, view));
+	}
+	ck_assert_msg(l->seen == BYTES, "%zu bytes, and then %s", l->seen, eio_err_name(rc));
+	return rc;
+}
+
+static int share(unsigned buffers)
+{
+	struct eio_switch sw, inner;
+
+	memset(&crowd, 0, sizeof(crowd));
+	eio_switch_begin(&sw);
+	make_group(&crowd.b, buffers, 64);
+	for (unsigned i = 0; i < LINES; i++) {
+		pair_on(&sw, &crowd.lines[i].fd, &crowd.lines[i].peer);
+		begin_recv(&crowd.lines[i].v, crowd.lines[i].fd, &crowd.b);
+	}
+	eio_switch_begin(&inner);
+	for (unsigned i = 0; i < LINES; i++) {
+		expect_ok(eio_fork(&inner, listen_to_the_end, &crowd.lines[i]));
+		expect_ok(eio_fork(&inner, talk, &crowd.lines[i]));
+	}
+	expect_ok(eio_switch_end(&inner, 0));
+	for (unsigned i = 0; i < LINES; i++) {
+		expect_err(eio_ll_buffers_fini(&crowd.b), -EBUSY);
+		expect_ok(eio_ll_views_end(&crowd.lines[i].v));
+	}
+	expect_ok(eio_ll_buffers_fini(&crowd.b));
+	return eio_switch_end(&sw, 0);
+}
+
+KERNEL_TEST(many_share_a_group_and_none_starves)
+{
+	(void) arg;
+	expect_ok(share(256));
+	expect_ok(share(4));
+	return share(1);
+}
+
+/* One that is armed and has no data keeps no buffer from one that has. */
+static int idle_beside(bool reads)
+{
+	struct eio_ll_view view;
+	struct eio_switch inner;
+	struct line idle, l;
+
+	open_line(&l, 1, 100);
+	memset(&idle, 0, sizeof(idle));
+	if (reads) {
+		/* It has read before. */
+		pipe_on(&l.sw, &idle.fd, &idle.peer);
+		expect_ok(eio_ll_views_read(&idle.v, idle.fd, &l.b));
+		say(&idle, 1);
+		expect_ok(eio_ll_view_return(&l.b, hear(&idle)));
+	} else {
+		pair_on(&l.sw, &idle.fd, &idle.peer);
+		expect_ok(eio_ll_views_recv(&idle.v, idle.fd, &l.b));
+	}
+	say(&l, 300);
+	view = hear(&l);
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, hear_and_tell, &idle)); /* before the other one, if it starves */
+	expect_ok(eio_fork(&inner, hear_and_tell, &l));
+	turns(4);
+	expect_log("");
+	expect_ok(eio_ll_view_return(&l.b, view));
+	turns(6);
+	expect_log("heard");
+	end_cancelled(&inner);
+	log_clear();
+	hear_all(&l);
+	expect_ok(eio_ll_views_end(&idle.v));
+	return close_line(&l);
+}
+
+KERNEL_TEST(an_idle_one_keeps_no_buffer_from_the_others)
+{
+	(void) arg;
+	expect_ok(idle_beside(false));
+	faults.refuse.nth = 0;
+	return kernel == SINGLE || kernel == NONBLOCKING ? 0 : idle_beside(true);
+}
+
+/* The same with a refusal that is under way: posted by the kernel, and not yet reaped, because
+ * an entry was wanted and the queue was full. */
+static int return_before_the_reaping(void *arg)
+{
+	struct eio_ll_polls polls[2];
+	struct eio_ll_view a, z;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 2, 100);
+	say(&l, 200);
+	a = hear(&l);
+	z = hear(&l);
+	say(&l, 50);
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_ll_polls_begin(&polls[i], l.peer, 0));
+	expect_ok(eio_ll_view_return(&l.b, a));
+	hear_all(&l);
+	expect_ok(eio_ll_view_return(&l.b, z));
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_ll_polls_end(&polls[i]));
+	return close_line(&l);
+}
+
+START_TEST(a_buffer_that_comes_back_before_the_reaping_is_not_missed)
+{
+	kernel = PLAIN;
+	run_ring_with(&(struct eio_config){.queue_depth = 1}, return_before_the_reaping, 0);
+}
+END_TEST
+
+/* Ends */
+
+KERNEL_TEST(the_end_drops_what_nobody_took_and_gives_the_buffers_back)
+{
+	struct eio_ll_view view;
+	struct line l;
+
+	(void) arg;
+	for (int i = 0; i < 5; i++) {
+		open_line(&l, 8, 100);
+		say(&l, 700);
+		turns(i);
+		if (i == 3) /* in the middle of a bundle */
+			expect_ok(eio_ll_view_return(&l.b, hear(&l)));
+		expect_ok(eio_ll_views_end(&l.v));
+		expect_err(eio_ll_views_next(&l.v, &view), -EINVAL);
+		/* All are there again. */
+		begin_recv(&l.v, l.fd, &l.b);
+		l.seen = l.sent - (size_t) readable_bytes(number(l.fd));
+		turns(2);
+		expect_ok(eio_ll_views_end(&l.v));
+		begin_recv(&l.v, l.fd, &l.b);
+		l.seen = l.sent -= (size_t) readable_bytes(number(l.fd));
+		if (!readable_bytes(number(l.fd))) {
+			say(&l, 800);
+			hear_all(&l);
+		}
+		expect_ok(close_line(&l));
+	}
+	return 0;
+}
+
+KERNEL_TEST(failures_are_told_as_by_plain_calls)
+{
+	struct linger hard = {.l_onoff = 1};
+	struct eio_ll_views v;
+	struct eio_ll_view view;
+	struct eio_ll_buffers b;
+	struct eio_switch sw;
+	struct eio_addr addr;
+	struct eio_fd l, c, s, r, w;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	make_group(&b, 4, 100);
+	l = listen_on(&sw, "127.0.0.1:0", &addr);
+	expect_ok(eio_ll_socket(&sw, AF_INET, SOCK_STREAM, 0, &c));
+	expect_ok(eio_ll_connect(c, &addr));
+	expect_ok(eio_ll_accept(&sw, l, &s, NULL));
+	begin_recv(&v, s, &b);
+	setsockopt(number(c), SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	expect_ok(eio_fd_close(c));
+	expect_err(eio_ll_views_next(&v, &view), -ECONNRESET);
+	ck_assert_str_eq(eio_last_error()->op, "recv");
+	expect_ok(eio_ll_views_next(&v, &view));
+	expect_ok(eio_ll_views_end(&v));
+	faults.refuse.nth = 0;
+	pipe_on(&sw, &r, &w);
+	expect_ok(eio_ll_views_recv(&v, r, &b));
+	expect_err(eio_ll_views_next(&v, &view), -ENOTSOCK);
+	expect_err(eio_ll_views_next(&v, &view), -ENOTSOCK);
+	expect_ok(eio_ll_views_end(&v));
+	expect_ok(eio_fd_close(r));
+	expect_err(eio_ll_views_recv(&v, r, &b), -EBADF);
+	/* Want of buffers that is none of the group's. */
+	faults.refuse.nth = 1;
+	faults.refuse.times = 2;
+	faults.refuse.opcode = IORING_OP_RECV;
+	faults.refuse.err = -ENOBUFS;
+	expect_ok(eio_ll_views_recv(&v, s, &b));
+	expect_err(eio_ll_views_next(&v, &view), -ENOBUFS);
+	expect_ok(eio_ll_views_end(&v));
+	expect_ok(eio_ll_buffers_fini(&b));
+	return eio_switch_end(&sw, 0);
+}
+
+KERNEL_TEST(an_iterator_keeps_a_descriptor_whose_handle_is_closed)
+{
+	struct line l;
+	int unix_fd;
+
+	(void) arg;
+	open_line(&l, 4, 100);
+	unix_fd = number(l.fd);
+	expect_ok(eio_fd_close(l.fd));
+	say(&l, 300);
+	hear_all(&l);
+	ck_assert(is_open(unix_fd));
+	expect_ok(close_line(&l));
+	ck_assert(!is_open(unix_fd));
+	return 0;
+}
+
+/* Reading */
+
+KERNEL_TEST(pipes_and_files_are_read)
+{
+	struct eio_ll_buffers b;
+	struct eio_ll_views v;
+	struct eio_ll_view view;
+	struct eio_switch sw;
+	struct line l = {.sent = 0};
+	char data[1000];
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	make_group(&b, 4, 100);
+	pipe_on(&sw, &l.fd, &l.peer);
+	if (kernel == NONBLOCKING) {
+		faults.refuse.nth = 1;
+		faults.refuse.opcode = IORING_OP_READ;
+		faults.refuse.err = -EAGAIN;
+	}
+	expect_ok(eio_ll_views_read(&l.v, l.fd, &b));
+	for (int i = 0; i < 10; i++) {
+		say(&l, 250);
+		turns(i % 3);
+		while (l.seen < l.sent)
+			expect_ok(eio_ll_view_return(&b, hear(&l)));
+	}
+	expect_ok(eio_fd_close(l.peer));
+	expect_ok(eio_ll_views_next(&l.v, &view));
+	expect_ok(eio_ll_views_end(&l.v));
+	ck_assert_uint_eq(faults.entries[EIO__OP_READ_MULTISHOT] > 0, repeats());
+
+	l.fd = file_on(&sw);
+	fill(data, sizeof(data), 0);
+	ck_assert_int_eq(write(number(l.fd), data, sizeof(data)), sizeof(data));
+	ck_assert_int_eq(lseek(number(l.fd), 0, SEEK_SET), 0);
+	expect_ok(eio_ll_views_read(&v, l.fd, &b));
+	for (size_t at = 0; at < sizeof(data); at += view.len) {
+		expect_err(eio_ll_views_next(&v, &view), 1);
+		ck_assert(is_filled(view.data, view.len, at));
+		expect_ok(eio_ll_view_return(&b, view));
+	}
+	expect_ok(eio_ll_views_next(&v, &view));
+	expect_ok(eio_ll_views_end(&v));
+	expect_ok(eio_ll_buffers_fini(&b));
+	return eio_switch_end(&sw, 0);
+}
+
+KERNEL_TEST(datagrams_stay_apart)
+{
+	struct eio_ll_buffers b;
+	struct eio_ll_view view;
+	struct eio_ll_views v;
+	struct eio_switch sw;
+	struct eio_fd fd;
+	char data[150];
+	int ends[2];
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+	expect_ok(eio_fd_of_unix(&sw, ends[0], EIO_FD_CLOSE, &fd));
+	make_group(&b, 4, 100);
+	begin_recv(&v, fd, &b);
+	fill(data, sizeof(data), 0);
+	ck_assert_int_eq(write(ends[1], data, 10), 10);
+	ck_assert_int_eq(send(ends[1], data, 0, 0), 0);
+	ck_assert_int_eq(write(ends[1], data, 20), 20);
+	ck_assert_int_eq(write(ends[1], data, 99), 99);
+	for (int i = 0; i < 4; i++) {
+		static const size_t want[] = {10, 0, 20, 99};
+
+		expect_err(eio_ll_views_next(&v, &view), want[i] ? 1 : 0);
+		if (!want[i])
+			continue;
+		/* A buffer that is filled piece after piece may be at its end. */
+		if (kernel != INCREMENTAL)
+			ck_assert_uint_eq(view.len, want[i]);
+		ck_assert(is_filled(view.data, view.len, 0));
+		expect_ok(eio_ll_view_return(&b, view));
+	}
+	expect_ok(eio_ll_views_end(&v));
+	close(ends[1]);
+	expect_ok(eio_ll_buffers_fini(&b));
+	return eio_switch_end(&sw, 0);
+}
+
+/* What the kernel refuses */
+
+/* The process may register no rings of buffers any more. */
+static bool forbid_groups(void)
+{
+	enum { REGISTER_PBUF_RING = 22 };
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x7fffffff),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, REGISTER_PBUF_RING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
+}
+
+RING_TEST(wishes_are_only_wishes)
+{
+	const unsigned all = EIO_LL_BUFFERS_INCREMENTAL | EIO_LL_BUFFERS_BUNDLES;
+	struct line l = {.sent = 0};
+
+	(void) arg;
+	expect_ok(eio_ll_buffers_init(&l.b, 4, 100, all));
+	ck_assert_uint_eq(eio_ll_buffers_flags(&l.b),
+			  EIO_LL_BUFFERS_INCREMENTAL | EIO_LL_BUFFERS_BY_KERNEL);
+	expect_ok(eio_ll_buffers_fini(&l.b));
+	eio_ll_ring()->features &= ~IORING_FEAT_RECVSEND_BUNDLE;
+	expect_ok(eio_ll_buffers_init(&l.b, 4, 100, EIO_LL_BUFFERS_BUNDLES));
+	ck_assert_uint_eq(eio_ll_buffers_flags(&l.b), EIO_LL_BUFFERS_BY_KERNEL);
+	expect_ok(eio_ll_buffers_fini(&l.b));
+	if (!forbid_groups())
+		return 0;
+	eio_switch_begin(&l.sw);
+	pair_on(&l.sw, &l.fd, &l.peer);
+	expect_ok(eio_ll_buffers_init(&l.b, 4, 100, all));
+	ck_assert_uint_eq(eio_ll_buffers_flags(&l.b), 0);
+	expect_ok(eio_ll_views_recv(&l.v, l.fd, &l.b));
+	say(&l, 1000);
+	hear_all(&l);
+	return close_line(&l);
+}
+
+/* Misuse */
+
+static struct line *others;
+
+static int call_from_elsewhere(void *arg)
+{
+	struct eio_ll_view view = {.id = 0};
+	struct eio_ll_buffers b;
+	struct eio_ll_views v;
+
+	(void) arg;
+	if (!eio__uring_self())
+		expect_err(eio_ll_buffers_init(&b, 1, 1, 0), -EPERM);
+	expect_err(eio_ll_buffers_fini(&others->b), -EPERM);
+	expect_err(eio_ll_view_return(&others->b, view), -EPERM);
+	expect_err(eio_ll_views_recv(&v, others->fd, &others->b), -EPERM);
+	expect_err(eio_ll_views_read(&v, others->fd, &others->b), -EPERM);
+	expect_err(eio_ll_views_next(&others->v, &view), -EPERM);
+	expect_err(eio_ll_views_end(&others->v), -EPERM);
+	return 0;
+}
+
+static int call_from_ring(struct eio_env *e, void *arg)
+{
+	(void) e;
+	return call_from_elsewhere(arg);
+}
+
+static int run_other_ring(void *arg)
+{
+	return eio_run(NULL, call_from_ring, arg);
+}
+
+RING_TEST(misuse_is_told)
+{
+	struct eio_ll_buffers b;
+	struct eio_ll_view view;
+	struct eio_cancel c;
+	struct line l;
+
+	(void) arg;
+	kernel = BUNDLES;
+	expect_err(eio_ll_buffers_init(&b, 0, 100, 0), -EINVAL);
+	expect_err(eio_ll_buffers_init(&b, 3, 100, 0), -EINVAL);
+	expect_err(eio_ll_buffers_init(&b, 65536, 100, 0), -EINVAL);
+	expect_err(eio_ll_buffers_init(&b, 4, 0, 0), -EINVAL);
+	expect_err(eio_ll_buffers_init(&b, 4, (size_t) 1 << 31, 0), -EINVAL);
+	expect_err(eio_ll_buffers_init(&b, 4, 100, EIO_LL_BUFFERS_BY_KERNEL), -EINVAL);
+	expect_err(eio_ll_buffers_init(&b, 32768, INT32_MAX & ~4095, 8), -EINVAL);
+	expect_err(eio_ll_buffers_fini(&b), -EINVAL);
+	open_line(&l, 4, 100);
+	others = &l;
+	say(&l, 250);
+	expect_ok(eio_ll_view_return(&l.b, hear(&l))); /* of three */
+	expect_ok(on_plain_thread(call_from_elsewhere, NULL));
+	expect_ok(on_plain_thread(run_other_ring, NULL));
+	eio_cancel_begin(&c);
+	eio_cancel_raise(&c, -EIO);
+	expect_err(eio_ll_views_recv(&(struct eio_ll_views){0}, l.fd, &l.b), -ECANCELED);
+	expect_err(eio_ll_views_next(&l.v, &view), -ECANCELED);
+	expect_ok(eio_ll_buffers_init(&b, 32768, 1, 0)); /* does not suspend */
+	eio_cancel_end(&c);
+	expect_ok(eio_ll_buffers_fini(&b));
+	hear_all(&l);
+	return close_line(&l);
+}
+
+static int return_twice(void *arg)
+{
+	struct eio_ll_view view;
+	struct line l;
+
+	open_line(&l, 4, 100);
+	say(&l, 10);
+	view = hear(&l);
+	expect_ok(eio_ll_view_return(&l.b, view));
+	if (arg) {
+		expect_err(eio_ll_view_return(&l.b, view), -EINVAL);
+		view.id = 4;
+		expect_err(eio_ll_view_return(&l.b, view), -EINVAL);
+	} else {
+		eio_ll_view_return(&l.b, view);
+	}
+	return close_line(&l);
+}
+
+static int main_returns_twice(struct eio_env *e, void *arg)
+{
+	(void) e;
+	return return_twice(arg);
+}
+
+static void die_returning(void *arg)
+{
+	eio_run(NULL, main_returns_twice, arg);
+}
+
+START_TEST(a_view_that_is_returned_twice_is_noticed)
+{
+	kernel = PLAIN;
+#ifdef EIO_DEBUG
+	expect_death(die_returning, NULL, SIGABRT, "there is no view of buffer");
+#else
+	(void) die_returning;
+	expect_ok(eio_run(NULL, main_returns_twice, "release"));
+#endif
+}
+END_TEST
+
+/* Two groups do not share an id, nor with one that the program made. */
+RING_TEST(groups_are_apart)
+{
+	struct line a, z;
+
+	(void) arg;
+	kernel = PLAIN;
+	open_line(&a, 1, 100);
+	eio__uring_self()->next_group = 0; /* as after 65536 more */
+	open_line(&z, 1, 100);
+	say(&a, 300);
+	say(&z, 200);
+	hear_all(&z);
+	hear_all(&a);
+	expect_ok(close_line(&z));
+	return close_line(&a);
+}
+
+/* A group that is freed leaves its id. */
+RING_TEST(an_id_is_free_again)
+{
+	struct eio_ll_buffers b;
+
+	(void) arg;
+	for (int i = 0; i < 3; i++) {
+		eio__uring_self()->next_group = 0;
+		expect_ok(eio_ll_buffers_init(&b, 1, 1, 0));
+		ck_assert_uint_eq(eio__uring_self()->next_group, 1);
+		expect_ok(eio_ll_buffers_fini(&b));
+	}
+	return 0;
+}
+
+/* What this kernel does not say, but may: completions as they would be. */
+static struct eio_ll_result received(int res, unsigned id, unsigned flags)
+{
+	return (struct eio_ll_result){
+		.res = res,
+		.flags = flags | IORING_CQE_F_BUFFER | id << IORING_CQE_BUFFER_SHIFT,
+	};
+}
+
+RING_TEST(an_empty_completion_may_finish_a_buffer_with_views)
+{
+	struct eio_ll_buffers pub = {0};
+	struct eio__buffers *g = eio__buffers_of(&pub);
+	struct eio_ll_result r;
+
+	(void) arg;
+	expect_ok(eio_ll_buffers_init(&pub, 2, 100, EIO_LL_BUFFERS_INCREMENTAL));
+	if (!(eio_ll_buffers_flags(&pub) & EIO_LL_BUFFERS_INCREMENTAL))
+		return eio_ll_buffers_fini(&pub);
+	for (unsigned at = 0; at < 20; at += 10) {
+		r = received(10, 0, IORING_CQE_F_BUF_MORE);
+		eio__buffers_fill(g, &r);
+		ck_assert_uint_eq(r.reserved, at);
+	}
+	r = received(0, 0, 0);
+	eio__buffers_fill(g, &r);
+	expect_ok(eio_ll_view_return(&pub, (struct eio_ll_view){.id = 0}));
+	ck_assert_uint_eq(g->offered, 2);
+	expect_ok(eio_ll_view_return(&pub, (struct eio_ll_view){.id = 0}));
+	ck_assert_uint_eq(g->offered, 3);
+	/* Without views it is offered at once, unless there is more to come. */
+	r = received(0, 1, IORING_CQE_F_BUF_MORE);
+	eio__buffers_fill(g, &r);
+	ck_assert_uint_eq(g->offered, 3);
+	r = received(-ECANCELED, 1, 0);
+	eio__buffers_fill(g, &r);
+	ck_assert_uint_eq(g->offered, 4);
+	return eio_ll_buffers_fini(&pub);
+}
+
+RING_TEST(a_bundle_may_begin_with_a_shortened_buffer)
+{
+	static const unsigned order[] = {2, 0, 3, 1}, want[] = {100, 30, 100, 20};
+	struct eio_ll_buffers pub = {0};
+	struct eio__buffers *g = eio__buffers_of(&pub);
+	struct eio_ll_result r;
+	unsigned left = 250, id = 2;
+
+	(void) arg;
+	expect_ok(eio_ll_buffers_init(&pub, 4, 100, EIO_LL_BUFFERS_BUNDLES));
+	if (!(eio_ll_buffers_flags(&pub) & EIO_LL_BUFFERS_BUNDLES))
+		return eio_ll_buffers_fini(&pub);
+	for (unsigned i = 0; i < 4; i++) {
+		r = received(100, i, 0);
+		eio__buffers_fill(g, &r);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		expect_ok(eio_ll_view_return(&pub, (struct eio_ll_view){.id = order[i]}));
+	g->ring[1].len = 30; /* the second one */
+	r = received(250, 2, 0);
+	eio__buffers_fill(g, &r);
+	for (unsigned i = 0; i < 4; i++) {
+		unsigned at = id;
+
+		ck_assert_uint_eq(at, order[i]);
+		ck_assert_uint_eq(eio__buffers_piece(g, left, &id), want[i]);
+		left -= want[i];
+		expect_ok(eio_ll_view_return(&pub, (struct eio_ll_view){.id = at}));
+	}
+	ck_assert_uint_eq(left, 0);
+	return eio_ll_buffers_fini(&pub);
+}
+
+/* Under every fault. */
+static int share_under_faults(void *arg)
+{
+	static const enum kernel kernels[] = {PLAIN, INCREMENTAL, BUNDLES, OLDEST};
+
+	(void) arg;
+	kernel = kernels[faults.seed % 4];
+	return share(8);
+}
+
+START_TEST(bytes_are_intact_whatever_fails)
+{
+	faults_install(&faults);
+	for (unsigned n = 0; n < (SANITIZED ? 4 : 16); n++) {
+		faults = (struct faults){
+			.seed = n,
+			.eintr = 32,
+			.ebusy = 32,
+			.eintr_after = 32,
+			.reorder = 256,
+			.deaf = 64,
+			.shorten = 64,
+			.transient = 32,
+		};
+		run_ring_with(&(struct eio_config){.queue_depth = n % 3 ? 256 : 2},
+			      share_under_faults, 0);
+		ck_assert_uint_gt(faults.refused, 0);
+	}
+}
+END_TEST
+
+/* Submitted by the kernel's thread, at any time. */
+static int share_some(void *arg)
+{
+	(void) arg;
+	return share(4);
+}
+
+START_TEST(many_share_a_group_with_kernel_side_polling)
+{
+	for (kernel = PLAIN; kernel <= BUNDLES; kernel++)
+		run_ring_with(&(struct eio_config){.polling_timeout_ms = 10}, share_some, 0);
+}
+END_TEST
+
+SUITE_MAIN("ll_buffers", true, bytes_come_as_they_were_sent_and_then_the_end_test,
+	   a_piece_has_the_buffers_it_should_test, a_cancelled_next_loses_nothing_test,
+	   without_a_buffer_it_waits_until_one_comes_back_test,
+	   a_buffer_that_comes_back_too_late_is_not_missed_test, one_that_starves_can_end_test,
+	   many_share_a_group_and_none_starves_test,
+	   a_buffer_that_comes_back_before_the_reaping_is_not_missed,
+	   an_idle_one_keeps_no_buffer_from_the_others_test,
+	   the_end_drops_what_nobody_took_and_gives_the_buffers_back_test,
+	   failures_are_told_as_by_plain_calls_test,
+	   an_iterator_keeps_a_descriptor_whose_handle_is_closed_test,
+	   pipes_and_files_are_read_test, datagrams_stay_apart_test, wishes_are_only_wishes_test,
+	   misuse_is_told_test, a_view_that_is_returned_twice_is_noticed, groups_are_apart_test,
+	   an_id_is_free_again_test, an_empty_completion_may_finish_a_buffer_with_views_test,
+	   a_bundle_may_begin_with_a_shortened_buffer_test, bytes_are_intact_whatever_fails,
+	   many_share_a_group_with_kernel_side_polling)
