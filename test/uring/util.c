@@ -167,11 +167,17 @@ void forbid_call(unsigned number, int err)
 
 void forbid_register(unsigned what, unsigned n, int err)
 {
+	/* Newer liburings set the top bit where the ring is given by its index. */
 	struct sock_filter filter[] = {
-		FIELD(nr),      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register, 0, 5),
-		FIELD(args[1]), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, what, 0, 3),
-		FIELD(args[3]), BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, n, 0, 1),
-		ANSWER(err),    ALLOW,
+		FIELD(nr),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register, 0, 6),
+		FIELD(args[1]),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x7fffffff),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, what, 0, 3),
+		FIELD(args[3]),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, n, 0, 1),
+		ANSWER(err),
+		ALLOW,
 	};
 
 	filter_calls(filter, sizeof(filter) / sizeof(filter[0]));
