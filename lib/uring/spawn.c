@@ -134,13 +134,12 @@ static EIO__UNINSTRUMENTED bool is_target(const struct spawn *s, int number)
  * way is overwritten later, or closed by the exec. */
 static EIO__UNINSTRUMENTED int move_away(const struct spawn *s, int *number)
 {
-	int rc = 0;
-
 	while (is_target(s, *number)) {
-		rc = answer(syscall(SYS_fcntl, *number, F_DUPFD_CLOEXEC, rc));
+		int rc = answer(syscall(SYS_fcntl, *number, F_DUPFD_CLOEXEC, 0));
+
 		if (rc < 0)
 			return rc;
-		*number = rc++;
+		*number = rc;
 	}
 	return 0;
 }
