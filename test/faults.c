@@ -154,7 +154,8 @@ static void meddle_with_completions(struct faults *f, struct eio__ring *r)
 	for (unsigned i = 0; i < n; i++) {
 		struct io_uring_cqe *cqe = &cq->cqes[(head + i) & mask];
 
-		rewrite(f, cqe);
+		if (!(cqe->flags & IORING_CQE_F_NOTIF))
+			rewrite(f, cqe);
 		single &= !(cqe->flags & (IORING_CQE_F_MORE | IORING_CQE_F_NOTIF));
 	}
 	if (n < 2 || !single || !chance(f, f->reorder))

@@ -6,6 +6,7 @@
  * 256; what happens follows from the seed alone. Entries are meddled with before the
  * kernel sees them, completions before the library does. The library's own entries, which
  * neither a fiber nor an iterator waits for, are left alone, but for cancel requests.
+ * Sends that do not copy are only refused.
  */
 #ifndef EIO_TEST_FAULTS_H
 #define EIO_TEST_FAULTS_H

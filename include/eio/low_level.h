@@ -4,8 +4,10 @@
  *
  * A call here submits one io_uring entry and suspends the fiber until the kernel's
  * final completion; buffers are the kernel's until then. Those that cannot wait are
- * made directly (socket, bind, listen, shutdown, pipe, lseek, fstat), those that the
  * kernel has no operation for by a thread. Unless said otherwise a call returns
+ * made directly (socket, bind, listen, shutdown, pipe, lseek, fstat), those that the
+ * made directly (socket, socketpair, bind, listen, shutdown, pipe, fstat). Unless said
+ * otherwise a call returns
  *   -ECANCELED  the caller's context was cancelled before it completed
  *   -EBADF      the handle is closed
  *   -EPERM      this thread runs no domain
@@ -29,9 +31,12 @@
 #include <eio/ll_name.h>
 #include <eio/ll_pipe.h>
 #include <eio/ll_process.h>
+#include <eio/ll_random.h>
 #include <eio/ll_resolve.h>
 #include <eio/ll_rw.h>
+#include <eio/ll_sendmsg.h>
 #include <eio/ll_socket.h>
 #include <eio/ll_thread.h>
+#include <eio/ll_zc.h>
 
 #endif

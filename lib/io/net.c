@@ -31,15 +31,11 @@ static __attribute__((cold, noinline)) int fail_at(int err, const char *op,
 
 /* Sockets */
 
-static int turn_on(struct eio_fd handle, int level, int option)
+static int turn_on(struct eio_fd fd, int level, int option)
 {
-	int fd = eio_fd_use(handle), one = 1, rc;
+	const int one = 1;
 
-	if (fd < 0)
-		return fd;
-	rc = setsockopt(fd, level, option, &one, sizeof(one)) < 0 ? -errno : 0;
-	eio_fd_unuse(handle);
-	return rc;
+	return eio_ll_setsockopt(fd, level, option, &one, sizeof(one));
 }
 
 static bool is_tcp(const struct eio_addr *addr)
@@ -47,21 +43,6 @@ static bool is_tcp(const struct eio_addr *addr)
 	int family = eio_addr_sockaddr(addr, NULL)->sa_family;
 
 	return family == AF_INET || family == AF_INET6;
-}
-
-static int name_of(struct eio_fd handle, bool peer, struct eio_addr *ret)
-{
-	struct sockaddr_storage ss;
-	struct sockaddr *sa = (struct sockaddr *) &ss;
-	socklen_t len = sizeof(ss);
-	int fd = eio_fd_use(handle), rc;
-
-	if (fd < 0)
-		return eio__fail(fd, peer ? "getpeername" : "getsockname", NULL);
-	rc = peer ? getpeername(fd, sa, &len) : getsockname(fd, sa, &len);
-	rc = rc < 0 ? -errno : eio_addr_from_sockaddr(ret, sa, len);
-	eio_fd_unuse(handle);
-	return rc < 0 ? eio__fail(rc, peer ? "getpeername" : "getsockname", NULL) : 0;
 }
 
 /* Makes a stream socket for the address's family. */
@@ -97,7 +78,7 @@ static int accept_and_set(struct eio_listener l, struct eio_switch *sw, struct e
 
 static int addr_of(struct eio_listener l, struct eio_addr *ret)
 {
-	return name_of(l.u.fd, false, ret);
+	return eio_ll_getsockname(l.u.fd, ret);
 }
 
 static int close_listener(struct eio_listener l)
@@ -316,20 +297,18 @@ int eio_listener_fd(struct eio_listener l, struct eio_fd *ret)
 	return 0;
 }
 
-static int conn_addr(struct eio_flow conn, bool peer, struct eio_addr *ret)
+int eio_net_local_addr(struct eio_flow conn, struct eio_addr *ret)
 {
 	struct eio_fd fd;
 	int rc = eio_flow_fd(conn, &fd);
 
-	return rc < 0 ? rc : name_of(fd, peer, ret);
-}
-
-int eio_net_local_addr(struct eio_flow conn, struct eio_addr *ret)
-{
-	return conn_addr(conn, false, ret);
+	return rc < 0 ? rc : eio_ll_getsockname(fd, ret);
 }
 
 int eio_net_peer_addr(struct eio_flow conn, struct eio_addr *ret)
 {
-	return conn_addr(conn, true, ret);
+	struct eio_fd fd;
+	int rc = eio_flow_fd(conn, &fd);
+
+	return rc < 0 ? rc : eio_ll_getpeername(fd, ret);
 }

@@ -37,6 +37,22 @@ static inline unsigned eio__io_len(size_t len)
 	return len > EIO__IO_MAX ? EIO__IO_MAX : (unsigned) len;
 }
 
+/* The failure of an all-or-nothing call after @p done bytes. */
+static inline int eio__partial(int rc, const char *op, uint64_t done)
+{
+	eio_error_set(rc, op, NULL);
+	return eio__fail_done(rc, op, done);
+}
+
+/* A transfer of more than nothing that moves nothing would never end. */
+static inline int eio__progress(int rc)
+{
+	return rc ? rc : -EIO;
+}
+
+/* eio__fail with an address as the subject, which may be NULL. */
+int eio__fail_addr(int rc, const char *op, const struct eio_addr *addr);
+
 /* The calling thread's ring and the first check of a call: NULL and *ret_err. */
 static inline struct eio__uring *eio__enter_call(int *ret_err)
 {

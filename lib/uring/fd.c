@@ -384,6 +384,28 @@ int eio_fd_of_unix(struct eio_switch *sw, int unix_fd, unsigned flags, struct ei
 	return 0;
 }
 
+int eio__fd_pair_of_unix(struct eio_switch *sw, const int unix_fds[2], struct eio_fd *ret_a,
+			 struct eio_fd *ret_b)
+{
+	unsigned flags = EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE;
+	struct eio_fd a, b;
+	int rc;
+
+	rc = eio_fd_of_unix(sw, unix_fds[0], flags, &a);
+	if (rc < 0) {
+		close(unix_fds[1]);
+		return rc;
+	}
+	rc = eio_fd_of_unix(sw, unix_fds[1], flags, &b);
+	if (rc < 0) {
+		eio_fd_close(a);
+		return rc;
+	}
+	*ret_a = a;
+	*ret_b = b;
+	return 0;
+}
+
 bool eio_fd_is_open(struct eio_fd fd)
 {
 	return !eio__fd_is_closing(fd);

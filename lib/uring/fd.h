@@ -148,6 +148,10 @@ void eio__slots_give_back(struct eio__uring *u);
  * -EINVAL, -EPERM. */
 int eio__switch_ok(const struct eio_switch *sw);
 
+/* Tracks two new descriptors without a position, both or, closing them, none. */
+int eio__fd_pair_of_unix(struct eio_switch *sw, const int unix_fds[2], struct eio_fd *ret_a,
+			 struct eio_fd *ret_b);
+
 /* Closes a descriptor by the ring where there is one, waiting for it. */
 int eio__close_unix(int unix_fd);
 

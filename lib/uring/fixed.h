@@ -13,6 +13,7 @@
 #include "base/list.h"
 
 #include <eio/config.h>
+#include <stdint.h>
 
 struct eio__ring;
 
@@ -27,6 +28,14 @@ struct eio__fixed {
 	bool wanted; /* registration */
 	bool failed; /* no memory: every request gives -ENOBUFS */
 };
+
+/* Are these bytes registered, as part of buffer 0? */
+static inline bool eio__fixed_holds(const struct eio__fixed *p, const void *data, size_t len)
+{
+	size_t at = (uintptr_t) data - (uintptr_t) p->memory, size = p->n * p->block_size;
+
+	return p->registered && at < size && len <= size - at;
+}
 
 void eio__fixed_init(struct eio__fixed *p, const struct eio_config *config);
 void eio__fixed_fini(struct eio__fixed *p, struct eio__ring *ring);

@@ -10,9 +10,7 @@
 
 int eio_ll_pipe(struct eio_switch *sw, struct eio_fd *ret_r, struct eio_fd *ret_w)
 {
-	unsigned flags = EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE;
 	int ends[2], rc = eio_check();
-	struct eio_fd r, w;
 
 	if (rc == 0)
 		rc = eio__switch_ok(sw);
@@ -20,19 +18,7 @@ int eio_ll_pipe(struct eio_switch *sw, struct eio_fd *ret_r, struct eio_fd *ret_
 		rc = -errno;
 	if (rc < 0)
 		return eio__fail(rc, "pipe", NULL);
-	rc = eio_fd_of_unix(sw, ends[0], flags, &r);
-	if (rc < 0) {
-		close(ends[1]);
-		return rc;
-	}
-	rc = eio_fd_of_unix(sw, ends[1], flags, &w);
-	if (rc < 0) {
-		eio_fd_close(r);
-		return rc;
-	}
-	*ret_r = r;
-	*ret_w = w;
-	return 0;
+	return eio__fd_pair_of_unix(sw, ends, ret_r, ret_w);
 }
 
 /* One splice; both descriptors are pinned while it is in flight. */

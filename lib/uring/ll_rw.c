@@ -81,13 +81,6 @@ static int transfer_fixed(enum direction dir, struct eio_fd fd, char *data, size
 	return c.res;
 }
 
-/* The failure of an all-or-nothing call after @p done bytes. */
-static int partial(int rc, const char *op, uint64_t done)
-{
-	eio_error_set(rc, op, NULL);
-	return eio__fail_done(rc, op, done);
-}
-
 static size_t block_len(struct eio_chunk c, size_t len)
 {
 	return len > c.length ? c.length : len;
@@ -124,17 +117,11 @@ int eio_ll_read_exactly(struct eio_fd fd, struct eio_chunk c, size_t len, int64_
 	while (done < len) {
 		rc = transfer_fixed(READ, fd, (char *) c.data + done, len - done, off);
 		if (rc <= 0)
-			return partial(rc ? rc : EIO_EOF, "read_fixed", done);
+			return eio__partial(rc ? rc : EIO_EOF, "read_fixed", done);
 		done += (size_t) rc;
 		off = advance(off, (size_t) rc);
 	}
 	return 0;
-}
-
-/* A write of more than nothing that writes nothing would never end. */
-static int progress(int rc)
-{
-	return rc ? rc : -EIO;
 }
 
 int eio_ll_write(struct eio_fd fd, struct eio_chunk c, size_t len, int64_t off)
@@ -145,9 +132,10 @@ int eio_ll_write(struct eio_fd fd, struct eio_chunk c, size_t len, int64_t off)
 	if (len > c.length)
 		return eio__fail(-EINVAL, "write_fixed", "longer than the block");
 	while (done < len) {
-		rc = progress(transfer_fixed(WRITE, fd, (char *) c.data + done, len - done, off));
+		rc = eio__progress(
+			transfer_fixed(WRITE, fd, (char *) c.data + done, len - done, off));
 		if (rc < 0)
-			return partial(rc, "write_fixed", done);
+			return eio__partial(rc, "write_fixed", done);
 		done += (size_t) rc;
 		off = advance(off, (size_t) rc);
 	}
@@ -160,9 +148,9 @@ int eio_ll_write_all(struct eio_fd fd, const void *buf, size_t len, int64_t off)
 	int rc;
 
 	while (done < len) {
-		rc = progress(transfer(WRITE, fd, (char *) buf + done, len - done, off));
+		rc = eio__progress(transfer(WRITE, fd, (char *) buf + done, len - done, off));
 		if (rc < 0)
-			return partial(rc, "write", done);
+			return eio__partial(rc, "write", done);
 		done += (size_t) rc;
 		off = advance(off, (size_t) rc);
 	}
@@ -184,9 +172,9 @@ int eio_ll_writev(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 			iov++, n--;
 			continue;
 		}
-		rc = progress(transfer_vector(WRITE, fd, iov, n, off));
+		rc = eio__progress(transfer_vector(WRITE, fd, iov, n, off));
 		if (rc < 0)
-			return partial(rc, "writev", done);
+			return eio__partial(rc, "writev", done);
 		done += (uint64_t) rc;
 		off = advance(off, (size_t) rc);
 		part = (size_t) rc;
@@ -198,7 +186,7 @@ int eio_ll_writev(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 			continue;
 		rc = eio_ll_write_all(fd, (char *) iov->iov_base + part, iov->iov_len - part, off);
 		if (rc < 0)
-			return partial(rc, "writev", done + eio_last_error()->done);
+			return eio__partial(rc, "writev", done + eio_last_error()->done);
 		done += iov->iov_len - part;
 		off = advance(off, iov->iov_len - part);
 		iov++, n--;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Sockets. Calls that never wait (socket, bind, listen, shutdown) are made directly.
+ * Sockets. Calls that never wait (socket, bind, listen, shutdown, names and options) are
+ * made directly.
  *
  * close(2) does not end an accept in flight, which would keep the port and still take a
  * connection. So a listener's slot knows its accepts, and closing the listener cancels
@@ -9,6 +10,7 @@
 #include "uring/call.h"
 #include "uring/listener.h"
 
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -38,12 +40,28 @@ int eio_ll_socket(struct eio_switch *sw, int domain, int type, int protocol, str
 	return eio_fd_of_unix(sw, rc, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
 }
 
-static int fail_addr(int rc, const char *op, const struct eio_addr *addr)
+int eio_ll_socketpair(struct eio_switch *sw, int domain, int type, int protocol,
+		      struct eio_fd *ret_a, struct eio_fd *ret_b)
+{
+	int ends[2], rc = eio_check();
+
+	if (rc == 0)
+		rc = eio__switch_ok(sw);
+	if (rc == 0 && socketpair(domain, type | SOCK_CLOEXEC, protocol, ends) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return eio__fail(rc, "socketpair", NULL);
+	return eio__fd_pair_of_unix(sw, ends, ret_a, ret_b);
+}
+
+int eio__fail_addr(int rc, const char *op, const struct eio_addr *addr)
 {
 	char text[EIO_ADDR_TEXT];
 
 	if (rc >= 0 || rc == -ECANCELED)
 		return rc;
+	if (!addr)
+		return eio__fail(rc, op, NULL);
 	return eio__fail(rc, op, eio_addr_format(addr, text, sizeof(text)));
 }
 
@@ -52,11 +70,11 @@ int eio_ll_bind(struct eio_fd fd, const struct eio_addr *addr)
 	int rc = eio_check(), unix_fd = rc < 0 ? rc : eio__fd_use(fd);
 
 	if (unix_fd < 0)
-		return fail_addr(unix_fd, "bind", addr);
+		return eio__fail_addr(unix_fd, "bind", addr);
 	if (bind(unix_fd, (const struct sockaddr *) addr->sa, addr->len) < 0)
 		rc = -errno;
 	eio__fd_unuse(fd);
-	return fail_addr(rc, "bind", addr);
+	return eio__fail_addr(rc, "bind", addr);
 }
 
 int eio_ll_listen(struct eio_fd fd, int backlog)
@@ -171,7 +189,7 @@ int eio_ll_connect(struct eio_fd fd, const struct eio_addr *addr)
 			io_uring_prep_connect(sqe, c.unix_fd, (const struct sockaddr *) addr->sa,
 					      addr->len);
 	} while (eio__finish(&c, sqe, 0));
-	return fail_addr(c.res, "connect", addr);
+	return eio__fail_addr(c.res, "connect", addr);
 }
 
 int eio_ll_shutdown(struct eio_fd fd, int how)
@@ -255,4 +273,97 @@ ssize_t eio_ll_recv(struct eio_fd fd, void *buf, size_t len, int flags)
 	if (recv_once(&c, fd, buf, len, flags))
 		return recv_again(fd, buf, len, flags);
 	return eio__fail(c.res, "recv", NULL);
+}
+
+/*
+ * All of it. With MSG_WAITALL the kernel goes on by itself after a part; kernels before 6.1
+ * forget, when they are cancelled, what they have moved by then, so they are not told.
+ */
+static int whole(void)
+{
+	const struct eio__uring *u = eio__uring_self();
+
+	return u && eio__ring_has(&u->ring, IORING_OP_SENDMSG_ZC) ? MSG_WAITALL : 0;
+}
+
+int eio_ll_send_all(struct eio_fd fd, const void *buf, size_t len, int flags)
+{
+	size_t done = 0;
+	int rc;
+
+	flags |= whole();
+	while (done < len) {
+		rc = (int) eio_ll_send(fd, (const char *) buf + done, len - done, flags);
+		rc = eio__progress(rc);
+		if (rc < 0)
+			return eio__partial(rc, "send", done);
+		done += (size_t) rc;
+	}
+	return 0;
+}
+
+int eio_ll_recv_exactly(struct eio_fd fd, void *buf, size_t len)
+{
+	int rc, flags = whole();
+	size_t done = 0;
+
+	while (done < len) {
+		rc = (int) eio_ll_recv(fd, (char *) buf + done, len - done, flags);
+		if (rc <= 0)
+			return eio__partial(rc ? rc : EIO_EOF, "recv", done);
+		done += (size_t) rc;
+	}
+	return 0;
+}
+
+/* Names and options: questions that anybody may ask at any time */
+
+static int name_of(struct eio_fd fd, const char *op,
+		   int (*ask)(int unix_fd, struct sockaddr *sa, socklen_t *len),
+		   struct eio_addr *ret)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr *sa = (struct sockaddr *) &ss;
+	socklen_t len = sizeof(ss);
+	int rc, unix_fd = eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return eio__fail(unix_fd, op, NULL);
+	rc = ask(unix_fd, sa, &len) < 0 ? -errno : eio_addr_from_sockaddr(ret, sa, len);
+	eio__fd_unuse(fd);
+	return eio__fail(rc, op, NULL);
+}
+
+int eio_ll_getsockname(struct eio_fd fd, struct eio_addr *ret)
+{
+	return name_of(fd, "getsockname", getsockname, ret);
+}
+
+int eio_ll_getpeername(struct eio_fd fd, struct eio_addr *ret)
+{
+	return name_of(fd, "getpeername", getpeername, ret);
+}
+
+int eio_ll_getsockopt(struct eio_fd fd, int level, int option, void *ret_value, size_t size)
+{
+	socklen_t len = (socklen_t) (size > INT_MAX ? INT_MAX : size);
+	int rc, unix_fd = eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return eio__fail(unix_fd, "getsockopt", NULL);
+	rc = getsockopt(unix_fd, level, option, ret_value, &len) < 0 ? -errno : (int) len;
+	eio__fd_unuse(fd);
+	return eio__fail(rc, "getsockopt", NULL);
+}
+
+int eio_ll_setsockopt(struct eio_fd fd, int level, int option, const void *value, size_t len)
+{
+	int rc = len > INT_MAX ? -EINVAL : 0, unix_fd = rc < 0 ? rc : eio__fd_use(fd);
+
+	if (unix_fd < 0)
+		return eio__fail(unix_fd, "setsockopt", NULL);
+	if (setsockopt(unix_fd, level, option, value, (socklen_t) len) < 0)
+		rc = -errno;
+	eio__fd_unuse(fd);
+	return eio__fail(rc, "setsockopt", NULL);
 }

@@ -174,13 +174,15 @@ void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g);
 extern const struct eio__wait eio__op_wait __attribute__((visibility("hidden")));
 extern const struct eio__wait eio__op_wait_protected __attribute__((visibility("hidden")));
 
-/* Suspends until the entry's final completion; the result as the kernel gave it. */
-static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct io_uring_sqe *sqe,
-				const struct eio__wait *wait)
+/* Suspends until who is told of the completion, see user_data, has filled in the result and
+ * woken the fiber; the result as the kernel gave it. */
+static inline int eio__op_await_as(struct eio__uring *u, struct eio__op *op,
+				   struct io_uring_sqe *sqe, uint64_t user_data,
+				   const struct eio__wait *wait)
 {
 	struct eio__fiber *f = u->domain.current;
 
-	sqe->user_data = (uintptr_t) op | EIO__UD_OP;
+	sqe->user_data = user_data;
 	op->fiber = f;
 	op->got = false;
 	op->cancelled = false;
@@ -196,6 +198,13 @@ static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct
 	op->cookie = 0;
 #endif
 	return op->res;
+}
+
+/* Suspends until the entry's final completion; the result as the kernel gave it. */
+static inline int eio__op_await(struct eio__uring *u, struct eio__op *op, struct io_uring_sqe *sqe,
+				const struct eio__wait *wait)
+{
+	return eio__op_await_as(u, op, sqe, (uintptr_t) op | EIO__UD_OP, wait);
 }
 
 #endif

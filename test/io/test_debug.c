@@ -517,7 +517,7 @@ RING_TEST(without_memory_nothing_is_written)
 	(void) arg;
 	if (SANITIZED)
 		return 0;
-	use_memory_up();
+	use_memory_up(1);
 	rc = eio_dump(f);
 	give_memory_back();
 	expect_err(rc, -ENOMEM);
@@ -534,7 +534,7 @@ RING_TEST(what_finds_no_memory_is_said_to_be_missing)
 		return 0;
 	/* The first line has room, the fibers' order has none. */
 	eio__text_add(&t, "\n");
-	use_memory_up();
+	use_memory_up(1);
 	eio__dump_domain(&t, eio__domain_self());
 	give_memory_back();
 	ck_assert(t.lost);
@@ -883,7 +883,7 @@ static int quit_without_memory(struct eio_env *e, void *arg)
 
 	(void) e, (void) arg;
 	raise(SIGQUIT);
-	use_memory_up();
+	use_memory_up(1);
 	rc = eio_ll_noop();
 	give_memory_back();
 	return rc;

@@ -156,7 +156,7 @@ static int write_without_memory(void *arg)
 	eio_error_set(-EIO, "the record", NULL);
 	expect_ok(eio_flow_write(f, "kept", 4));
 	len = s.size;
-	use_memory_up();
+	use_memory_up(1);
 	write = eio_flow_write(f, f.ops, 100000);
 	copy = eio_flow_copy(script_source(&source), f, NULL);
 	pass = eio_flow_copy(script_source(&source), eio_null(), NULL);

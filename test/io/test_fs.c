@@ -1126,7 +1126,7 @@ DIR_TEST(without_memory_there_is_no_listing)
 	if (SANITIZED)
 		return 0;
 	eio_error_set(-EIO, "the record", NULL);
-	use_memory_up();
+	use_memory_up(1);
 	begin = eio_fs_dir_begin(&it, env->cwd, ".");
 	whole = eio_fs_read_dir(env->cwd, ".", &names, NULL);
 	give_memory_back();

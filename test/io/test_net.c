@@ -548,7 +548,7 @@ DIR_TEST(without_memory_or_descriptors_nothing_listens)
 	(void) arg;
 	expect_ok(eio_addr_parse(&at, "unix:socket"));
 	if (!SANITIZED) {
-		use_memory_up();
+		use_memory_up(1);
 		rc = eio_net_listen(env->net, NULL, &at, NULL, &l);
 		give_memory_back();
 	}

@@ -8,7 +8,6 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -147,56 +146,6 @@ bool has_ipv6(void)
 	if (fd >= 0)
 		close(fd);
 	return has;
-}
-
-/* Limits */
-
-static struct rlimit descriptors;
-
-void limit_fds(unsigned more)
-{
-	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct rlimit limit;
-
-	ck_assert_int_ge(next, 0);
-	close(next);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
-	limit = descriptors;
-	limit.rlim_cur = (rlim_t) next + more;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
-void lift_fd_limit(void)
-{
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
-}
-
-static struct rlimit address_space;
-static void **taken; /* the blocks, each pointing to the next */
-
-void use_memory_up(void)
-{
-	struct rlimit none;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_AS, &address_space), 0);
-	none = address_space;
-	none.rlim_cur = 0;
-	setrlimit(RLIMIT_AS, &none);
-	for (size_t size = 1 << 20; size >= sizeof(void *); size /= 2) {
-		for (void **block; (block = malloc(size)); taken = block)
-			*block = taken;
-	}
-}
-
-void give_memory_back(void)
-{
-	setrlimit(RLIMIT_AS, &address_space);
-	while (taken) {
-		void **block = taken;
-
-		taken = *block;
-		free(block);
-	}
 }
 
 /* Warnings */

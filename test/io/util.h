@@ -60,14 +60,6 @@ const char *own_name(void);
 /* Has the machine an IPv6 loopback? */
 bool has_ipv6(void);
 
-/* The process may open so many descriptors more, until the limit is lifted again. */
-void limit_fds(unsigned more);
-void lift_fd_limit(void);
-
-/* No allocation of the process succeeds between the two; nothing must be asserted there. */
-void use_memory_up(void);
-void give_memory_back(void);
-
 /* Counts the library's warnings from now on, keeping the last one. */
 extern unsigned warnings;
 extern char last_warning[512];

@@ -564,7 +564,7 @@ static int add_without_memory(void *arg)
 	set_up();
 	on_read(EIO_MOCK_DATA("abc"));
 	eio_error_set(-EIO, "the record", NULL);
-	use_memory_up();
+	use_memory_up(1);
 	on_read(EIO_MOCK_DATA("d"), EIO_MOCK_DATA("e"));
 	before = read_ten(NULL);
 	after = read_ten(NULL);

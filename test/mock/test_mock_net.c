@@ -360,7 +360,7 @@ static int take_without_memory(void *arg)
 	on_listen(EIO_MOCK_LISTENER(&listener));
 	eio_error_set(-EIO, "the record", NULL);
 	eio_switch_begin(&sw);
-	use_memory_up();
+	use_memory_up(1);
 	accept = eio_net_accept(listener, &sw, &f, NULL);
 	connect = eio_net_connect(net, &sw, &here, NULL, &f);
 	listen = eio_net_listen(net, &sw, &here, NULL, &l);

@@ -29,6 +29,8 @@ struct scene {
 	struct eio_fd opened; /* what the call made */
 	struct eio_addr addr;
 	struct eio_chunk chunks[BLOCKS];
+	struct eio_ll_zc zc;
+	size_t queued; /* bytes on their way to peer */
 	struct eio_process process;
 	int status;
 	struct eio_ll_port port;
@@ -170,6 +172,50 @@ static int run_recv(struct scene *s)
 	return (int) eio_ll_recv(s->fd, s->buf, 1, 0);
 }
 
+static int run_recv_exactly(struct scene *s)
+{
+	return eio_ll_recv_exactly(s->fd, s->buf, 1);
+}
+
+static int run_recv_msg(struct scene *s)
+{
+	struct iovec iov = {s->buf, 1};
+
+	return (int) eio_ll_recv_msg(s->fd, &iov, 1, 0, NULL);
+}
+
+/* A byte and a descriptor: both or none. */
+static int run_recv_msg_with_fds(struct scene *s)
+{
+	struct iovec iov = {s->buf, 1};
+
+	return (int) eio_ll_recv_msg_with_fds(&s->sw, s->fd, &iov, 1, 0, &s->opened, 1, NULL);
+}
+
+static void put_byte_and_descriptor(struct scene *s)
+{
+	struct iovec iov = {"x", 1};
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = &control,
+			   .msg_controllen = sizeof(control)};
+
+	*(int *) CMSG_DATA(&control.header) = number(s->fd);
+	ck_assert_int_eq(sendmsg(number(s->peer), &m, 0), 1);
+}
+
+static void byte_and_descriptor_are_taken_or_there(struct scene *s)
+{
+	byte_is_taken_or_there(s);
+	ck_assert_int_eq(eio_fd_is_open(s->opened), s->rc >= 0);
+}
+
 static void prepare_read(struct scene *s, struct io_uring_sqe *sqe)
 {
 	memset(sqe, 0, sizeof(*sqe));
@@ -248,16 +294,7 @@ static void byte_is_moved_or_there(struct scene *s)
 
 static void fill_up(struct scene *s)
 {
-	char b[4096] = "";
-	int unix_fd = number(s->fd), flags = fcntl(unix_fd, F_GETFL);
-	ssize_t written;
-
-	fcntl(unix_fd, F_SETFL, flags | O_NONBLOCK);
-	for (size_t n = sizeof(b); n; n /= 2) {
-		while ((written = write(unix_fd, b, n)) > 0)
-			s->early -= (int) written;
-	}
-	fcntl(unix_fd, F_SETFL, flags);
+	s->early -= (int) write_until_full(number(s->fd));
 }
 
 static void full_pipe(struct scene *s)
@@ -328,6 +365,98 @@ static int run_write(struct scene *s)
 static int run_send(struct scene *s)
 {
 	return (int) eio_ll_send(s->fd, s->buf, LEN, 0);
+}
+
+static int run_send_all(struct scene *s)
+{
+	return eio_ll_send_all(s->fd, s->buf, LEN, 0);
+}
+
+static int run_send_msg(struct scene *s)
+{
+	struct iovec iov = {s->buf, LEN};
+
+	return (int) eio_ll_send_msg(s->fd, NULL, &iov, 1, NULL, 0, 0);
+}
+
+static int run_send_msg_with_fds(struct scene *s)
+{
+	struct iovec iov = {s->buf, LEN};
+	int rc = (int) eio_ll_send_msg(s->fd, NULL, &iov, 1, &s->peer, 1, 0);
+
+	/* It is pinned no more. */
+	s->unix_fd = dup(number(s->peer));
+	expect_ok(eio_fd_close(s->peer));
+	expect_ok(eio_fd_of_unix(&s->sw, s->unix_fd, EIO_FD_CLOSE, &s->peer));
+	s->unix_fd = -1;
+	return rc;
+}
+
+/* Without copying: what is not sent is not the kernel's either, in the end */
+
+static void full_connection(struct scene *s)
+{
+	tcp_pair_on(&s->sw, &s->fd, &s->peer);
+	s->queued = write_until_full(number(s->fd));
+	s->zc = (struct eio_ll_zc){.threshold = 1};
+}
+
+static void take_queued(struct scene *s)
+{
+	read_off(number(s->peer), s->queued);
+	s->queued = 0;
+}
+
+static int run_send_zc(struct scene *s)
+{
+	return (int) eio_ll_send_zc(s->fd, s->buf, LEN, 0, &s->zc);
+}
+
+static int run_send_msg_zc(struct scene *s)
+{
+	struct iovec iov = {s->buf, LEN};
+
+	return (int) eio_ll_send_msg_zc(s->fd, NULL, &iov, 1, 0, &s->zc);
+}
+
+/* The end of the stream comes right after what was sent. */
+static void sent_and_released(struct scene *s)
+{
+	char end;
+
+	take_queued(s);
+	if (s->rc > 0)
+		read_off(number(s->peer), (size_t) s->rc);
+	expect_ok(eio_ll_shutdown(s->fd, SHUT_WR));
+	ck_assert_int_eq(read(number(s->peer), &end, 1), 0);
+	eio_ll_zc_end(&s->zc);
+	ck_assert_uint_eq(s->zc.busy, 0);
+}
+
+static void buffer_on_its_way(struct scene *s)
+{
+	static char much[200000];
+	const int size = 4 * sizeof(much);
+
+	full_connection(s);
+	expect_ok(eio_ll_setsockopt(s->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	expect_err(eio_ll_send_zc(s->fd, much, sizeof(much), 0, &s->zc), sizeof(much));
+	s->queued += sizeof(much);
+}
+
+static int run_zc_await(struct scene *s)
+{
+	int rc = eio_ll_zc_await(&s->zc);
+
+	ck_assert_uint_eq(s->zc.busy, rc == 0 ? 0 : 1);
+	return rc;
+}
+
+static int run_zc_end(struct scene *s)
+{
+	eio_ll_zc_end(&s->zc);
+	ck_assert_uint_eq(s->zc.busy, 0);
+	return 0;
 }
 
 static int run_await_writable(struct scene *s)
@@ -616,6 +745,14 @@ static int run_noop(struct scene *s)
 	return eio_ll_noop();
 }
 
+static int run_getrandom(struct scene *s)
+{
+	static char much[200000]; /* in pieces */
+
+	(void) s;
+	return eio_ll_getrandom(much, sizeof(much));
+}
+
 /* Files */
 
 static void file(struct scene *s)
@@ -802,6 +939,12 @@ static const struct call calls[] = {
 	{"eio_ll_with_chunk", WAITS, false, empty_pipe, run_with_chunk, put_byte,
 	 byte_is_taken_or_there},
 	{"eio_ll_recv", WAITS, false, empty_socket, run_recv, put_byte, byte_is_taken_or_there},
+	{"eio_ll_recv_exactly", WAITS, false, empty_socket, run_recv_exactly, put_byte,
+	 byte_is_taken_or_there},
+	{"eio_ll_recv_msg", WAITS, false, empty_socket, run_recv_msg, put_byte,
+	 byte_is_taken_or_there},
+	{"eio_ll_recv_msg_with_fds", WAITS, false, empty_socket, run_recv_msg_with_fds,
+	 put_byte_and_descriptor, byte_and_descriptor_are_taken_or_there},
 	{"eio_ll_await", WAITS, false, empty_pipe, run_await, put_byte, byte_is_taken_or_there},
 	{"eio_ll_await_cqe", WAITS, false, empty_socket, run_await_cqe, put_byte,
 	 byte_is_taken_or_there},
@@ -816,6 +959,16 @@ static const struct call calls[] = {
 	 bytes_went_or_not},
 	{"eio_ll_write", WAITS, false, full_pipe, run_write, make_room, bytes_went_or_not},
 	{"eio_ll_send", WAITS, false, full_socket, run_send, make_room, bytes_went_or_not},
+	{"eio_ll_send_all", WAITS, false, full_socket, run_send_all, make_room, bytes_went_or_not},
+	{"eio_ll_send_msg", WAITS, false, full_socket, run_send_msg, make_room, bytes_went_or_not},
+	{"eio_ll_send_msg with descriptors", WAITS, false, full_socket, run_send_msg_with_fds,
+	 make_room, bytes_went_or_not},
+	{"eio_ll_send_zc", WAITS, false, full_connection, run_send_zc, take_queued,
+	 sent_and_released},
+	{"eio_ll_send_msg_zc", WAITS, false, full_connection, run_send_msg_zc, take_queued,
+	 sent_and_released},
+	{"eio_ll_zc_await", WAITS, true, buffer_on_its_way, run_zc_await, take_queued,
+	 sent_and_released},
 	{"eio_ll_await_writable", WAITS, false, full_pipe, run_await_writable, make_room,
 	 nothing_went},
 	{"eio_ll_accept", WAITS, false, listener, run_accept, knock, connection_is_taken_or_there},
@@ -830,6 +983,7 @@ static const struct call calls[] = {
 	{"eio_ll_port_end", FIRM, true, port, run_end_port, NULL, port_is_ended},
 	{"eio_ll_sleep_until", WAITS, true, nothing, run_sleep_until, NULL, nothing},
 	{"eio_ll_noop", QUICK, false, nothing, run_noop, NULL, nothing},
+	{"eio_ll_getrandom", QUICK, true, nothing, run_getrandom, NULL, nothing},
 	{"eio_ll_in_thread", QUICK, true, nothing, run_in_thread, NULL, ran_or_not},
 	{"eio_ll_getaddrinfo", QUICK, true, nothing, run_getaddrinfo, NULL, found_or_not},
 	{"eio_ll_getnameinfo", QUICK, true, loopback, run_getnameinfo, NULL, named_or_not},
@@ -850,6 +1004,8 @@ static const struct call calls[] = {
 	{"eio_fd_close", FIRM, false, empty_pipe, run_close, NULL, is_closed},
 	{"eio_fd_unuse", FIRM, false, closed_but_pinned_pipe, run_unuse, NULL, is_released},
 	{"eio_fd_to_unix", FIRM, false, pinned_pipe, run_take, unpin, is_taken},
+	{"eio_ll_zc_end", FIRM, false, buffer_on_its_way, run_zc_end, take_queued,
+	 sent_and_released},
 	{"eio_ll_close_listener", FIRM, false, listener, run_close_listener, NULL, is_closed},
 };
 
@@ -1111,6 +1267,8 @@ static void perform(const struct call *call)
 	unsigned fds = count_fds();
 	size_t fibers = count_fibers();
 
+	if (call->set_up == buffer_on_its_way && !eio_ll_op_supported(IORING_OP_SEND_ZC))
+		return;
 	eio_switch_begin(&s.sw);
 	call->set_up(&s);
 	moment(&s);

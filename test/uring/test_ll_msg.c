@@ -141,7 +141,7 @@ RING_TEST(a_message_wakes_a_domain_that_sleeps)
 	struct mailbox m;
 
 	(void) arg;
-	open_mailbox(&m, 1);
+	open_mailbox(&m, 5);
 	start(&other, send_slowly, &m);
 	for (uint32_t i = 0; i < 5; i++)
 		expect_message(&m, i);

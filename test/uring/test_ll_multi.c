@@ -13,7 +13,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -243,37 +242,10 @@ RING_TEST(the_end_disposes_of_what_nobody_took)
 	return 0;
 }
 
-/* For want of memory: no large blocks are left, small ones for the test itself are. */
-static void *eat_memory(void)
-{
-	struct rlimit no_more = {1 << 20, 1 << 20};
-	void *eaten = NULL, *p;
-
-	setrlimit(RLIMIT_AS, &no_more);
-	for (size_t size = 1 << 20; size >= 512; size /= 2) {
-		while ((p = malloc(size))) {
-			*(void **) p = eaten;
-			eaten = p;
-		}
-	}
-	return eaten;
-}
-
-static void give_memory_back(void *eaten)
-{
-	while (eaten) {
-		void *next = *(void **) eaten;
-
-		free(eaten);
-		eaten = next;
-	}
-}
-
 RING_TEST(results_for_which_there_is_no_memory_are_disposed_of_and_told)
 {
 	struct numbered x;
 	unsigned flags;
-	void *eaten;
 	int res;
 
 	(void) arg;
@@ -282,9 +254,9 @@ RING_TEST(results_for_which_there_is_no_memory_are_disposed_of_and_told)
 	begin_numbered(&x, 4);
 	knock(&x, 20);
 	x.seen = 4; /* which are in the queue, the others are disposed of as they come */
-	eaten = eat_memory();
+	use_memory_up(512);
 	turns(3);
-	give_memory_back(eaten);
+	give_memory_back();
 	ck_assert_uint_eq(x.disposed, 16);
 	x.seen = 0;
 	take_numbered(&x, 4);

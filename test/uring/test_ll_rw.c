@@ -514,18 +514,6 @@ END_TEST
 
 enum { PIPE_ROOM = 65536 };
 
-static void fill_up(int unix_fd)
-{
-	static char zeroes[4096];
-	int flags = fcntl(unix_fd, F_GETFL);
-
-	fcntl(unix_fd, F_SETFL, flags | O_NONBLOCK);
-	while (write(unix_fd, zeroes, sizeof(zeroes)) > 0)
-		;
-	ck_assert_int_eq(errno, EAGAIN);
-	fcntl(unix_fd, F_SETFL, flags);
-}
-
 static int write_and_tell(void *arg)
 {
 	char b[100];
@@ -546,7 +534,7 @@ static int writes_wait(void *arg)
 	(void) arg;
 	eio_switch_begin(&sw);
 	pipe_on(&sw, &r, &w);
-	fill_up(number(w));
+	write_until_full(number(w));
 	fcntl(number(w), F_SETFL, O_NONBLOCK);
 	eio_switch_begin(&inner);
 	expect_ok(eio_fork(&inner, write_and_tell, &w));
@@ -695,7 +683,7 @@ RING_TEST(a_writer_that_waits_is_told_when_the_last_reader_goes)
 	(void) arg;
 	eio_switch_begin(&sw);
 	pipe_on(&sw, &r, &w);
-	fill_up(number(w));
+	write_until_full(number(w));
 	eio_switch_begin(&inner);
 	expect_ok(eio_fork(&inner, two_writers, &w));
 	for (int i = 0; i < 3; i++)

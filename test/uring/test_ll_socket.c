@@ -230,6 +230,359 @@ START_TEST(send_raises_no_SIGPIPE)
 }
 END_TEST
 
+/* Pairs, names and options */
+
+RING_TEST(pairs_are_connected_and_close_on_exec)
+{
+	const int types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
+	struct eio_switch sw;
+	struct eio_fd a, z;
+	unsigned before = count_fds();
+	char b[8];
+
+	(void) arg;
+	for (int i = 0; i < 3; i++) {
+		eio_switch_begin(&sw);
+		expect_ok(eio_ll_socketpair(&sw, AF_UNIX, types[i], 0, &a, &z));
+		expect_err(eio_ll_send(a, "abc", 3, 0), 3);
+		expect_err(eio_ll_recv(z, b, sizeof(b), 0), 3);
+		expect_err(eio_ll_send(z, "de", 2, 0), 2);
+		expect_err(eio_ll_recv(a, b, sizeof(b), 0), 2);
+		ck_assert_int_eq(fcntl(number(a), F_GETFD), FD_CLOEXEC);
+		ck_assert_int_eq(fcntl(number(z), F_GETFD), FD_CLOEXEC);
+		expect_ok(eio_fd_is_seekable(a));
+		expect_ok(eio_switch_end(&sw, 0));
+		ck_assert_uint_eq(count_fds(), before);
+	}
+	eio_switch_begin(&sw);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_err(eio_ll_socketpair(&sw, AF_UNIX, SOCK_STREAM, 0, &a, &z), -EINVAL);
+	expect_err(eio_ll_socketpair(NULL, AF_INET, SOCK_STREAM, 0, &a, &z), -EOPNOTSUPP);
+	ck_assert_str_eq(eio_last_error()->op, "socketpair");
+	ck_assert_uint_eq(count_fds(), before);
+	return 0;
+}
+
+RING_TEST(a_pair_is_not_made_in_a_cancelled_context)
+{
+	struct eio_cancel c;
+	struct eio_fd a, z;
+	unsigned before = count_fds();
+
+	(void) arg;
+	eio_cancel_begin(&c);
+	eio_cancel_raise(&c, -EIO);
+	expect_err(eio_ll_socketpair(NULL, AF_UNIX, SOCK_STREAM, 0, &a, &z), -ECANCELED);
+	eio_cancel_end(&c);
+	ck_assert_uint_eq(count_fds(), before);
+	return 0;
+}
+
+RING_TEST(a_pair_without_memory_for_both_handles_is_closed)
+{
+	unsigned before = count_fds();
+	struct eio_fd a, z;
+	int rc;
+
+	(void) arg;
+	for (unsigned left = 0; left < 2; left++) {
+		if (!use_up_handles(left))
+			return 0;
+		rc = eio_ll_socketpair(NULL, AF_UNIX, SOCK_STREAM, 0, &a, &z);
+		give_memory_back();
+		expect_err(rc, -ENOMEM);
+		ck_assert_uint_eq(count_fds(), before);
+	}
+	return 0;
+}
+
+RING_TEST(sockets_tell_both_addresses)
+{
+	struct eio_addr addr, here, there, peer;
+	struct eio_switch sw;
+	struct eio_fd l, c, s, r, w;
+
+	(void) arg;
+	for (const char *const *at = families(); *at; at++) {
+		eio_switch_begin(&sw);
+		l = listen_on(&sw, *at, &addr);
+		connect_on(&sw, l, &addr, &c, &s, &peer);
+		expect_ok(eio_ll_getsockname(s, &here));
+		ck_assert(eio_addr_equal(&here, &addr));
+		expect_ok(eio_ll_getpeername(c, &there));
+		ck_assert(eio_addr_equal(&there, &addr));
+		expect_ok(eio_ll_getsockname(c, &here));
+		ck_assert_uint_eq(here.len, peer.len);
+		ck_assert(eio_addr_equal(&here, &peer));
+		expect_err(eio_ll_getpeername(l, &there), -ENOTCONN);
+		ck_assert_str_eq(eio_last_error()->op, "getpeername");
+		expect_ok(eio_switch_end(&sw, 0));
+		expect_err(eio_ll_getsockname(s, &here), -EBADF);
+		ck_assert_str_eq(eio_last_error()->op, "getsockname");
+		remove_path(*at);
+	}
+	eio_switch_begin(&sw);
+	pipe_on(&sw, &r, &w);
+	expect_err(eio_ll_getsockname(r, &here), -ENOTSOCK);
+	return eio_switch_end(&sw, 0);
+}
+
+RING_TEST(options_are_set_and_asked_for)
+{
+	const int on = 1;
+	struct {
+		int value, more;
+	} got = {-1, -1};
+	struct eio_switch sw;
+	struct eio_addr addr;
+	struct eio_fd l;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	l = listen_on(&sw, "127.0.0.1:0", &addr);
+	expect_err(eio_ll_getsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &got, sizeof(got)), sizeof(int));
+	ck_assert_int_eq(got.value, 0);
+	ck_assert_int_eq(got.more, -1);
+	expect_ok(eio_ll_setsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)));
+	expect_err(eio_ll_getsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &got, SIZE_MAX), sizeof(int));
+	ck_assert_int_eq(got.value, 1);
+	/* In a byte there is room for a byte of it. */
+	got.value = 0x7f7f7f7f;
+	expect_err(eio_ll_getsockopt(l, SOL_SOCKET, SO_TYPE, &got, 1), 1);
+	ck_assert_int_eq(*(char *) &got, SOCK_STREAM);
+	ck_assert_int_eq(((char *) &got)[1], 0x7f);
+	expect_err(eio_ll_setsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &on, 1), -EINVAL);
+	expect_err(eio_ll_setsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &on,
+				     ((size_t) 1 << 32) + sizeof(on)),
+		   -EINVAL);
+	expect_err(eio_ll_setsockopt(l, SOL_SOCKET, 9999, &on, sizeof(on)), -ENOPROTOOPT);
+	ck_assert_str_eq(eio_last_error()->op, "setsockopt");
+	expect_err(eio_ll_getsockopt(l, SOL_SOCKET, 9999, &got, sizeof(got)), -ENOPROTOOPT);
+	ck_assert_str_eq(eio_last_error()->op, "getsockopt");
+	expect_ok(eio_ll_close_listener(l));
+	expect_err(eio_ll_setsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)), -EBADF);
+	expect_err(eio_ll_getsockopt(l, SOL_SOCKET, SO_KEEPALIVE, &got, sizeof(got)), -EBADF);
+	return eio_switch_end(&sw, 0);
+}
+
+/* By anybody at any time, and they leave the handle as it was: it closes at once. */
+static int ask(void *arg)
+{
+	struct eio_fd fd = *(struct eio_fd *) arg;
+	struct eio_addr addr;
+	int value;
+
+	expect_ok(eio_ll_getsockname(fd, &addr));
+	expect_ok(eio_ll_getpeername(fd, &addr));
+	expect_err(eio_ll_getsockopt(fd, SOL_SOCKET, SO_TYPE, &value, sizeof(value)), 4);
+	expect_ok(eio_ll_setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, sizeof(value)));
+	expect_err(eio_ll_setsockopt(fd, SOL_SOCKET, 9999, &value, sizeof(value)), -ENOPROTOOPT);
+	return 0;
+}
+
+static int ask_everywhere(void *arg)
+{
+	struct eio_switch sw;
+	struct eio_cancel c;
+	struct eio_fd a, z;
+	int unix_fd;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	pair_on(&sw, &a, &z);
+	unix_fd = number(a);
+	eio_cancel_begin(&c);
+	eio_cancel_raise(&c, -EIO);
+	expect_ok(ask(&a));
+	eio_cancel_end(&c);
+	expect_ok(on_plain_thread(ask, &a));
+	expect_ok(eio_fd_close(a));
+	ck_assert(!is_open(unix_fd));
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(names_and_options_are_there_for_any_thread_and_when_cancelled)
+{
+	warm_up_threads(1);
+	run_ring(ask_everywhere, 0);
+}
+END_TEST
+
+/* All of it */
+
+enum { MUCH = 3000000 };
+
+static char much[MUCH], back[MUCH];
+
+static int send_much(void *arg)
+{
+	expect_ok(eio_ll_send_all(*(struct eio_fd *) arg, much, MUCH, 0));
+	return 0;
+}
+
+static int transfer(void *arg)
+{
+	struct eio_switch sw, inner;
+	struct eio_fd a, z;
+
+	eio_switch_begin(&sw);
+	fill(much, MUCH, 0);
+	for (int i = 0; i < 2; i++) {
+		if (i == 0)
+			pair_on(&sw, &a, &z);
+		else
+			tcp_pair_on(&sw, &a, &z);
+		if (arg)
+			forget_opcode(IORING_OP_SENDMSG_ZC);
+		memset(back, 0, MUCH);
+		eio_switch_begin(&inner);
+		expect_ok(eio_fork(&inner, send_much, &a));
+		expect_ok(eio_ll_recv_exactly(z, back, MUCH));
+		expect_ok(eio_switch_end(&inner, 0));
+		ck_assert(is_filled(back, MUCH, 0));
+		ck_assert_int_eq(readable_bytes(number(z)), 0);
+	}
+	/* No bytes are no trip. */
+	expect_ok(eio_ll_send_all(a, much, 0, 0));
+	expect_ok(eio_ll_recv_exactly(z, back, 0));
+	return eio_switch_end(&sw, 0);
+}
+
+static int transfer_by_parts(void *arg)
+{
+	(void) arg;
+	return transfer(much);
+}
+
+START_TEST(whole_transfers_are_one_trip_or_several)
+{
+	faults = (struct faults){.seed = 1};
+	faults_install(&faults);
+	run_ring(transfer, 0);
+	ck_assert_uint_eq(faults.entries[IORING_OP_SEND], 2);
+	ck_assert_uint_eq(faults.entries[IORING_OP_RECV], 2);
+	/* A kernel to which they are not left. */
+	run_ring(transfer_by_parts, 0);
+	ck_assert_uint_gt(faults.entries[IORING_OP_SEND], 2);
+	ck_assert_uint_gt(faults.entries[IORING_OP_RECV], 2);
+	/* And one that does not do all of it, is interrupted, and heeds O_NONBLOCK. */
+	faults = (struct faults){.seed = 2, .shorten = 128, .transient = 64};
+	run_ring(transfer, 0);
+	ck_assert_uint_gt(faults.shortened, 0);
+	ck_assert_uint_gt(faults.refused, 0);
+}
+END_TEST
+
+/* It would go on for ever. */
+static int send_nothing(void *arg)
+{
+	struct eio_switch sw;
+	struct eio_fd a, z;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	pair_on(&sw, &a, &z);
+	faults.refuse.nth = 1;
+	faults.refuse.opcode = IORING_OP_SEND;
+	faults.refuse.err = 0;
+	expect_err(eio_ll_send_all(a, "abc", 3, 0), -EIO);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(a_send_that_sends_nothing_fails)
+{
+	faults = (struct faults){.seed = 1};
+	faults_install(&faults);
+	run_ring(send_nothing, 0);
+}
+END_TEST
+
+RING_TEST(whole_transfers_that_fail_tell_how_much_went)
+{
+	struct eio_switch sw;
+	struct eio_fd a, z;
+	size_t n;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	pair_on(&sw, &a, &z);
+	expect_err(eio_ll_send(a, "abc", 3, 0), 3);
+	expect_ok(eio_ll_shutdown(a, SHUT_WR));
+	expect_err(eio_ll_recv_exactly(z, back, 10), EIO_EOF);
+	ck_assert_uint_eq(eio_last_error()->done, 3);
+	ck_assert_str_eq(eio_last_error()->op, "recv");
+	ck_assert_mem_eq(back, "abc", 3);
+	expect_err(eio_ll_recv_exactly(z, back, 10), EIO_EOF);
+	ck_assert_uint_eq(eio_last_error()->done, 0);
+	expect_err(eio_ll_send_all(a, "x", 1, 0), -EPIPE);
+	ck_assert_uint_eq(eio_last_error()->done, 0);
+	ck_assert_str_eq(eio_last_error()->op, "send");
+	pair_on(&sw, &a, &z);
+	expect_err(eio_ll_send_all(a, much, MUCH, MSG_DONTWAIT), -EAGAIN);
+	n = eio_last_error()->done;
+	ck_assert_uint_gt(n, 0);
+	ck_assert_int_eq(readable_bytes(number(z)), (int) n);
+	expect_ok(eio_fd_close(a));
+	expect_err(eio_ll_send_all(a, "x", 1, 0), -EBADF);
+	expect_err(eio_ll_recv_exactly(a, back, 1), -EBADF);
+	return eio_switch_end(&sw, 0);
+}
+
+/* With a part moved when the cancellation comes. */
+struct cut {
+	struct eio_fd fd;
+	bool sends;
+	uint64_t done;
+};
+
+static int cut_off(void *arg)
+{
+	struct cut *c = arg;
+
+	if (c->sends)
+		expect_err(eio_ll_send_all(c->fd, much, MUCH, 0), -ECANCELED);
+	else
+		expect_err(eio_ll_recv_exactly(c->fd, back, MUCH), -ECANCELED);
+	c->done = eio_last_error()->done;
+	return 0;
+}
+
+RING_TEST(whole_transfers_that_are_cancelled_tell_how_much_went)
+{
+	struct eio_switch sw, inner;
+	struct eio_fd a, z;
+	struct cut c;
+
+	(void) arg;
+	fill(much, MUCH, 7);
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 4; i++) {
+		pair_on(&sw, &a, &z);
+		if (i == 2)
+			forget_opcode(IORING_OP_SENDMSG_ZC);
+		c.sends = i % 2;
+		c.fd = c.sends ? a : z;
+		eio_switch_begin(&inner);
+		expect_ok(eio_fork(&inner, cut_off, &c));
+		if (!c.sends) {
+			expect_ok(eio_ll_noop());
+			ck_assert_int_eq(write(number(a), much, 1000), 1000);
+		}
+		for (int turn = 0; turn < 3; turn++)
+			expect_ok(eio_ll_noop());
+		end_cancelled(&inner);
+		if (c.sends) {
+			ck_assert_uint_gt(c.done, 0);
+			ck_assert_int_eq(readable_bytes(number(z)), (int) c.done);
+		} else {
+			ck_assert_uint_eq(c.done, 1000);
+			ck_assert(is_filled(back, 1000, 7));
+			ck_assert_int_eq(readable_bytes(number(z)), 0);
+		}
+	}
+	return eio_switch_end(&sw, 0);
+}
+
 /* Accepts that end otherwise */
 
 struct accepting {
@@ -959,22 +1312,27 @@ RING_TEST(readiness_is_waited_for_and_nothing_is_taken)
 	return eio_switch_end(&sw, 0);
 }
 
-SUITE_MAIN("ll_socket", true, bytes_go_both_ways_and_shutdown_is_an_end_test,
-	   accept_tells_who_it_is_test, a_connection_nobody_takes_is_refused_with_its_address_test,
-	   sockets_fail_as_the_system_says_test, flags_go_to_send_and_recv_test,
-	   a_reset_connection_gives_ECONNRESET_test, send_raises_no_SIGPIPE,
-	   a_cancelled_accept_leaves_nothing_test,
-	   a_connection_for_a_finished_switch_is_closed_test,
-	   closing_a_listener_ends_its_accepts_and_frees_the_port_test,
-	   closing_a_listener_without_accepts_frees_the_port_test,
-	   a_borrowed_listener_is_ended_and_stays_open_test,
-	   closing_a_listener_is_not_cancelled_test,
-	   closing_a_listener_ends_an_accept_that_waits_for_an_entry,
-	   closing_a_listener_ends_an_accept_that_polls,
-	   closing_a_listener_ends_the_accepts_of_other_domains,
-	   a_connection_that_comes_while_the_listener_closes_is_not_leaked,
-	   a_request_to_cancel_that_comes_too_late_is_taken_back,
-	   splice_moves_bytes_through_a_pipe_test, splice_without_a_pipe_is_EINVAL_test,
-	   splice_waits_also_where_a_side_is_nonblocking,
-	   splice_pins_both_sides_as_long_as_it_takes, poll_gives_the_events_that_are_there_test,
-	   readiness_is_waited_for_and_nothing_is_taken_test)
+SUITE_MAIN(
+	"ll_socket", true, bytes_go_both_ways_and_shutdown_is_an_end_test,
+	accept_tells_who_it_is_test, a_connection_nobody_takes_is_refused_with_its_address_test,
+	sockets_fail_as_the_system_says_test, flags_go_to_send_and_recv_test,
+	a_reset_connection_gives_ECONNRESET_test, send_raises_no_SIGPIPE,
+	pairs_are_connected_and_close_on_exec_test, a_pair_is_not_made_in_a_cancelled_context_test,
+	sockets_tell_both_addresses_test, options_are_set_and_asked_for_test,
+	names_and_options_are_there_for_any_thread_and_when_cancelled,
+	whole_transfers_are_one_trip_or_several, whole_transfers_that_fail_tell_how_much_went_test,
+	a_send_that_sends_nothing_fails, a_pair_without_memory_for_both_handles_is_closed_test,
+	whole_transfers_that_are_cancelled_tell_how_much_went_test,
+	a_cancelled_accept_leaves_nothing_test, a_connection_for_a_finished_switch_is_closed_test,
+	closing_a_listener_ends_its_accepts_and_frees_the_port_test,
+	closing_a_listener_without_accepts_frees_the_port_test,
+	a_borrowed_listener_is_ended_and_stays_open_test, closing_a_listener_is_not_cancelled_test,
+	closing_a_listener_ends_an_accept_that_waits_for_an_entry,
+	closing_a_listener_ends_an_accept_that_polls,
+	closing_a_listener_ends_the_accepts_of_other_domains,
+	a_connection_that_comes_while_the_listener_closes_is_not_leaked,
+	a_request_to_cancel_that_comes_too_late_is_taken_back,
+	splice_moves_bytes_through_a_pipe_test, splice_without_a_pipe_is_EINVAL_test,
+	splice_waits_also_where_a_side_is_nonblocking, splice_pins_both_sides_as_long_as_it_takes,
+	poll_gives_the_events_that_are_there_test,
+	readiness_is_waited_for_and_nothing_is_taken_test)

@@ -7,6 +7,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
@@ -37,6 +39,57 @@ void pair_on(struct eio_switch *sw, struct eio_fd *a, struct eio_fd *b)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 	*a = track(sw, ends[0]);
 	*b = track(sw, ends[1]);
+}
+
+/* The sizes are the listener's before it listens: what it accepts inherits them. */
+void tcp_pair_on(struct eio_switch *sw, struct eio_fd *a, struct eio_fd *b)
+{
+	const int size = 16384, on = 1;
+	struct eio_addr addr;
+	struct eio_fd l;
+
+	expect_ok(eio_addr_parse(&addr, "127.0.0.1:0"));
+	expect_ok(eio_ll_socket(sw, AF_INET, SOCK_STREAM, 0, &l));
+	expect_ok(eio_ll_socket(sw, AF_INET, SOCK_STREAM, 0, a));
+	expect_ok(eio_ll_setsockopt(l, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+	expect_ok(eio_ll_setsockopt(l, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	expect_ok(eio_ll_setsockopt(*a, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)));
+	expect_ok(eio_ll_setsockopt(*a, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size)));
+	expect_ok(eio_ll_setsockopt(*a, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+	expect_ok(eio_ll_bind(l, &addr));
+	expect_ok(eio_ll_listen(l, 1));
+	expect_ok(eio_ll_getsockname(l, &addr));
+	expect_ok(eio_ll_connect(*a, &addr));
+	expect_ok(eio_ll_accept(sw, l, b, NULL));
+	expect_ok(eio_ll_close_listener(l));
+}
+
+size_t write_until_full(int unix_fd)
+{
+	char b[4096] = "";
+	int flags = fcntl(unix_fd, F_GETFL);
+	size_t done = 0;
+	ssize_t n;
+
+	fcntl(unix_fd, F_SETFL, flags | O_NONBLOCK);
+	for (size_t len = sizeof(b); len; len /= 2) {
+		while ((n = write(unix_fd, b, len)) > 0)
+			done += (size_t) n;
+	}
+	fcntl(unix_fd, F_SETFL, flags);
+	return done;
+}
+
+void read_off(int unix_fd, size_t len)
+{
+	char b[4096];
+
+	while (len > 0) {
+		ssize_t n = read(unix_fd, b, len < sizeof(b) ? len : sizeof(b));
+
+		ck_assert_int_gt(n, 0);
+		len -= (size_t) n;
+	}
 }
 
 struct eio_fd listen_on(struct eio_switch *sw, const char *at, struct eio_addr *ret)
@@ -77,6 +130,11 @@ int number(struct eio_fd fd)
 bool is_open(int unix_fd)
 {
 	return fcntl(unix_fd, F_GETFD) >= 0;
+}
+
+void forget_opcode(unsigned opcode)
+{
+	eio__uring_self()->ring.ops[opcode / 8] &= (uint8_t) ~(1 << opcode % 8);
 }
 
 int readable_bytes(int unix_fd)
@@ -141,6 +199,73 @@ bool limit_locked_memory(size_t bytes)
 	return syscall(SYS_capset, &header, data) == 0 && setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
 }
 
+/* Limits */
+
+static struct rlimit descriptors;
+
+void limit_fds(unsigned more)
+{
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit limit;
+
+	ck_assert_int_ge(next, 0);
+	close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &descriptors), 0);
+	limit = descriptors;
+	limit.rlim_cur = (rlim_t) next + more;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+void lift_fd_limit(void)
+{
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+}
+
+static struct rlimit address_space;
+static void **taken; /* the blocks, each pointing to the next */
+
+void use_memory_up(size_t least)
+{
+	struct rlimit none;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &address_space), 0);
+	none = address_space;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_AS, &none);
+	for (size_t size = 1 << 20; size >= least && size >= sizeof(void *); size /= 2) {
+		for (void **block; (block = malloc(size)); taken = block)
+			*block = taken;
+	}
+}
+
+void give_memory_back(void)
+{
+	setrlimit(RLIMIT_AS, &address_space);
+	while (taken) {
+		void **block = taken;
+
+		taken = *block;
+		free(block);
+	}
+}
+
+bool use_up_handles(unsigned left)
+{
+	struct eio_fd fd, spare[4];
+
+	if (SANITIZED)
+		return false;
+	ck_assert_uint_le(left, 4);
+	for (unsigned i = 0; i < left; i++)
+		expect_ok(eio_fd_of_unix(NULL, 0, 0, &spare[i]));
+	use_memory_up(1);
+	while (eio_fd_of_unix(NULL, 0, 0, &fd) == 0)
+		;
+	for (unsigned i = 0; i < left; i++)
+		eio_fd_close(spare[i]);
+	return true;
+}
+
 #define FIELD(name) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, name))
 #define ANSWER(err) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned) (err))
 #define ALLOW       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
@@ -182,6 +307,8 @@ void forbid_register(unsigned what, unsigned n, int err)
 
 	filter_calls(filter, sizeof(filter) / sizeof(filter[0]));
 }
+
+/* Threads */
 
 static void *wait_for_all(void *arg)
 {
