@@ -53,16 +53,26 @@ void log_clear(void)
 	text[used = 0] = 0;
 }
 
-unsigned count_fds(void)
+static unsigned count_entries(const char *path)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = opendir(path);
 	unsigned n = 0;
 
 	ck_assert_ptr_nonnull(dir);
 	while (readdir(dir))
 		n++;
 	closedir(dir);
-	return n;
+	return n - 2; /* without "." and ".." */
+}
+
+unsigned count_fds(void)
+{
+	return count_entries("/proc/self/fd");
+}
+
+unsigned count_tasks(void)
+{
+	return count_entries("/proc/self/task");
 }
 
 unsigned count_mappings(void)

@@ -105,8 +105,9 @@ void expect_core_abort(eio_fn *fn, void *arg, const char *words);
 int on_plain_thread(eio_fn *fn, void *arg);
 int in_other_domain(eio_fn *fn, void *arg);
 
-/* Open descriptors and memory mappings of the process, fibers of the domain. */
+/* Open descriptors, threads and memory mappings of the process, fibers of the domain. */
 unsigned count_fds(void);
+unsigned count_tasks(void);
 unsigned count_mappings(void);
 size_t count_fibers(void);
 

@@ -96,6 +96,9 @@ static void fake_freeaddrinfo(struct addrinfo *list)
 static int fake_getnameinfo(const struct sockaddr *sa, socklen_t len, char *host,
 			    socklen_t host_size, char *service, socklen_t service_size, int flags)
 {
+	/* No more than there is room for in what is handed to the thread. */
+	if (host_size > NI_MAXHOST || service_size > NI_MAXSERV)
+		abort();
 	if (sa->sa_family == AF_UNSPEC) {
 		hang();
 		strcpy(host, "late");
@@ -406,6 +409,27 @@ START_TEST(a_hung_look_up_outlives_the_run)
 }
 END_TEST
 
+/* Nobody joins the thread. */
+START_TEST(what_outlives_the_run_leaves_nothing_in_the_end)
+{
+	unsigned mappings = 0;
+
+	reset();
+	for (int i = 0; i < 12; i++) {
+		expect_ok(eio_run(NULL, hang_and_return, NULL));
+		sem_post(&go);
+		wait_for(&freed);
+		while (count_tasks() > 1 && !SANITIZED)
+			usleep(100);
+		if (i == 1)
+			mappings = count_mappings();
+	}
+	if (!SANITIZED)
+		ck_assert_uint_eq(count_mappings(), mappings);
+	log_clear();
+}
+END_TEST
+
 /* Cancelled or not, each answer is given to somebody or freed. */
 
 enum { FIBERS = 20, CALLS = SANITIZED ? 100 : 500 };
@@ -464,4 +488,5 @@ SUITE_MAIN("ll_resolve", true, numbers_are_found_test, host_service_and_hints_ma
 	   a_cancelled_look_up_returns_at_once_and_is_dropped_when_done_test,
 	   hung_look_ups_are_in_nobody_elses_way_test,
 	   beyond_the_limit_look_ups_wait_and_can_be_cancelled_test,
-	   a_hung_look_up_outlives_the_run, no_answer_is_lost_under_stress_test)
+	   a_hung_look_up_outlives_the_run, what_outlives_the_run_leaves_nothing_in_the_end,
+	   no_answer_is_lost_under_stress_test)

@@ -3,6 +3,7 @@
  * Calls on threads. The threads' code is part of this program, so that it can refuse to make
  * threads, and look at the locked state.
  */
+#include "core/fiber.h"
 #include "faults.h"
 #include "support.h"
 #include "uring/util.h"
@@ -10,15 +11,15 @@
 #include <pthread.h>
 
 static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+static void wake_remote(struct eio__fiber *f);
 
-#define pthread_create create_thread
+#define pthread_create   create_thread
+#define eio__wake_remote wake_remote
 #include "core/threads.c" /* for what is static there */
 #undef pthread_create
+#undef eio__wake_remote
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <semaphore.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,15 +33,33 @@ static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(v
 	return pthread_create(t, attr, fn, arg);
 }
 
-static unsigned count_tasks(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	unsigned n = 0;
+/* Holds a thread up that is about to wake a fiber, or has just done so. */
+static bool holds_before, holds_after;
+static sem_t held, may_go_on;
 
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
+static void hold_up(void)
+{
+	sem_post(&held);
+	while (sem_wait(&may_go_on) < 0)
+		;
+}
+
+static void wake_remote(struct eio__fiber *f)
+{
+	if (__atomic_load_n(&holds_before, __ATOMIC_ACQUIRE))
+		hold_up();
+	eio__wake_remote(f);
+	if (__atomic_load_n(&holds_after, __ATOMIC_ACQUIRE))
+		hold_up();
+}
+
+static void hold_wakes(bool *flag, bool on)
+{
+	if (on) {
+		sem_init(&held, 0, 0);
+		sem_init(&may_go_on, 0, 0);
+	}
+	__atomic_store_n(flag, on, __ATOMIC_RELEASE);
 }
 
 /* A job that is held up until it is let go, and may be seen to have begun. */
@@ -278,6 +297,106 @@ RING_TEST(a_queued_one_is_taken_off_and_never_runs)
 	return 0;
 }
 
+/* Jobs that are dropped: whoever does it, they are once. */
+
+struct droppable {
+	struct eio__job job;
+	struct job held;
+	unsigned runs, drops;
+	sem_t dropped;
+};
+
+static void run_droppable(struct eio__job *j)
+{
+	struct droppable *d = eio__container_of(j, struct droppable, job);
+
+	d->runs++;
+	hold(&d->held);
+}
+
+static void drop(struct eio__job *j)
+{
+	struct droppable *d = eio__container_of(j, struct droppable, job);
+
+	d->drops++;
+	sem_post(&d->dropped);
+}
+
+static void droppable_init(struct droppable *d, const char *name)
+{
+	*d = (struct droppable){.job = {.run = run_droppable, .drop = drop}};
+	d->held = job_of(name, 0);
+	sem_init(&d->dropped, 0, 0);
+}
+
+static int call_droppable(void *arg)
+{
+	struct droppable *d = arg;
+
+	d->held.rc = eio__threads_run(&eio__workers, &d->job, eio__self());
+	d->held.over = true;
+	note("%s:%d", d->held.name, d->held.rc);
+	return 0;
+}
+
+RING_TEST(what_is_not_its_callers_any_more_is_dropped_once)
+{
+	struct droppable running, queued, refused;
+	struct eio_switch sw;
+
+	(void) arg;
+	droppable_init(&running, "running");
+	droppable_init(&queued, "queued");
+	droppable_init(&refused, "refused");
+	eio__workers.limit = 1;
+	refused_from = made;
+	call_droppable(&refused);
+	refused_from = INT32_MAX;
+	ck_assert_uint_eq(refused.drops, 1);
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, call_droppable, &running));
+	expect_ok(eio_fork(&sw, call_droppable, &queued));
+	wait_for(&running.held.begun);
+	eio_switch_fail(&sw, -EIO);
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	ck_assert_uint_eq(queued.drops, 1);
+	ck_assert_uint_eq(running.drops, 0);
+	sem_post(&running.held.go);
+	wait_for(&running.dropped);
+	/* Behind what the thread still does with it. */
+	expect_err(eio_ll_in_thread(count_up, &refused.held.rc), refused.held.rc);
+	ck_assert_uint_eq(running.drops, 1);
+	ck_assert_uint_eq(running.runs, 1);
+	ck_assert_uint_eq(queued.runs, 0);
+	expect_log("refused:-11 queued:-125 running:-125");
+	return 0;
+}
+
+/* It is done, and its fiber about to be woken. */
+RING_TEST(what_is_done_is_delivered_though_cancelled)
+{
+	struct droppable d;
+	struct eio_switch sw;
+
+	(void) arg;
+	droppable_init(&d, "done");
+	hold_wakes(&holds_before, true);
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, call_droppable, &d));
+	sem_post(&d.held.go);
+	wait_for(&held);
+	eio_switch_fail(&sw, -EIO);
+	some_turns();
+	ck_assert(!d.held.over);
+	hold_wakes(&holds_before, false);
+	sem_post(&may_go_on);
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	expect_log("done:0");
+	ck_assert_uint_eq(d.drops, 0);
+	ck_assert_uint_eq(eio__workers.abandoned, 0);
+	return 0;
+}
+
 /* Whose turn it is */
 
 enum { JOBS = 20 };
@@ -373,14 +492,20 @@ static int use_in_child(struct eio_env *e, void *arg)
 	return eio_ll_in_thread(count_up, &n) == 1 && eio__workers.n == 1 ? 0 : -EIO;
 }
 
+static int run_in_child(void)
+{
+	return eio_run(NULL, use_in_child, NULL) == 0 && eio__workers.n == 0 ? 0 : 1;
+}
+
 static int fork_in_job(void *arg)
 {
 	pid_t pid = fork();
 	int status;
 
+	(void) arg;
 	if (pid == 0) {
 		alarm(SANITIZED ? 60 : 20);
-		_exit(eio_run(NULL, use_in_child, arg) == 0 ? 0 : 1);
+		_exit(run_in_child());
 	}
 	return waitpid(pid, &status, 0) == pid ? status : -ECHILD;
 }
@@ -406,7 +531,7 @@ RING_TEST(a_fork_leaves_threads_and_their_lock_behind)
 	pid = fork();
 	if (pid == 0) {
 		alarm(SANITIZED ? 60 : 20);
-		_exit(eio_run(NULL, use_in_child, NULL) == 0 ? 0 : 1);
+		_exit(run_in_child());
 	}
 	pthread_mutex_unlock(&all.mutex);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -562,6 +687,49 @@ START_TEST(domains_share_the_threads_which_stay_for_the_last)
 }
 END_TEST
 
+/* It waits for a thread that does not come, until that is another's to wait for. */
+
+static int call_one(struct eio_env *e, void *arg)
+{
+	(void) e;
+	return eio_ll_in_thread(count_up, arg) == 1 ? 0 : -EIO;
+}
+
+static void *ending_domain(void *arg)
+{
+	expect_ok(eio_run(NULL, call_one, arg));
+	return NULL;
+}
+
+static int join_ending(struct eio_env *e, void *thread)
+{
+	(void) e;
+	expect_ok(-pthread_join(*(pthread_t *) thread, NULL));
+	sem_post(&may_go_on);
+	return 0;
+}
+
+START_TEST(an_end_leaves_the_threads_to_a_domain_that_begins)
+{
+	unsigned ends = 0;
+	pthread_t thread;
+	int n = 0;
+
+	hold_wakes(&holds_after, true);
+	ck_assert_int_eq(pthread_create(&thread, NULL, ending_domain, &n), 0);
+	wait_for(&held);
+	hold_wakes(&holds_after, false);
+	while (!ends) {
+		usleep(100);
+		pthread_mutex_lock(&all.mutex);
+		ends = all.ends;
+		pthread_mutex_unlock(&all.mutex);
+	}
+	expect_ok(eio_run(NULL, join_ending, &thread));
+	ck_assert_uint_eq(eio__workers.n, 0);
+}
+END_TEST
+
 /* All at once: domains that come and go, threads as well, calls within short limits. What
  * was not cancelled has run once, what was has not run. */
 
@@ -677,11 +845,14 @@ SUITE_MAIN("ll_thread", true, the_result_is_the_functions_test,
 	   without_a_ring_it_is_EPERM, a_cancelled_caller_does_not_even_begin_test,
 	   a_running_one_is_waited_for_and_its_result_delivered_test,
 	   a_queued_one_is_taken_off_and_never_runs_test,
+	   what_is_not_its_callers_any_more_is_dropped_once_test,
+	   what_is_done_is_delivered_though_cancelled_test,
 	   beyond_the_limit_they_wait_their_turn_test,
 	   one_after_the_other_they_take_one_thread_test,
 	   the_end_of_the_last_domain_waits_for_the_threads,
 	   a_fork_leaves_threads_and_their_lock_behind_test, without_any_thread_it_is_EAGAIN_test,
 	   with_one_thread_the_others_wait_their_turn_test, idle_threads_go_and_are_joined,
 	   the_last_one_to_become_idle_is_the_first_to_work_test,
-	   domains_share_the_threads_which_stay_for_the_last, nothing_is_lost_under_stress,
+	   domains_share_the_threads_which_stay_for_the_last,
+	   an_end_leaves_the_threads_to_a_domain_that_begins, nothing_is_lost_under_stress,
 	   dumps_tell_who_waits_for_a_thread_test)
