@@ -34,7 +34,6 @@ static void forget_slot(struct eio__slot *s)
 		close(s->unix_fd);
 	s->state &= ~EIO__SLOT_USERS;
 	s->owner = NULL;
-	s->waiter = NULL;
 	eio__list_init(&s->accepts);
 	eio__unlock(&s->lock);
 }

@@ -288,6 +288,8 @@ static void close_old_handles(void)
 	check(eio_fd_close(idle_w) == 0);
 	check(!is_open(w));
 	check(eio_fd_close(idle_w) == -EBADF);
+	/* It asked nobody to take it off the switch. */
+	check(eio__slot(idle_w)->state >> 32 == idle_w.generation + 1);
 	/* In use by a fiber of the parent's only. */
 	check(eio_fd_close(used) == 0);
 	check(!is_open(r));
@@ -418,17 +420,20 @@ static void open_and_close(void)
 	run_everything();
 }
 
-/* As if another thread held them. */
+/* As if another thread held them, in the middle of a change. */
 static int locked(void *arg)
 {
-	struct eio__slot *s;
+	struct eio__slot *s, *first;
 
 	(void) arg;
 	get_busy();
 	s = eio__slot(idle);
 	eio__lock(&table.lock);
 	eio__lock(&s->lock);
+	first = table.first;
+	table.first = (struct eio__slot *) 8;
 	in_child(open_and_close);
+	table.first = first;
 	eio__unlock(&s->lock);
 	eio__unlock(&table.lock);
 	return come_to_an_end();
@@ -493,6 +498,7 @@ static int close_listener(void *arg)
 
 static void close_listener_in_run(void)
 {
+	check(eio__list_empty(&eio__slot(listener)->accepts));
 	run_in_child(close_listener);
 	check(!eio_fd_is_open(listener));
 }
