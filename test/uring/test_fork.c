@@ -681,6 +681,44 @@ START_TEST(a_hook_that_returns_in_the_child_is_told)
 }
 END_TEST
 
+/* Some call of the library that knew its fiber before; others are there to run. */
+static int be_in_the_way(void *arg)
+{
+	(void) arg;
+	eio_yield();
+	check(eio_check() == 0);
+	return 0;
+}
+
+static int suspend_in_child(struct eio_env *e, void *arg)
+{
+	static const struct eio__wait wait = {.what = "nothing"};
+	struct eio__fiber *f = eio__self();
+	struct eio_switch sw;
+	pid_t pid;
+
+	(void) e;
+	eio_switch_begin(&sw);
+	eio_fork(&sw, be_in_the_way, arg);
+	pid = fork_bounded();
+	if (pid)
+		die_alike(pid);
+	eio__suspend(f, &wait, NULL);
+	return 0;
+}
+
+static void run_suspend_in_child(void *arg)
+{
+	eio_run(NULL, suspend_in_child, arg);
+}
+
+START_TEST(a_fiber_that_suspends_in_the_child_is_told)
+{
+	expect_death(run_suspend_in_child, NULL, SIGABRT,
+		     "a fiber suspended in the child of a fork");
+}
+END_TEST
+
 SUITE_MAIN("fork", true, what_suspends_gives_EPERM, a_run_works_afresh_with_threads_and_descriptors,
 	   so_it_does_in_the_child_of_a_child, old_handles_can_be_used_and_closed,
 	   a_handle_in_use_in_the_parent_can_be_taken, what_was_to_be_closed_is_closed,
@@ -690,4 +728,4 @@ SUITE_MAIN("fork", true, what_suspends_gives_EPERM, a_run_works_afresh_with_thre
 	   the_file_of_a_socket_is_the_parents_to_remove,
 	   the_child_may_come_back_from_main_through_scopes,
 	   a_fiber_that_returns_in_the_child_is_told, a_job_that_returns_in_the_child_is_told,
-	   a_hook_that_returns_in_the_child_is_told)
+	   a_hook_that_returns_in_the_child_is_told, a_fiber_that_suspends_in_the_child_is_told)
