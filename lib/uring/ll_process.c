@@ -186,11 +186,10 @@ int eio_ll_process_await(struct eio_process handle, int *ret_status)
 /* By number, which nobody else has before the process is collected. */
 static int kill_by_number(struct process *p, int sig)
 {
-	int rc = 0;
+	int rc;
 
 	eio__lock(&p->lock);
-	if (!p->ended && kill(p->pid, sig) < 0)
-		rc = -errno;
+	rc = p->ended ? 0 : kill(p->pid, sig);
 	eio__unlock(&p->lock);
 	return rc;
 }
@@ -198,11 +197,13 @@ static int kill_by_number(struct process *p, int sig)
 /* 0 also if there is nobody any more. Valgrind and some sandboxes lack the call. */
 static int send_signal(struct process *p, int sig)
 {
-	if (p->pidfd < 0 || syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0) == 0)
-		return 0;
-	if (errno == ENOSYS)
-		return kill_by_number(p, sig);
-	return errno == ESRCH ? 0 : -errno;
+	long rc = 0;
+
+	if (p->pidfd >= 0)
+		rc = syscall(SYS_pidfd_send_signal, p->pidfd, sig, NULL, 0);
+	if (rc < 0 && errno == ENOSYS)
+		rc = kill_by_number(p, sig);
+	return rc == 0 || errno == ESRCH ? 0 : -errno;
 }
 
 int eio_ll_process_signal(struct eio_process handle, int sig)

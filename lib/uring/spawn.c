@@ -9,9 +9,6 @@
  * The child's stack, what both sides know, and the numbers of the descriptors are one mapping:
  *
  *   | guard | stack, downwards | struct spawn | numbers |
- *
- * It stays shared also where the child gets a copy of the memory instead: with ThreadSanitizer,
- * and where something emulates system calls and takes vfork for a fork.
  */
 #include "uring/spawn.h"
 #include "base/sanitize.h"
@@ -53,11 +50,11 @@ struct spawn {
 	int fds[]; /* of the actions in order, then where they were moved to */
 };
 
-/* Its interceptor takes every clone for a fork. */
 #ifdef EIO__TSAN
-#define SHARE_MEMORY 0
+/* It makes a fork of every clone: the child has a copy of the memory, but for this mapping. */
+enum { CLONE_FLAGS = 0, MAP_FLAGS = MAP_SHARED };
 #else
-#define SHARE_MEMORY CLONE_VM
+enum { CLONE_FLAGS = CLONE_VM, MAP_FLAGS = MAP_PRIVATE };
 #endif
 
 static const char *const names[] = {
@@ -288,7 +285,7 @@ static bool changes_identity(const struct spawn *s)
 /* Both before the child's answer is looked at: the clone returns when it is there. */
 static int clone_child(struct spawn *s, struct eio__child *ret)
 {
-	int flags = SHARE_MEMORY | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
+	int flags = CLONE_FLAGS | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
 	bool restore = changes_identity(s) && prctl(PR_GET_DUMPABLE) == 1;
 	int pidfd = -1, pid;
 	siginfo_t info;
@@ -347,7 +344,7 @@ int eio__spawn(const struct eio_ll_action *actions, size_t n, struct eio__child 
 
 	for (size_t i = 0; i < n; i++)
 		size += count_fds(&actions[i]) * sizeof(*s->fds);
-	base = mmap(NULL, size, PROT_NONE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	base = mmap(NULL, size, PROT_NONE, MAP_FLAGS | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		return eio__fail(-errno, "mmap", NULL);
 	if (mprotect(base + GUARD, size - GUARD, PROT_READ | PROT_WRITE) < 0) {

@@ -4,7 +4,8 @@
  *
  * The child shares the parent's memory, on a stack of its own, and the parent's thread stops
  * until the child executes the program or exits. So nothing is copied, however large the
- * parent is, and the child tells what failed by writing it to where the parent looks.
+ * parent is, and the child tells what failed by writing it to where the parent looks. Under
+ * Valgrind, which makes a fork of it and does not stop, a failure is exit status 127.
  */
 #ifndef EIO__SPAWN_H
 #define EIO__SPAWN_H
