@@ -86,7 +86,8 @@ static void refuse(struct faults *f, struct io_uring_sqe *sqe, int err)
 {
 	uint64_t user_data = sqe->user_data;
 
-	if (f->n_refusals == FAULTS_REFUSALS || sqe->flags & ~IOSQE_BUFFER_SELECT)
+	if (f->n_refusals == FAULTS_REFUSALS ||
+	    sqe->flags & ~(IOSQE_BUFFER_SELECT | IOSQE_FIXED_FILE))
 		return;
 	io_uring_prep_nop(eio__ring_clear(sqe));
 	sqe->user_data = user_data;

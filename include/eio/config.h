@@ -52,6 +52,9 @@ struct eio_config {
 	unsigned polling_timeout_ms; /**< > 0: kernel-side polling (SQPOLL), idle time in ms */
 	size_t stack_size;           /**< usable bytes per fiber, rounded up to pages; 0 = 64 KiB */
 	enum eio_backend backend;
+	/** Registered files and direct descriptors at a time (<eio/ll_direct.h>), never more than
+	 *  RLIMIT_NOFILE; 0 = that, but no more than 65536. */
+	unsigned n_files;
 	/** If set: called instead of main when io_uring cannot be had (not when descriptors
 	 *  are short, or a value is wrong); @p why says why and
 	 *  what to change. Its result is eio_run's. */

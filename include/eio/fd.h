@@ -79,7 +79,7 @@ EIO_API int eio_fd_close(struct eio_fd fd);
  * Get the descriptor's number.
  *
  * @return The number (with EIO_FD_TAKE it is the caller's now), or -EBADF; -EPERM
- *   for EIO_FD_TAKE with users outside a fiber.
+ *   for EIO_FD_TAKE with users outside a fiber; for a direct handle as eio_fd_use.
  * @cancel EIO_FD_TAKE waits for the users and is not cancellable.
  * @since 0.1
  */
@@ -88,7 +88,11 @@ EIO_API int eio_fd_to_unix(struct eio_fd fd, enum eio_fd_op op);
 /**
  * Pin the descriptor: it stays open until eio_fd_unuse.
  *
- * @return The number, or -EBADF.
+ * Does not suspend, but to give a direct handle (<eio/ll_direct.h>) its number.
+ *
+ * @return The number, or -EBADF; for a direct handle without one also -EPERM outside its
+ *   domain, or what kept it from getting one: -EMFILE, -ENFILE.
+ * @cancel No.
  * @thread Any.
  * @since 0.1
  */
@@ -97,10 +101,11 @@ EIO_API EIO_NODISCARD int eio_fd_use(struct eio_fd fd);
 /** Undo eio_fd_use; closes the descriptor if it was the last use of a closed handle. @since 0.1 */
 EIO_API void eio_fd_unuse(struct eio_fd fd);
 
-/** 1 if it has a file position, 0 if not (pipes, sockets, terminals), or -EBADF. @since 0.1 */
+/** 1 if it has a file position, 0 if not (pipes, sockets, terminals), or as eio_fd_use if it must
+ *  be probed. @since 0.1 */
 EIO_API int eio_fd_is_seekable(struct eio_fd fd);
 
-/** 1 if O_NONBLOCK is clear, 0 if it is set, or -EBADF. @since 0.1 */
+/** 1 if O_NONBLOCK is clear, 0 if it is set, or as eio_fd_use. @since 0.1 */
 EIO_API int eio_fd_is_blocking(struct eio_fd fd);
 
 EIO_END_DECLS

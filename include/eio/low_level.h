@@ -23,6 +23,7 @@
 #include <eio/ll_attr.h>
 #include <eio/ll_buffers.h>
 #include <eio/ll_dir.h>
+#include <eio/ll_direct.h>
 #include <eio/ll_file.h>
 #include <eio/ll_fixed.h>
 #include <eio/ll_futex.h>

@@ -28,7 +28,7 @@ enum { EIO__IO_MAX = 0x7ffff000 };
 struct eio__call {
 	struct eio__uring *u;
 	struct eio__slot *slot; /* pinned, or NULL */
-	int unix_fd;
+	int unix_fd;            /* for the entry: a number, or a place in the ring's table */
 	int res;
 };
 
@@ -85,27 +85,47 @@ eio__begin_bare(struct eio__call *c)
 	return sqe;
 }
 
-/* An entry for an operation on a pinned descriptor; NULL and c->res. */
-static inline __attribute__((always_inline)) struct io_uring_sqe *eio__begin(struct eio__call *c,
-									     struct eio_fd fd)
+/* An entry for an operation on a descriptor, pinned by its number or its target. */
+static inline __attribute__((always_inline)) struct io_uring_sqe *
+eio__begin_by(struct eio__call *c, struct eio_fd fd, bool number)
 {
 	struct io_uring_sqe *sqe;
 
 	c->u = eio__enter_call(&c->res);
 	if (unlikely(!c->u))
 		return NULL;
-	c->unix_fd = eio__fd_use(fd);
-	if (unlikely(c->unix_fd < 0)) {
+	c->slot = eio__slot(fd);
+	if (unlikely(!eio__slot_use(c->slot, fd))) {
+		c->res = -EBADF;
+		return NULL;
+	}
+	c->unix_fd = number ? eio__slot_number(c->slot) : eio__slot_target(c->slot, c->u);
+	if (unlikely(c->unix_fd < 0 && !eio__is_indexed(c->unix_fd))) {
 		c->res = c->unix_fd;
 		return NULL;
 	}
-	c->slot = eio__slot(fd);
-	sqe = eio__sqe(c->u, true);
+	/* Cancelled while it was given a number: nobody would cancel what begins now. */
+	sqe = number && unlikely(c->u->domain.current->ctx->err) ? NULL : eio__sqe(c->u, true);
 	if (unlikely(!sqe)) {
 		eio__slot_unuse(c->slot);
 		c->res = eio__canceled(c->u->domain.current);
 	}
 	return sqe;
+}
+
+/* An entry for an operation on a pinned descriptor; NULL and c->res. */
+static inline __attribute__((always_inline)) struct io_uring_sqe *eio__begin(struct eio__call *c,
+									     struct eio_fd fd)
+{
+	return eio__begin_by(c, fd, false);
+}
+
+/* The same for operations that know only numbers: those relative to a directory, and those
+ * on extended attributes. */
+static inline __attribute__((always_inline)) struct io_uring_sqe *
+eio__begin_unix(struct eio__call *c, struct eio_fd fd)
+{
+	return eio__begin_by(c, fd, true);
 }
 
 enum { EIO__AGAIN = 1 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The descriptor table from the inside (see <eio/fd.h>).
+ * The descriptor table from the inside (see <eio/fd.h> and <eio/ll_direct.h>).
  *
  * A slot's state is one word: generation, closing bit, number of users.
  *
@@ -14,12 +14,24 @@
  * of the old one fail for ever. Generation 0 is never valid; a slot that would come to
  * it is never used again.
  *
+ * A slot has its file by number, by a place in the table of a ring (direct.h), or both:
+ *
+ *   plain       unix_fd, target the same
+ *   registered  unix_fd, target a place
+ *   direct      no number, target a place
+ *
+ * An open plain one may become registered, and so may a direct one that is given a number;
+ * who reads the fields before that goes on with what is still true. Both are given up when
+ * the slot is released.
+ *
  * What a slot is attached to is guarded by its lock: owner != NULL means that the hook is
- * on a switch of that domain, which cannot end before. Another domain that releases the
- * slot asks the owner to take the hook off and to free the slot then.
+ * on a switch of that domain, or the file in its table, and the domain cannot end before
+ * it has let go. Another domain that releases the slot asks the owner to do so, and to free
+ * the slot then.
  *
  * The child of a fork has the descriptors, but neither the operations that use them nor the
- * switches that would close them: handles stay as they are, used by nobody, on no switch.
+ * switches and tables they are in: handles stay as they are, used by nobody, on no switch, by
+ * their numbers. What has none is closed.
  */
 #ifndef EIO__FD_H
 #define EIO__FD_H
@@ -27,6 +39,7 @@
 #include "base/inbox.h"
 #include "base/list.h"
 #include "base/lock.h"
+#include "uring/direct.h"
 
 #include <eio/fd.h>
 #include <errno.h>
@@ -44,19 +57,30 @@ enum {
 	EIO__CHUNKS = 1 << 14, /* 16 Mi descriptors */
 };
 
+enum { EIO__NO_NUMBER = -1 };
+
+/* What is left when a slot is released and somebody waits for that. */
+struct eio__detached {
+	int unix_fd; /* EIO__NO_NUMBER: nothing */
+	bool owned;  /* it was the handle's to close */
+};
+
 /* Waits for the release of a slot. */
 struct eio__slot_waiter {
 	struct eio__fiber *fiber;
 	bool released; /* by itself: nobody will wake it */
-	int unix_fd;   /* for dumps */
+	struct eio__detached left;
 };
 
 struct eio__slot {
 	uint64_t state;
-	int unix_fd;
+	int unix_fd; /* EIO__NO_NUMBER: none yet */
+	int target;  /* what the ring's entries name: the number or a place */
 	unsigned flags;
 	struct eio__lock lock;
-	struct eio__domain *owner; /* NULL: on no switch */
+	struct eio__uring *table;  /* the place is in; NULL: there is none */
+	struct eio__list in_table; /* its list */
+	struct eio__domain *owner; /* NULL: attached to nothing */
 	struct eio_hook hook;
 	struct eio__slot_waiter *waiter;
 	struct eio__list accepts;      /* operations to cancel when a listener closes */
@@ -84,20 +108,48 @@ static inline bool eio__slot_is_open(uint64_t state, struct eio_fd fd)
 	return state >> 32 == fd.generation && !(state & EIO__SLOT_CLOSING);
 }
 
+/* Pins a handle's slot; false: the handle is not open. */
+static inline bool eio__slot_use(struct eio__slot *s, struct eio_fd fd)
+{
+	uint64_t state;
+
+	if (__builtin_expect(!s, 0))
+		return false;
+	state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
+	do {
+		if (__builtin_expect(!eio__slot_is_open(state, fd), 0))
+			return false;
+	} while (!eio__cas64(&s->state, &state, state + 1));
+	return true;
+}
+
+/* Gives a pinned slot a number if it has none, which may suspend; failing that, unpins it. */
+int eio__slot_install(struct eio__slot *s);
+
+/* A pinned slot's number; or it is not pinned any more, and a code. */
+static inline int eio__slot_number(struct eio__slot *s)
+{
+	int unix_fd = __atomic_load_n(&s->unix_fd, __ATOMIC_RELAXED);
+
+	return __builtin_expect(unix_fd >= 0, 1) ? unix_fd : eio__slot_install(s);
+}
+
+/* What entries of @p u's ring may name a pinned slot by: a number or a place; or a code. */
+static inline int eio__slot_target(struct eio__slot *s, const struct eio__uring *u)
+{
+	int target = __atomic_load_n(&s->target, __ATOMIC_RELAXED);
+
+	if (__builtin_expect(target < 0, 0) && __atomic_load_n(&s->table, __ATOMIC_RELAXED) != u)
+		return eio__slot_number(s);
+	return target;
+}
+
 /* eio_fd_use, inline. */
 static inline int eio__fd_use(struct eio_fd fd)
 {
 	struct eio__slot *s = eio__slot(fd);
-	uint64_t state;
 
-	if (__builtin_expect(!s, 0))
-		return -EBADF;
-	state = __atomic_load_n(&s->state, __ATOMIC_RELAXED);
-	do {
-		if (__builtin_expect(!eio__slot_is_open(state, fd), 0))
-			return -EBADF;
-	} while (!eio__cas64(&s->state, &state, state + 1));
-	return s->unix_fd;
+	return __builtin_expect(eio__slot_use(s, fd), 1) ? eio__slot_number(s) : -EBADF;
 }
 
 void eio__slot_release(struct eio__slot *s);
@@ -155,10 +207,21 @@ int eio__fd_pair_of_unix(struct eio_switch *sw, const int unix_fds[2], struct ei
 /* Closes a descriptor by the ring where there is one, waiting for it. */
 int eio__close_unix(int unix_fd);
 
-/* Closes the handle, but not the descriptor, and waits until its users are done: its
- * number, and whether it was the handle's to close. @p cancel (optional) is called with
- * the slot once no new use can begin. Not cancellable. -EBADF, -EPERM. */
-int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s), bool *ret_owned);
+/* Enters an open, pinned slot in the calling thread's table. 0, or -EPERM: it is another
+ * domain's, or registered already. */
+int eio__slot_enter_table(struct eio__slot *s, struct eio__uring *u, unsigned place);
+
+/* Takes it out when the table ends; what has no number is closed. */
+void eio__slot_lose_table(struct eio__slot *s);
+
+/* A handle for a place in the calling thread's table; freed if there is no handle. */
+int eio__fd_of_index(struct eio_switch *sw, unsigned place, unsigned flags, struct eio_fd *ret);
+
+/* Closes the handle, but not its number, and waits until its users are done. @p cancel
+ * (optional) is called with the slot once no new use can begin. Not cancellable. 0, or
+ * -EBADF, -EPERM. */
+int eio__fd_detach(struct eio_fd fd, void (*cancel)(struct eio__slot *s),
+		   struct eio__detached *ret);
 
 /* The same without waiting, from any thread: the last user closes. 0 or -EBADF. */
 int eio__fd_close_cancelling(struct eio_fd fd, void (*cancel)(struct eio__slot *s));

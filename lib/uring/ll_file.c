@@ -32,6 +32,17 @@ int eio_ll_openat(struct eio_switch *sw, struct eio_fd dir, const char *path, in
 	return eio_ll_openat2(sw, dir, path, flags, mode, eio__confinement(dir), ret);
 }
 
+int eio_ll_openat_direct(struct eio_switch *sw, struct eio_fd dir, const char *path, int flags,
+			 mode_t mode, struct eio_fd *ret)
+{
+	int rc;
+
+	if (eio__switch_ok(sw) < 0 || !eio__files_promise(eio__uring_self()))
+		return eio_ll_openat(sw, dir, path, flags, mode, ret);
+	rc = eio__open_direct(dir, path, flags, mode, eio__confinement(dir));
+	return eio__fail(eio__files_track(sw, rc, 0, ret), "openat2", path);
+}
+
 /* An open descriptor is asked directly: by the ring it would take a worker thread. Older
  * C libraries have no function for it. */
 static int ask(int unix_fd, unsigned mask, struct statx *ret)

@@ -175,7 +175,7 @@ int eio_ll_port_begin(struct eio_ll_port *pub, uint32_t *queue, unsigned capacit
 int eio_ll_port_end(struct eio_ll_port *pub)
 {
 	struct port *p = port_of(pub);
-	bool owned;
+	struct eio__detached left;
 
 	if (!p->u || p->ending)
 		return -EBADF;
@@ -184,7 +184,7 @@ int eio_ll_port_end(struct eio_ll_port *pub)
 	p->ending = true;
 	while (!eio__list_empty(&p->waiters))
 		wake(first_waiter(p), -EBADF);
-	eio__fd_detach(p->handle, NULL, &owned);
+	eio__fd_detach(p->handle, NULL, &left);
 	/* Pairs with the promise of a place: the senders are done with the port. */
 	(void) __atomic_load_n(&p->promised, __ATOMIC_ACQUIRE);
 	p->u->ports--;

@@ -21,7 +21,8 @@ struct accept {
 	struct eio__call call;
 	struct eio__op op;
 	struct eio__accept listed;
-	bool polls; /* for a connection, after -EAGAIN */
+	bool polls;  /* for a connection, after -EAGAIN */
+	bool direct; /* into the ring's table */
 };
 
 int eio_ll_socket(struct eio_switch *sw, int domain, int type, int protocol, struct eio_fd *ret)
@@ -52,6 +53,24 @@ int eio_ll_socketpair(struct eio_switch *sw, int domain, int type, int protocol,
 	if (rc < 0)
 		return eio__fail(rc, "socketpair", NULL);
 	return eio__fd_pair_of_unix(sw, ends, ret_a, ret_b);
+}
+
+int eio_ll_socket_direct(struct eio_switch *sw, int domain, int type, int protocol,
+			 struct eio_fd *ret)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	if (eio__switch_ok(sw) < 0 || !eio__files_promise(eio__uring_self()))
+		return eio_ll_socket(sw, domain, type, protocol, ret);
+	do {
+		sqe = eio__begin_bare(&c);
+		if (sqe) {
+			io_uring_prep_socket(sqe, domain, type & ~SOCK_CLOEXEC, protocol, 0);
+			eio__files_aim_at_free(sqe);
+		}
+	} while (eio__finish(&c, sqe, 0));
+	return eio__fail(eio__files_track(sw, c.res, EIO_FD_NOT_SEEKABLE, ret), "socket", NULL);
 }
 
 int eio__fail_addr(int rc, const char *op, const struct eio_addr *addr)
@@ -121,7 +140,9 @@ static bool accept_once(struct accept *a, struct eio_fd fd, struct sockaddr *sa,
 	else if (a->polls)
 		io_uring_prep_poll_add(sqe, a->call.unix_fd, POLLIN);
 	else
-		io_uring_prep_accept(sqe, a->call.unix_fd, sa, len, SOCK_CLOEXEC);
+		io_uring_prep_accept(sqe, a->call.unix_fd, sa, len, a->direct ? 0 : SOCK_CLOEXEC);
+	if (a->direct && !late && !a->polls)
+		eio__files_aim_at_free(sqe);
 	a->call.res = eio__op_await(a->call.u, &a->op, sqe, &eio__op_wait);
 	a->op.got = true;
 	eio__accept_unlist(s, &a->listed);
@@ -141,41 +162,57 @@ static bool accept_once(struct accept *a, struct eio_fd fd, struct sockaddr *sa,
 	return a->polls || again(a);
 }
 
-int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
-		  struct eio_addr *ret_peer)
+/* The number, or the place it was promised in the ring's table. */
+static int accept_file(struct eio_fd fd, bool direct, struct eio_addr *ret_peer)
 {
 	struct sockaddr *sa = ret_peer ? (struct sockaddr *) ret_peer->sa : NULL;
-	int rc = eio__switch_ok(sw);
-	struct accept a = {.polls = false};
+	struct accept a = {.direct = direct};
 	socklen_t len;
 
-	if (rc < 0)
-		return eio__fail(rc, "accept", NULL);
 	do
 		len = sizeof(ret_peer->sa);
 	while (accept_once(&a, fd, sa, sa ? &len : NULL));
-	if (a.call.res < 0)
-		return eio__fail(a.call.res, "accept", NULL);
-	if (ret_peer) {
+	if (a.call.res >= 0 && ret_peer) {
 		ret_peer->len = len < sizeof(ret_peer->sa) ? len : sizeof(ret_peer->sa);
 		ret_peer->reserved = 0;
 	}
-	return eio_fd_of_unix(sw, a.call.res, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
+	return a.call.res;
+}
+
+int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
+		  struct eio_addr *ret_peer)
+{
+	int rc = eio__switch_ok(sw);
+
+	if (rc == 0)
+		rc = accept_file(fd, false, ret_peer);
+	if (rc < 0)
+		return eio__fail(rc, "accept", NULL);
+	return eio_fd_of_unix(sw, rc, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
+}
+
+int eio_ll_accept_direct(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
+			 struct eio_addr *ret_peer)
+{
+	int rc;
+
+	if (eio__switch_ok(sw) < 0 || !eio__files_promise(eio__uring_self()))
+		return eio_ll_accept(sw, fd, ret, ret_peer);
+	rc = accept_file(fd, true, ret_peer);
+	return eio__fail(eio__files_track(sw, rc, EIO_FD_NOT_SEEKABLE, ret), "accept", NULL);
 }
 
 int eio_ll_close_listener(struct eio_fd fd)
 {
-	bool owned;
-	int unix_fd;
+	struct eio__detached left;
+	int rc;
 
 	if (!eio__self())
 		return eio__fail(eio__fd_close_cancelling(fd, eio__accepts_cancel), "close", NULL);
-	unix_fd = eio__fd_detach(fd, eio__accepts_cancel, &owned);
-	if (unix_fd < 0)
-		return eio__fail(unix_fd, "close", NULL);
-	if (owned && close(unix_fd) < 0)
-		return eio__fail(-errno, "close", NULL);
-	return 0;
+	rc = eio__fd_detach(fd, eio__accepts_cancel, &left);
+	if (rc == 0 && left.owned && left.unix_fd >= 0 && close(left.unix_fd) < 0)
+		rc = -errno;
+	return eio__fail(rc, "close", NULL);
 }
 
 int eio_ll_connect(struct eio_fd fd, const struct eio_addr *addr)

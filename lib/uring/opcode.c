@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "uring/opcode.h"
+#include "uring/direct.h"
 #include "uring/newer.h"
 
 #include <stdio.h>
@@ -103,7 +104,9 @@ void eio__opcode_describe(unsigned opcode, int fd, const char *more, char *buf, 
 		snprintf(what, sizeof(what), "%s", names[opcode]);
 	else
 		snprintf(what, sizeof(what), "opcode %u", opcode);
-	if (descriptor(opcode, fd) >= 0)
+	if (eio__is_indexed(fd))
+		snprintf(on, sizeof(on), " on file %u", eio__index_of_target(fd));
+	else if (descriptor(opcode, fd) >= 0)
 		snprintf(on, sizeof(on), " on fd %d", fd);
 	snprintf(buf, size, "%s%s%s", what, on, more);
 }

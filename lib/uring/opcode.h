@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-/* "recv on fd 9" and @p more; operations on no descriptor have a negative one. */
+/* "recv on fd 9" and @p more; operations on no descriptor have a negative one,
+ * those on a place in the ring's table its target (direct.h). */
 void eio__opcode_describe(unsigned opcode, int fd, const char *more, char *buf, size_t size);
 
 #endif

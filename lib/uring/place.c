@@ -40,17 +40,18 @@ static struct io_uring_sqe *begin_at(struct eio__call *c, struct eio_fd dir, int
 		*ret_at = AT_FDCWD;
 		return eio__begin_bare(c);
 	}
-	sqe = eio__begin(c, dir);
+	sqe = eio__begin_unix(c, dir);
 	*ret_at = c->unix_fd;
 	return sqe;
 }
 
 /* Renames next to the path make the kernel give up with EAGAIN, as does a lease on the file:
  * only the former is over soon. */
-int eio__open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve)
+static int open_file(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve,
+		     bool direct)
 {
 	struct open_how_arg how = {
-		.flags = (uint64_t) (unsigned) (flags | O_CLOEXEC),
+		.flags = (uint64_t) (unsigned) (direct ? flags & ~O_CLOEXEC : flags | O_CLOEXEC),
 		.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode & 07777 : 0,
 		.resolve = resolve,
 	};
@@ -63,9 +64,21 @@ int eio__open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, 
 			sqe = begin_at(&c, dir, &at);
 			if (sqe)
 				io_uring_prep_openat2(sqe, at, path, (struct open_how *) &how);
+			if (sqe && direct)
+				eio__files_aim_at_free(sqe);
 		} while (eio__finish(&c, sqe, 0));
 	} while (c.res == -EAGAIN && --tries);
 	return c.res;
+}
+
+int eio__open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	return open_file(dir, path, flags, mode, resolve, false);
+}
+
+int eio__open_direct(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve)
+{
+	return open_file(dir, path, flags, mode, resolve, true);
 }
 
 static int pin(struct eio__place *p, struct eio_fd dir)

@@ -34,6 +34,9 @@ uint64_t eio__confinement(struct eio_fd dir);
 /* The number of a new descriptor, the caller's; close-on-exec. */
 int eio__open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve);
 
+/* The same without a number: the place it was promised in the ring's table (direct.h). */
+int eio__open_direct(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve);
+
 /* NULL or "" is the directory itself. 0 or a negative errno, with nothing to close then. */
 int eio__place_open(struct eio__place *p, struct eio_fd dir, const char *path, bool follow);
 

@@ -640,6 +640,7 @@ int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char 
 	u->domain.indirect = config->flags & EIO_RUN_RESTRICT;
 	u->alarm = EIO_NEVER;
 	eio__fixed_init(&u->fixed, config);
+	eio__files_init(&u->files, config);
 	u->slots_end = &u->slots;
 	eio__threads_begin();
 	return 0;
@@ -684,6 +685,7 @@ void eio__uring_fini(struct eio__uring *u)
 	eio__domain_check_end(&u->domain);
 	check_ended(u);
 	drain(u);
+	eio__files_fini(u);
 	eio__domain_fini(&u->domain);
 	eio__polled_fini(u);
 	eio__slots_give_back(u);

@@ -14,6 +14,7 @@
 #define EIO__SCHED_H
 
 #include "core/fiber.h"
+#include "uring/direct.h"
 #include "uring/fixed.h"
 #include "uring/ring.h"
 
@@ -50,6 +51,7 @@ struct eio__uring {
 	bool spins;      /* looks out for foreign wake-ups before it sleeps */
 	uint8_t crowded; /* foreign wake-ups for which it will not: others want the CPU */
 	struct eio__fixed fixed;
+	struct eio__files files;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;
 	unsigned ports, multis;     /* begun and not ended */
@@ -78,7 +80,7 @@ struct eio__op {
 	unsigned flags; /* of the completion */
 	bool got;       /* res is there */
 	bool cancelled; /* by the fiber's context */
-	uint8_t opcode; /* it and fd as in the entry, for dumps */
+	uint8_t opcode; /* it and the target as in the entry, for dumps */
 	int fd;
 #ifdef EIO_DEBUG
 	unsigned cookie;
@@ -174,20 +176,31 @@ void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g);
 extern const struct eio__wait eio__op_wait __attribute__((visibility("hidden")));
 extern const struct eio__wait eio__op_wait_protected __attribute__((visibility("hidden")));
 
+/* An entry whose fd is a target becomes one that the kernel understands. */
+static inline void eio__sqe_aim(struct io_uring_sqe *sqe)
+{
+	if (unlikely(eio__is_indexed(sqe->fd))) {
+		sqe->fd = (int) eio__index_of_target(sqe->fd);
+		sqe->flags |= IOSQE_FIXED_FILE;
+	}
+}
+
 /* Suspends until who is told of the completion, see user_data, has filled in the result and
- * woken the fiber; the result as the kernel gave it. */
+ * woken the fiber; the result as the kernel gave it. The entry's fd may be a target. */
 static inline int eio__op_await_as(struct eio__uring *u, struct eio__op *op,
 				   struct io_uring_sqe *sqe, uint64_t user_data,
 				   const struct eio__wait *wait)
 {
 	struct eio__fiber *f = u->domain.current;
 
+	/* First, while the compiler still knows what the entry was prepared with. */
+	op->opcode = sqe->opcode;
+	op->fd = sqe->fd;
+	eio__sqe_aim(sqe);
 	sqe->user_data = user_data;
 	op->fiber = f;
 	op->got = false;
 	op->cancelled = false;
-	op->opcode = sqe->opcode;
-	op->fd = sqe->fd;
 #ifdef EIO_DEBUG
 	op->cookie = EIO__OP_COOKIE;
 #endif

@@ -501,6 +501,11 @@ static int run_accept(struct scene *s)
 	return eio_ll_accept(&s->sw, s->fd, &s->opened, NULL);
 }
 
+static int run_accept_direct(struct scene *s)
+{
+	return eio_ll_accept_direct(&s->sw, s->fd, &s->opened, NULL);
+}
+
 /* Accepted, or the next one's. */
 static void connection_is_taken_or_there(struct scene *s)
 {
@@ -775,6 +780,24 @@ static int run_openat(struct scene *s)
 	return eio_ll_openat(&s->sw, s->fd, "dev/null", O_RDWR, 0, &s->opened);
 }
 
+static int run_openat_direct(struct scene *s)
+{
+	return eio_ll_openat_direct(&s->sw, s->fd, "dev/null", O_RDWR, 0, &s->opened);
+}
+
+static int run_socket_direct(struct scene *s)
+{
+	return eio_ll_socket_direct(&s->sw, AF_UNIX, SOCK_STREAM, 0, &s->opened);
+}
+
+/* Older kernels have no table. */
+static int run_register(struct scene *s)
+{
+	int rc = eio_ll_fd_register(s->fd);
+
+	return rc == -ENOTSUP ? 0 : rc;
+}
+
 /* By a worker thread. */
 static int run_openat_creating(struct scene *s)
 {
@@ -896,6 +919,24 @@ static void closed_but_pinned_pipe(struct scene *s)
 	s->unix_fd = dup(number(s->peer));
 }
 
+static void direct_file(struct scene *s)
+{
+	expect_ok(eio_ll_openat_direct(&s->sw, EIO_FS, "/dev/null", O_RDWR, 0, &s->fd));
+}
+
+static int run_use(struct scene *s)
+{
+	s->client = eio_fd_use(s->fd);
+	return s->client < 0 ? s->client : 0;
+}
+
+static void is_used(struct scene *s)
+{
+	ck_assert_int_eq(s->rc, 0);
+	ck_assert(is_open(s->client));
+	unpin(s);
+}
+
 static int run_unuse(struct scene *s)
 {
 	unpin(s);
@@ -972,6 +1013,8 @@ static const struct call calls[] = {
 	{"eio_ll_await_writable", WAITS, false, full_pipe, run_await_writable, make_room,
 	 nothing_went},
 	{"eio_ll_accept", WAITS, false, listener, run_accept, knock, connection_is_taken_or_there},
+	{"eio_ll_accept_direct", WAITS, false, listener, run_accept_direct, knock,
+	 connection_is_taken_or_there},
 	{"eio_ll_connect", WAITS, false, full_backlog, run_connect, take_one, connected_or_not},
 	{"eio_ll_connect by TCP", WAITS, false, silent_listener, run_connect, NULL,
 	 connected_or_not},
@@ -992,6 +1035,9 @@ static const struct call calls[] = {
 	{"eio_ll_pipe", QUICK, false, nothing, run_pipe, NULL, open_or_not},
 	{"eio_ll_openat", QUICK, false, root, run_openat, NULL, open_or_not},
 	{"eio_ll_openat2", QUICK, false, root, run_openat_creating, NULL, open_or_not},
+	{"eio_ll_openat_direct", QUICK, false, root, run_openat_direct, NULL, open_or_not},
+	{"eio_ll_socket_direct", QUICK, false, nothing, run_socket_direct, NULL, open_or_not},
+	{"eio_ll_fd_register", QUICK, false, empty_pipe, run_register, NULL, nothing},
 	{"eio_ll_statx", QUICK, false, nothing, run_statx, NULL, nothing},
 	{"eio_ll_statx beneath", QUICK, false, root, run_statx_beneath, NULL, nothing},
 	{"eio_ll_statx of a handle", QUICK, false, root, run_statx_handle, NULL, nothing},
@@ -1002,6 +1048,7 @@ static const struct call calls[] = {
 	 ended_or_can_be_awaited},
 	{"eio_ll_spawn", QUICK, false, empty_pipe, spawn_reader, NULL, started_or_not},
 	{"eio_fd_close", FIRM, false, empty_pipe, run_close, NULL, is_closed},
+	{"eio_fd_use of a direct handle", FIRM, false, direct_file, run_use, NULL, is_used},
 	{"eio_fd_unuse", FIRM, false, closed_but_pinned_pipe, run_unuse, NULL, is_released},
 	{"eio_fd_to_unix", FIRM, false, pinned_pipe, run_take, unpin, is_taken},
 	{"eio_ll_zc_end", FIRM, false, buffer_on_its_way, run_zc_end, take_queued,

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -639,6 +640,48 @@ RING_TEST(the_librarys_descriptors_are_close_on_exec)
 	return eio_switch_end(&sw, 0);
 }
 
+/* Of each call that makes descriptors. */
+static void expect_failures(struct eio_switch *sw, struct eio_fd listener, int err)
+{
+	struct eio_fd a, b;
+
+	expect_err(eio_ll_openat(sw, EIO_FS, "/dev/null", O_RDONLY, 0, &a), err);
+	expect_err(eio_ll_openat2(sw, EIO_FS, "/dev/null", O_RDONLY, 0, 0, &a), err);
+	expect_err(eio_ll_socket(sw, AF_UNIX, SOCK_STREAM, 0, &a), err);
+	expect_err(eio_ll_pipe(sw, &a, &b), err);
+	expect_err(eio_ll_accept(sw, listener, &a, NULL), err);
+}
+
+RING_TEST(what_cannot_be_opened_leaves_nothing_open)
+{
+	struct rlimit limit, none;
+	struct eio_switch sw, done;
+	struct eio_addr addr;
+	struct eio_fd listener;
+	unsigned before;
+	int client;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	listener = listen_on(&sw, "127.0.0.1:0", &addr);
+	client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(connect(client, (struct sockaddr *) addr.sa, addr.len), 0);
+	eio_switch_begin(&done);
+	expect_ok(eio_switch_end(&done, 0));
+	before = count_fds();
+	expect_failures(&done, listener, -EINVAL);
+	ck_assert_uint_eq(count_fds(), before);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	none.rlim_cur = (rlim_t) client + 1;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	expect_failures(&sw, listener, -EMFILE);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(count_fds(), before);
+	close(client);
+	return eio_switch_end(&sw, 0);
+}
+
 /* Several threads */
 
 static void *take_with_users(void *arg)
@@ -1076,6 +1119,7 @@ SUITE_MAIN("fd", true, closing_twice_gives_EBADF_test,
 	   another_threads_switch_is_refused_and_the_descriptor_closed,
 	   seekable_is_known_or_probed_test, blocking_is_what_the_descriptor_says_test,
 	   the_librarys_descriptors_are_close_on_exec_test,
+	   what_cannot_be_opened_leaves_nothing_open_test,
 	   take_with_users_outside_a_fiber_changes_nothing, a_refused_take_is_not_seen_by_a_close,
 	   of_two_domains_racing_to_close_one_does, two_domains_racing_to_use_and_close_close_once,
 	   a_handle_closed_by_another_domain_leaves_its_switch_well,
