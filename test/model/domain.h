@@ -3,10 +3,10 @@
  * Threads of the model that run a domain: a real struct eio__uring with the real
  * scheduler, fiber and wake-ups, on a kernel of the model's own.
  *
- * That kernel knows the read of the wake-up descriptor, close, and time, which passes
- * when it can make a difference. A domain's memory is freed when the domain has ended, so
- * whoever is still on its way to it is found; so is a fiber woken more often than it
- * waits.
+ * That kernel knows the read of the wake-up descriptor, close, fsync, no-ops, a table of
+ * files, and time, which passes when it can make a difference. A domain's memory is freed
+ * when the domain has ended, so whoever is still on its way to it is found; so is a fiber
+ * woken more often than it waits.
  */
 #ifndef EIO_TEST_MODEL_DOMAIN_H
 #define EIO_TEST_MODEL_DOMAIN_H
@@ -58,5 +58,8 @@ void model_cancel_end(struct model_canceller *c);
 /* A descriptor that can be closed once, in the setting up, and whether it was. */
 int model_descriptor(void);
 bool model_is_closed(int unix_fd);
+
+/* The number that what is in the table of files gets when it is installed. */
+void model_installs(int unix_fd);
 
 #endif

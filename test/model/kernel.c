@@ -15,6 +15,7 @@ enum {
 	FIRST_PLAIN = 2000,
 	A_WHILE = 1000000, /* ns; longer than anybody spins */
 	PLAINS = 4,
+	PLACES = 2,
 };
 
 /* One domain's. */
@@ -23,6 +24,7 @@ struct kernel {
 	struct io_uring_sqe sqes[ENTRIES];
 	uint64_t cqes[2 * ENTRIES][2]; /* a struct io_uring_cqe has an open end */
 	unsigned sq_head, sq_flags, cq_head, cq_tail;
+	unsigned places; /* in the table of files: a bit for each that is filled */
 
 	uint64_t wakes; /* of the wake-up descriptor */
 	uint64_t read;  /* user_data of its read in flight; 0: none */
@@ -45,6 +47,7 @@ static unsigned n_kernels;
 static bool stay; /* domains do not end */
 static unsigned *plains;
 static int n_plains;
+static int installed; /* the number of what is in a place */
 
 void (*eio__ring_hook)(struct eio__ring *r);
 
@@ -71,6 +74,34 @@ bool model_is_closed(int unix_fd)
 	return plains[unix_fd - FIRST_PLAIN];
 }
 
+void model_installs(int unix_fd)
+{
+	installed = unix_fd;
+}
+
+static int fill_place(struct kernel *k)
+{
+	for (int place = 0; place < PLACES; place++) {
+		if (k->places & 1u << place)
+			continue;
+		k->places |= 1u << place;
+		return place;
+	}
+	model_fail("no place is left in the table");
+	return -ENFILE;
+}
+
+static void look_at_place(const struct kernel *k, unsigned place)
+{
+	model_expect(place < PLACES && k->places & 1u << place, "a place is empty");
+}
+
+static void empty_place(struct kernel *k, unsigned place)
+{
+	look_at_place(k, place);
+	k->places &= ~(1u << place);
+}
+
 /* The linker sends the library's calls here. */
 int __real_close(int fd);
 int __wrap_close(int fd);
@@ -82,10 +113,38 @@ int __real_clock_gettime(clockid_t clock, struct timespec *ret);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *ret);
 void *__real_reallocarray(void *p, size_t n, size_t size);
 void *__wrap_reallocarray(void *p, size_t n, size_t size);
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
 void __real_free(void *p);
 void __wrap_free(void *p);
 void __real_abort(void);
 void __wrap_abort(void);
+int __wrap_io_uring_register_files_sparse(struct io_uring *ring, unsigned n);
+int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned place, const int *files,
+					  unsigned n);
+int __wrap_io_uring_unregister_files(struct io_uring *ring);
+
+int __wrap_io_uring_register_files_sparse(struct io_uring *ring, unsigned n)
+{
+	(void) ring, (void) n;
+	return 0;
+}
+
+int __wrap_io_uring_register_files_update(struct io_uring *ring, unsigned place, const int *files,
+					  unsigned n)
+{
+	(void) files;
+	empty_place(eio__container_of(ring, struct eio__ring, uring)->meddler, place);
+	return (int) n;
+}
+
+int __wrap_io_uring_unregister_files(struct io_uring *ring)
+{
+	struct kernel *k = eio__container_of(ring, struct eio__ring, uring)->meddler;
+
+	k->places = 0;
+	return 0;
+}
 
 int __wrap_eventfd(unsigned count, int flags)
 {
@@ -116,7 +175,13 @@ ssize_t __wrap_write(int fd, const void *buf, size_t size)
 	return (ssize_t) size;
 }
 
-/* Memory is the model's while it is set up and runs. */
+/* Memory is the model's while it is set up and runs. For the record of a failure there is
+ * none. */
+
+void *__wrap_malloc(size_t size)
+{
+	return model_running() ? NULL : __real_malloc(size);
+}
 
 void *__wrap_reallocarray(void *p, size_t n, size_t size)
 {
@@ -210,12 +275,36 @@ static void complete(struct kernel *k, uint64_t user_data, int res)
 static void submit(struct kernel *k, const struct io_uring_sqe *sqe)
 {
 	switch (sqe->opcode) {
+	case IORING_OP_NOP:
+		complete(k, sqe->user_data, 0);
+		break;
 	case IORING_OP_READ:
 		k->read = sqe->user_data;
 		break;
 	case IORING_OP_CLOSE:
-		close_plain(sqe->fd);
+		if (sqe->file_index)
+			empty_place(k, sqe->file_index - 1);
+		else
+			close_plain(sqe->fd);
 		complete(k, sqe->user_data, 0);
+		break;
+	case IORING_OP_FSYNC:
+		if (sqe->flags & IOSQE_FIXED_FILE)
+			look_at_place(k, (unsigned) sqe->fd);
+		else
+			model_expect(!model_is_closed(sqe->fd), "used after its end");
+		complete(k, sqe->user_data, 0);
+		break;
+	case IORING_OP_SOCKET:
+		complete(k, sqe->user_data, fill_place(k));
+		break;
+	case IORING_OP_FILES_UPDATE:
+		*(int *) (uintptr_t) sqe->addr = fill_place(k);
+		complete(k, sqe->user_data, 1);
+		break;
+	case EIO__OP_FIXED_FD_INSTALL:
+		look_at_place(k, (unsigned) sqe->fd);
+		complete(k, sqe->user_data, installed);
 		break;
 	default:
 		model_fail("the model's kernel does not know operation %d", sqe->opcode);
@@ -299,6 +388,7 @@ int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool po
 	memset(r, 0, sizeof(*r));
 	r->enter = enter;
 	r->meddler = k;
+	r->uring.features = IORING_FEAT_RW_ATTR;
 	r->uring.sq.sqes = k->sqes;
 	r->uring.sq.khead = &k->sq_head;
 	r->uring.sq.kflags = &k->sq_flags;

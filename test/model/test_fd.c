@@ -7,6 +7,7 @@
 #include "model/domain.h"
 #include "uring/fd.h"
 
+#include <eio/low_level.h>
 #include <eio/promise.h>
 #include <eio/switch.h>
 
@@ -293,6 +294,188 @@ static void taken_or_ended(void)
 MODEL_HOLDS(another_domain_may_take_what_the_ending_switch_closes, taken_by_another_domain,
 	    taken_or_ended, 1e6)
 
+/* Files in a domain's table */
+
+/* By its place, or by the number while it is not registered. */
+static void sync_it(void)
+{
+	int rc = eio_ll_fsync(box->fd);
+
+	model_expect(rc == 0 || rc == -EBADF, "fsync: %d", rc);
+}
+
+static void register_it(void *arg)
+{
+	int rc = eio_ll_fd_register(box->fd);
+
+	(void) arg;
+	model_expect(rc == 0 || rc == -EBADF, "register: %d", rc);
+	sync_it();
+}
+
+/* The domain may end before the others have done anything, or after. */
+static void registered_and_closed(void)
+{
+	make_box();
+	open_it(NULL);
+	model_domain("owner", register_it, NULL);
+	model_thread("closer", close_it, NULL);
+}
+
+MODEL_HOLDS(another_thread_may_close_what_a_domain_has_registered, registered_and_closed,
+	    closed_once, 1e3)
+
+static void registered_used_and_closed(void)
+{
+	make_box();
+	open_it(NULL);
+	model_domain("owner", register_it, NULL);
+	model_thread("user", use_it, NULL);
+	model_thread("closer", close_it, NULL);
+}
+
+MODEL_HOLDS(others_use_and_close_what_a_domain_has_registered, registered_used_and_closed,
+	    closed_once, 1e6)
+
+static void register_and_wait(void *arg)
+{
+	register_it(arg);
+	model_expect(eio_promise_await(&box->promise, NULL) == 0, "await");
+	model_expect(eio_ll_noop() == 0, "noop");
+	model_expect(eio__uring_self()->files.used == 0, "its place is not free");
+}
+
+static void close_and_tell(void *arg)
+{
+	close_it(arg);
+	let_go_on(arg);
+}
+
+static void registered_closed_and_freed(void)
+{
+	make_box();
+	open_it(NULL);
+	model_domain("owner", register_and_wait, NULL);
+	model_thread("closer", close_and_tell, NULL);
+}
+
+MODEL_HOLDS(a_place_is_free_when_its_domain_has_run, registered_closed_and_freed, closed_once, 1e3)
+
+/* Neither the other's table nor its end is in the way for longer than it takes. */
+static void try_to_register(void *arg)
+{
+	int rc = eio_ll_fd_register(box->fd);
+
+	(void) arg;
+	model_expect(rc == 0 || rc == -EPERM || rc == -EBADF, "register: %d", rc);
+	sync_it();
+}
+
+static void close_at_last(void *arg)
+{
+	model_join(0);
+	model_join(1);
+	close_it(arg);
+}
+
+static void registered_by_two(void)
+{
+	make_box();
+	open_it(NULL);
+	model_domain("first", try_to_register, NULL);
+	model_domain("second", try_to_register, NULL);
+	model_thread("closer", close_at_last, NULL);
+}
+
+MODEL_HOLDS(of_two_domains_one_has_it_in_its_table, registered_by_two, closed_once, 1e6)
+
+static void end_switch_with_place(void *arg)
+{
+	register_it(NULL);
+	end_switch(arg);
+}
+
+static void registered_on_a_switch(void)
+{
+	make_box();
+	model_in_domain(model_domain("owner", end_switch_with_place, NULL), begin_switch, NULL);
+	model_thread("closer", close_it, NULL);
+}
+
+MODEL_HOLDS(another_thread_may_close_what_is_registered_and_on_a_switch, registered_on_a_switch,
+	    ended_once, 1e3)
+
+static bool is_there(const void *arg)
+{
+	return ((const struct eio_fd *) arg)->generation != 0;
+}
+
+static void open_direct(void *arg)
+{
+	struct eio_fd fd;
+	int rc = eio_ll_socket_direct(NULL, 0, 0, 0, &fd);
+
+	(void) arg;
+	model_expect(rc == 0, "socket: %d", rc);
+	box->fd.slot = fd.slot;
+	__atomic_store_n(&box->fd.generation, fd.generation, __ATOMIC_SEQ_CST);
+	sync_it();
+}
+
+/* It has no number, and its domain ends it if nobody else does. */
+static void close_direct(void *arg)
+{
+	model_wait("handle", is_there, &box->fd);
+	close_it(arg);
+}
+
+static void direct_and_closed(void)
+{
+	make_box();
+	model_domain("owner", open_direct, NULL);
+	model_thread("closer", close_direct, NULL);
+}
+
+static void nothing_is_open(void)
+{
+	model_expect(eio_fd_use(box->fd) == -EBADF, "it is open");
+	model_table_check();
+}
+
+MODEL_HOLDS(a_direct_one_is_closed_by_another_thread_or_with_its_domain, direct_and_closed,
+	    nothing_is_open, 1e3)
+
+static void use_direct(void *arg)
+{
+	int fd;
+
+	(void) arg;
+	model_wait("handle", is_there, &box->fd);
+	fd = eio_fd_use(box->fd);
+	if (fd == -EPERM || fd == -EBADF)
+		return;
+	model_expect(fd == box->number && !model_is_closed(fd), "use: %d", fd);
+	eio_fd_unuse(box->fd);
+}
+
+static void open_and_install(void *arg)
+{
+	open_direct(arg);
+	use_it(arg);
+	close_it(arg);
+}
+
+static void direct_and_used(void)
+{
+	make_box();
+	box->number = model_descriptor();
+	model_installs(box->number);
+	model_domain("owner", open_and_install, NULL);
+	model_thread("user", use_direct, NULL);
+}
+
+MODEL_HOLDS(others_use_a_direct_one_when_it_has_a_number, direct_and_used, closed_once, 1e3)
+
 MODEL_SUITE("fd", of_two_who_close_one_does_and_the_last_user_ends_it_test,
 	    the_last_of_two_users_ends_it_test,
 	    a_fiber_that_is_the_last_user_closes_by_the_ring_test,
@@ -302,4 +485,11 @@ MODEL_SUITE("fd", of_two_who_close_one_does_and_the_last_user_ends_it_test,
 	    another_thread_may_close_it_while_its_owner_waits_test,
 	    the_last_user_may_be_elsewhere_when_its_switch_ends_test,
 	    another_domain_may_close_what_the_ending_switch_closes_test,
-	    another_domain_may_take_what_the_ending_switch_closes_test)
+	    another_domain_may_take_what_the_ending_switch_closes_test,
+	    another_thread_may_close_what_a_domain_has_registered_test,
+	    others_use_and_close_what_a_domain_has_registered_test,
+	    a_place_is_free_when_its_domain_has_run_test,
+	    of_two_domains_one_has_it_in_its_table_test,
+	    another_thread_may_close_what_is_registered_and_on_a_switch_test,
+	    a_direct_one_is_closed_by_another_thread_or_with_its_domain_test,
+	    others_use_a_direct_one_when_it_has_a_number_test)
