@@ -3,11 +3,10 @@
  * The ring itself: one suspending call per operation, and any operation at all.
  *
  * A call here submits one io_uring entry and suspends the fiber until the kernel's
- * final completion; buffers are the kernel's until then. Those that cannot wait are
- * kernel has no operation for by a thread. Unless said otherwise a call returns
- * made directly (socket, bind, listen, shutdown, pipe, lseek, fstat), those that the
- * made directly (socket, socketpair, bind, listen, shutdown, pipe, fstat). Unless said
- * otherwise a call returns
+ * final completion; buffers are the kernel's until then. What cannot wait and costs less
+ * that way is a system call of the fiber's own thread; what the kernel has no entry for, and
+ * may wait, one of another thread (ll_thread.h). doc/low_level.md says which is which, and
+ * what older kernels get. Unless said otherwise a call returns
  *   -ECANCELED  the caller's context was cancelled before it completed
  *   -EBADF      the handle is closed
  *   -EPERM      this thread runs no domain
