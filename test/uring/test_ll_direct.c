@@ -595,6 +595,51 @@ DIRECT_TEST(a_direct_connection_receives_sends_and_ends)
 	return eio_switch_end(&sw, 0);
 }
 
+/* With and without copying, by messages, and by an iterator, which goes by number. */
+DIRECT_TEST(all_ways_of_sending_and_receiving_take_direct_handles)
+{
+	static char big[3 * 4096];
+	struct eio_ll_zc z = {.threshold = 1};
+	struct iovec iov = {big, 3};
+	struct eio_ll_received with;
+	struct eio_ll_buffers group;
+	struct eio_ll_views views;
+	struct eio_ll_view view;
+	struct eio_addr addr;
+	struct eio_switch sw;
+	struct eio_fd l, conn;
+	int client;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	l = listen_on(&sw, "127.0.0.1:0", &addr);
+	client = raw_client(&addr);
+	expect_ok(eio_ll_accept_direct(&sw, l, &conn, NULL));
+	expect_err(eio_ll_send_zc(conn, "abc", 3, 0, &z), 3);
+	expect_err(eio_ll_send_msg_zc(conn, NULL, &iov, 1, 0, &z), 3);
+	expect_ok(eio_ll_zc_await(&z));
+	expect_err(eio_ll_send_msg(conn, NULL, &iov, 1, NULL, 0, 0), 3);
+	expect_ok(eio_ll_send_all(conn, big, 3, 0));
+	ck_assert_int_eq(recv(client, big, 12, MSG_WAITALL), 12);
+	ck_assert_int_eq(write(client, "defghi", 6), 6);
+	expect_err(eio_ll_recv_msg(conn, &iov, 1, 0, &with), 3);
+	ck_assert_mem_eq(big, "def", 3);
+	expect_ok(eio_ll_recv_exactly(conn, big, 3));
+	ck_assert_mem_eq(big, "ghi", 3);
+	eio_ll_zc_end(&z);
+	expect_ok(eio_ll_buffers_init(&group, 2, 64, 0));
+	expect_ok(eio_ll_views_recv(&views, conn, &group));
+	ck_assert_int_eq(write(client, "jk", 2), 2);
+	expect_err(eio_ll_views_next(&views, &view), 1);
+	ck_assert_uint_eq(view.len, 2);
+	ck_assert_mem_eq(view.data, "jk", 2);
+	expect_ok(eio_ll_view_return(&group, view));
+	expect_ok(eio_ll_views_end(&views));
+	expect_ok(eio_ll_buffers_fini(&group));
+	close(client);
+	return eio_switch_end(&sw, 0);
+}
+
 static int poll_it(void *arg)
 {
 	expect_err(eio_ll_poll(*(struct eio_fd *) arg, POLLIN), -ECANCELED);
@@ -1367,8 +1412,9 @@ SUITE_MAIN("ll_direct", true, a_registered_handle_is_used_by_its_place_test,
 	   without_a_number_left_a_direct_handle_stays_open_test,
 	   a_full_table_gives_ordinary_handles_test, what_fails_to_open_gives_its_place_back_test,
 	   what_cannot_be_tracked_gives_its_place_back_test,
-	   a_direct_connection_receives_sends_and_ends_test, a_closed_connection_ends_at_once_test,
-	   no_connection_is_lost_for_want_of_a_place_test,
+	   a_direct_connection_receives_sends_and_ends_test,
+	   all_ways_of_sending_and_receiving_take_direct_handles_test,
+	   a_closed_connection_ends_at_once_test, no_connection_is_lost_for_want_of_a_place_test,
 	   closing_a_listener_ends_its_direct_accepts_test,
 	   a_registered_listener_lets_go_of_its_port_test,
 	   the_last_user_of_a_closed_handle_frees_its_place_test,
