@@ -18,6 +18,7 @@
 #include "uring/sched.h"
 
 #include <eio/low_level.h>
+#include <limits.h>
 #include <string.h>
 
 /* The most the kernel moves in one operation. */
@@ -85,9 +86,15 @@ eio__begin_bare(struct eio__call *c)
 	return sqe;
 }
 
-/* An entry for an operation on a descriptor, pinned by its number or its target. */
+enum {
+	EIO__AGAIN = 1,
+	EIO__OTHERWISE = INT_MIN, /* no code of the kernel's, nor one of ours */
+};
+
+/* An entry for an operation on a descriptor, pinned by its number or its target. A handle
+ * with one of the flags @p unless is not used: EIO__OTHERWISE. */
 static inline __attribute__((always_inline)) struct io_uring_sqe *
-eio__begin_by(struct eio__call *c, struct eio_fd fd, bool number)
+eio__begin_by(struct eio__call *c, struct eio_fd fd, bool number, unsigned unless)
 {
 	struct io_uring_sqe *sqe;
 
@@ -97,6 +104,11 @@ eio__begin_by(struct eio__call *c, struct eio_fd fd, bool number)
 	c->slot = eio__slot(fd);
 	if (unlikely(!eio__slot_use(c->slot, fd))) {
 		c->res = -EBADF;
+		return NULL;
+	}
+	if (unless && unlikely(__atomic_load_n(&c->slot->flags, __ATOMIC_RELAXED) & unless)) {
+		eio__slot_unuse(c->slot);
+		c->res = EIO__OTHERWISE;
 		return NULL;
 	}
 	c->unix_fd = number ? eio__slot_number(c->slot) : eio__slot_target(c->slot, c->u);
@@ -117,7 +129,13 @@ eio__begin_by(struct eio__call *c, struct eio_fd fd, bool number)
 static inline __attribute__((always_inline)) struct io_uring_sqe *eio__begin(struct eio__call *c,
 									     struct eio_fd fd)
 {
-	return eio__begin_by(c, fd, false);
+	return eio__begin_by(c, fd, false, 0);
+}
+
+static inline __attribute__((always_inline)) struct io_uring_sqe *
+eio__begin_unless(struct eio__call *c, struct eio_fd fd, unsigned unless)
+{
+	return eio__begin_by(c, fd, false, unless);
 }
 
 /* The same for operations that know only numbers: those relative to a directory, and those
@@ -125,10 +143,8 @@ static inline __attribute__((always_inline)) struct io_uring_sqe *eio__begin(str
 static inline __attribute__((always_inline)) struct io_uring_sqe *
 eio__begin_unix(struct eio__call *c, struct eio_fd fd)
 {
-	return eio__begin_by(c, fd, true);
+	return eio__begin_by(c, fd, true, 0);
 }
-
-enum { EIO__AGAIN = 1 };
 
 /*
  * What a failed operation means to the caller: the code to return, or EIO__AGAIN when it

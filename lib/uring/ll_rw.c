@@ -16,69 +16,84 @@ static int64_t advance(int64_t off, size_t n)
 	return off == EIO_CURRENT ? off : off + (int64_t) n;
 }
 
-/* A prepared kind of transfer between a descriptor and memory. */
-enum direction { READ, WRITE };
-
-static int transfer(enum direction dir, struct eio_fd fd, void *buf, size_t len, int64_t off)
+static short events_of(unsigned opcode)
 {
-	struct io_uring_sqe *sqe;
+	switch (opcode) {
+	case IORING_OP_READ:
+	case IORING_OP_READV:
+	case IORING_OP_READ_FIXED:
+		return POLLIN;
+	}
+	return POLLOUT;
+}
+
+static inline __attribute__((always_inline)) bool once(struct eio__call *c, unsigned opcode,
+						       struct eio_fd fd, const void *addr,
+						       unsigned len, int64_t off)
+{
+	struct io_uring_sqe *sqe = eio__begin_unless(c, fd, EIO_FD_POLLED);
+
+	if (sqe)
+		io_uring_prep_rw((int) opcode, sqe, c->unix_fd, addr, len, (uint64_t) off);
+	return eio__finish(c, sqe, events_of(opcode));
+}
+
+/* Apart from the first try, which keeps the waiting fiber's frame small. */
+static __attribute__((cold, noinline)) int again(unsigned opcode, struct eio_fd fd,
+						 const void *addr, unsigned len, int64_t off)
+{
 	struct eio__call c;
 
-	if (eio__fd_is_polled(fd))
-		return eio__polled_transfer(fd, dir == READ ? IORING_OP_READ : IORING_OP_WRITE, buf,
-					    eio__io_len(len), off);
-	do {
-		sqe = eio__begin(&c, fd);
-		if (sqe && dir == READ)
-			io_uring_prep_read(sqe, c.unix_fd, buf, eio__io_len(len), (uint64_t) off);
-		else if (sqe)
-			io_uring_prep_write(sqe, c.unix_fd, buf, eio__io_len(len), (uint64_t) off);
-	} while (eio__finish(&c, sqe, dir == READ ? POLLIN : POLLOUT));
+	while (once(&c, opcode, fd, addr, len, off))
+		;
+	return c.res == EIO__OTHERWISE ? eio__polled_transfer(fd, opcode, addr, len, off) : c.res;
+}
+
+/* One transfer between a descriptor and memory: IORING_OP_READ, READV, READ_FIXED, or the
+ * same for writing. */
+static inline __attribute__((always_inline)) int
+transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int64_t off)
+{
+	struct eio__call c;
+
+	if (once(&c, opcode, fd, addr, len, off) || unlikely(c.res == EIO__OTHERWISE))
+		return again(opcode, fd, addr, len, off);
 	return c.res;
 }
 
-static int transfer_vector(enum direction dir, struct eio_fd fd, const struct iovec *iov, int n,
-			   int64_t off)
+static int read_some(struct eio_fd fd, void *buf, size_t len, int64_t off)
 {
-	struct io_uring_sqe *sqe;
-	struct eio__call c;
-	unsigned count = n > IOV_MAX ? IOV_MAX : n < 0 ? 0 : (unsigned) n;
+	return transfer(IORING_OP_READ, fd, buf, eio__io_len(len), off);
+}
 
-	if (eio__fd_is_polled(fd))
-		return eio__polled_transfer(fd, dir == READ ? IORING_OP_READV : IORING_OP_WRITEV,
-					    iov, count, off);
-	do {
-		sqe = eio__begin(&c, fd);
-		if (sqe && dir == READ)
-			io_uring_prep_readv(sqe, c.unix_fd, iov, count, (uint64_t) off);
-		else if (sqe)
-			io_uring_prep_writev(sqe, c.unix_fd, iov, count, (uint64_t) off);
-	} while (eio__finish(&c, sqe, dir == READ ? POLLIN : POLLOUT));
-	return c.res;
+static int write_some(struct eio_fd fd, const void *buf, size_t len, int64_t off)
+{
+	return transfer(IORING_OP_WRITE, fd, buf, eio__io_len(len), off);
+}
+
+static unsigned vector_len(int n)
+{
+	return n > IOV_MAX ? IOV_MAX : n < 0 ? 0 : (unsigned) n;
+}
+
+static int write_vector(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
+{
+	return transfer(IORING_OP_WRITEV, fd, iov, vector_len(n), off);
 }
 
 /* Blocks: by their registration if there is one, else like any memory. */
-static int transfer_fixed(enum direction dir, struct eio_fd fd, char *data, size_t len, int64_t off)
+static int read_block(struct eio_fd fd, void *data, size_t len, int64_t off)
 {
-	struct io_uring_sqe *sqe;
-	struct eio__call c;
-
 	if (!eio_ll_fixed_registered())
-		return transfer(dir, fd, data, len, off);
-	if (eio__fd_is_polled(fd))
-		return eio__polled_transfer(
-			fd, dir == READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED, data,
-			eio__io_len(len), off);
-	do {
-		sqe = eio__begin(&c, fd);
-		if (sqe && dir == READ)
-			io_uring_prep_read_fixed(sqe, c.unix_fd, data, eio__io_len(len),
-						 (uint64_t) off, 0);
-		else if (sqe)
-			io_uring_prep_write_fixed(sqe, c.unix_fd, data, eio__io_len(len),
-						  (uint64_t) off, 0);
-	} while (eio__finish(&c, sqe, dir == READ ? POLLIN : POLLOUT));
-	return c.res;
+		return read_some(fd, data, len, off);
+	return transfer(IORING_OP_READ_FIXED, fd, data, eio__io_len(len), off);
+}
+
+static int write_block(struct eio_fd fd, const void *data, size_t len, int64_t off)
+{
+	if (!eio_ll_fixed_registered())
+		return write_some(fd, data, len, off);
+	return transfer(IORING_OP_WRITE_FIXED, fd, data, eio__io_len(len), off);
 }
 
 static size_t block_len(struct eio_chunk c, size_t len)
@@ -88,23 +103,22 @@ static size_t block_len(struct eio_chunk c, size_t len)
 
 ssize_t eio_ll_read(struct eio_fd fd, void *buf, size_t len, int64_t off)
 {
-	return eio__fail(transfer(READ, fd, buf, len, off), "read", NULL);
+	return eio__fail(read_some(fd, buf, len, off), "read", NULL);
 }
 
 ssize_t eio_ll_readv(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 {
-	return eio__fail(transfer_vector(READ, fd, iov, n, off), "readv", NULL);
+	return eio__fail(transfer(IORING_OP_READV, fd, iov, vector_len(n), off), "readv", NULL);
 }
 
 ssize_t eio_ll_writev_single(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 {
-	return eio__fail(transfer_vector(WRITE, fd, iov, n, off), "writev", NULL);
+	return eio__fail(write_vector(fd, iov, n, off), "writev", NULL);
 }
 
 ssize_t eio_ll_read_upto(struct eio_fd fd, struct eio_chunk c, size_t len, int64_t off)
 {
-	return eio__fail(transfer_fixed(READ, fd, c.data, block_len(c, len), off), "read_fixed",
-			 NULL);
+	return eio__fail(read_block(fd, c.data, block_len(c, len), off), "read_fixed", NULL);
 }
 
 int eio_ll_read_exactly(struct eio_fd fd, struct eio_chunk c, size_t len, int64_t off)
@@ -115,7 +129,7 @@ int eio_ll_read_exactly(struct eio_fd fd, struct eio_chunk c, size_t len, int64_
 	if (len > c.length)
 		return eio__fail(-EINVAL, "read_fixed", "longer than the block");
 	while (done < len) {
-		rc = transfer_fixed(READ, fd, (char *) c.data + done, len - done, off);
+		rc = read_block(fd, (char *) c.data + done, len - done, off);
 		if (rc <= 0)
 			return eio__partial(rc ? rc : EIO_EOF, "read_fixed", done);
 		done += (size_t) rc;
@@ -132,8 +146,7 @@ int eio_ll_write(struct eio_fd fd, struct eio_chunk c, size_t len, int64_t off)
 	if (len > c.length)
 		return eio__fail(-EINVAL, "write_fixed", "longer than the block");
 	while (done < len) {
-		rc = eio__progress(
-			transfer_fixed(WRITE, fd, (char *) c.data + done, len - done, off));
+		rc = eio__progress(write_block(fd, (char *) c.data + done, len - done, off));
 		if (rc < 0)
 			return eio__partial(rc, "write_fixed", done);
 		done += (size_t) rc;
@@ -148,7 +161,7 @@ int eio_ll_write_all(struct eio_fd fd, const void *buf, size_t len, int64_t off)
 	int rc;
 
 	while (done < len) {
-		rc = eio__progress(transfer(WRITE, fd, (char *) buf + done, len - done, off));
+		rc = eio__progress(write_some(fd, (const char *) buf + done, len - done, off));
 		if (rc < 0)
 			return eio__partial(rc, "write", done);
 		done += (size_t) rc;
@@ -172,7 +185,7 @@ int eio_ll_writev(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 			iov++, n--;
 			continue;
 		}
-		rc = eio__progress(transfer_vector(WRITE, fd, iov, n, off));
+		rc = eio__progress(write_vector(fd, iov, n, off));
 		if (rc < 0)
 			return eio__partial(rc, "writev", done);
 		done += (uint64_t) rc;

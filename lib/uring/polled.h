@@ -20,13 +20,6 @@ struct eio__polled {
 	bool tried_blocks, has_blocks; /* to register the fixed buffers here too */
 };
 
-static inline bool eio__fd_is_polled(struct eio_fd fd)
-{
-	const struct eio__slot *s = eio__slot(fd);
-
-	return s && unlikely(__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_POLLED);
-}
-
 /* One transfer, with the opcode for a ring that does not poll: as the kernel's result, or
  * what keeps it from being begun. */
 int eio__polled_transfer(struct eio_fd fd, unsigned opcode, const void *addr, unsigned len,

@@ -185,7 +185,8 @@ static bool has_room(const struct eio__uring *u)
 }
 
 /* What stays queued goes with the next poll, after completions have been reaped. */
-void eio__submit(struct eio__uring *u, struct eio__ring *r, unsigned wait, int64_t timeout_ns)
+static inline __attribute__((always_inline)) void submit(struct eio__uring *u, struct eio__ring *r,
+							 unsigned wait, int64_t timeout_ns)
 {
 	int rc = r->enter(r, wait, timeout_ns);
 
@@ -207,9 +208,14 @@ void eio__submit(struct eio__uring *u, struct eio__ring *r, unsigned wait, int64
 	}
 }
 
+void eio__submit(struct eio__uring *u, struct eio__ring *r, unsigned wait, int64_t timeout_ns)
+{
+	submit(u, r, wait, timeout_ns);
+}
+
 static void enter(struct eio__uring *u, unsigned wait, int64_t timeout_ns)
 {
-	eio__submit(u, &u->ring, wait, timeout_ns);
+	submit(u, &u->ring, wait, timeout_ns);
 }
 
 static void cancel_parked(struct eio__fiber *f, void *arg)
