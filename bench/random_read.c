@@ -2,7 +2,8 @@
 /*
  * 4 KiB random reads of one file, from the page cache and by O_DIRECT, with 1, 32 and 128 in
  * flight: one fiber for each, beside a loop on bare liburing with the same set-up, and beside
- * fio's io_uring engine if asked for. Each with plain memory and with fixed buffers.
+ * fio's io_uring engine if asked for. Each with plain memory, with fixed buffers, and with these
+ * and the file registered as well.
  */
 #include "bench.h"
 #include "raw_ring.h"
@@ -26,7 +27,7 @@ enum {
 
 static const unsigned depths[] = {1, 32, DEPTH_MAX};
 
-enum { PLAIN, FIXED, MEMORIES };
+enum { PLAIN, FIXED, REGISTERED, WAYS };
 enum { CACHED, DIRECT, FILES };
 enum { OURS, RAW, FIO, WHO };
 enum { DEPTHS = BENCH_LEN(depths), NAME = 64 };
@@ -38,11 +39,11 @@ static struct {
 	struct io_uring ring;
 	char *memory; /* the raw loop's */
 	struct eio_switch sw;
-	struct eio_fd fd[FILES];
+	struct eio_fd fd[FILES][WAYS];
 	uint64_t state; /* of the random numbers */
 	unsigned rounds;
-	char names[FILES][DEPTHS][MEMORIES][WHO + 2][NAME];
-	struct bench_value values[FILES][DEPTHS][MEMORIES][WHO];
+	char names[FILES][DEPTHS][WAYS][WHO + 2][NAME];
+	struct bench_value values[FILES][DEPTHS][WAYS][WHO];
 } at = {.state = 1};
 
 static int64_t somewhere(void)
@@ -55,7 +56,7 @@ static int64_t somewhere(void)
 
 /* One job: so many reads, so many at a time. */
 struct job {
-	unsigned file, memory, depth, left;
+	unsigned file, way, depth, left;
 };
 
 static double thousands_per_second(unsigned reads, double start)
@@ -74,14 +75,16 @@ static void check_read(ssize_t n)
 
 static int read_plain(struct job *job, struct eio_chunk c)
 {
-	for (; job->left; check_read(eio_ll_read(at.fd[job->file], c.data, BLOCK, somewhere())))
+	for (; job->left;
+	     check_read(eio_ll_read(at.fd[job->file][job->way], c.data, BLOCK, somewhere())))
 		job->left--;
 	return 0;
 }
 
 static int read_fixed(struct job *job, struct eio_chunk c)
 {
-	for (; job->left; check_read(eio_ll_read_upto(at.fd[job->file], c, BLOCK, somewhere())))
+	for (; job->left;
+	     check_read(eio_ll_read_upto(at.fd[job->file][job->way], c, BLOCK, somewhere())))
 		job->left--;
 	return 0;
 }
@@ -92,10 +95,10 @@ static int reader(void *arg)
 	struct eio_chunk c;
 
 	bench_check(eio_ll_alloc_fixed(&c), "alloc_fixed");
-	if (job->memory == FIXED)
-		read_fixed(job, c);
-	else
+	if (job->way == PLAIN)
 		read_plain(job, c);
+	else
+		read_fixed(job, c);
 	eio_ll_free_fixed(c);
 	return 0;
 }
@@ -117,11 +120,15 @@ static void queue_raw(struct job *job, unsigned place)
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&at.ring);
 	char *buf = at.memory + (size_t) place * BLOCK;
 
-	if (job->memory == FIXED)
+	if (job->way == PLAIN)
+		io_uring_prep_read(sqe, at.unix_fd[job->file], buf, BLOCK, (uint64_t) somewhere());
+	else
 		io_uring_prep_read_fixed(sqe, at.unix_fd[job->file], buf, BLOCK,
 					 (uint64_t) somewhere(), 0);
-	else
-		io_uring_prep_read(sqe, at.unix_fd[job->file], buf, BLOCK, (uint64_t) somewhere());
+	if (job->way == REGISTERED) {
+		sqe->fd = (int) job->file;
+		sqe->flags |= IOSQE_FIXED_FILE;
+	}
 	io_uring_sqe_set_data64(sqe, place);
 	job->left--;
 }
@@ -154,6 +161,11 @@ static void run_raw(struct job *job)
 
 static double run_fio(const struct job *job)
 {
+	static const char *const options[WAYS] = {
+		[PLAIN] = "",
+		[FIXED] = "--fixedbufs",
+		[REGISTERED] = "--fixedbufs --registerfiles",
+	};
 	char command[5000];
 	double iops = 0;
 	FILE *out;
@@ -162,8 +174,7 @@ static double run_fio(const struct job *job)
 		 "fio --name=eio --filename='%s' --rw=randread --bs=4k --ioengine=io_uring "
 		 "--iodepth=%u --direct=%d %s --size=%lum --time_based --runtime=2 --norandommap "
 		 "--randrepeat=0 --invalidate=0 --cpus_allowed=1 --output-format=terse 2>/dev/null",
-		 at.path, job->depth, job->file == DIRECT,
-		 job->memory == FIXED ? "--fixedbufs --registerfiles" : "",
+		 at.path, job->depth, job->file == DIRECT, options[job->way],
 		 at.blocks * BLOCK / MIB);
 	out = popen(command, "r");
 	/* The eighth field of a line of version 3: read operations per second. */
@@ -175,11 +186,11 @@ static double run_fio(const struct job *job)
 
 /* The measuring */
 
-static void measure_one(unsigned file, unsigned d, unsigned memory, bool counts)
+static void measure_one(unsigned file, unsigned d, unsigned way, bool counts)
 {
-	struct bench_value *v = at.values[file][d][memory];
+	struct bench_value *v = at.values[file][d][way];
 	unsigned reads = file == CACHED ? CACHED_READS : DIRECT_READS;
-	struct job job = {.file = file, .memory = memory, .depth = depths[d]};
+	struct job job = {.file = file, .way = way, .depth = depths[d]};
 	double start, eio, raw;
 
 	if (depths[d] == 1)
@@ -200,16 +211,28 @@ static void measure_one(unsigned file, unsigned d, unsigned memory, bool counts)
 		bench_add(&v[FIO], run_fio(&job));
 }
 
-static void each(void (*fn)(unsigned file, unsigned d, unsigned memory, bool counts), bool counts)
+static void each(void (*fn)(unsigned file, unsigned d, unsigned way, bool counts), bool counts)
 {
 	for (unsigned file = 0; file < FILES; file++) {
 		if (at.unix_fd[file] < 0)
 			continue;
 		for (unsigned d = 0; d < DEPTHS; d++) {
-			for (unsigned memory = 0; memory < MEMORIES; memory++)
-				fn(file, d, memory, counts);
+			for (unsigned way = 0; way < WAYS; way++)
+				fn(file, d, way, counts);
 		}
 	}
+}
+
+/* The registered handle is one of its own, so that the others go by number. */
+static void track(unsigned file)
+{
+	struct eio_fd *fds = at.fd[file];
+
+	for (unsigned way = 0; way < WAYS; way++)
+		bench_check(eio_fd_of_unix(&at.sw, at.unix_fd[file], way == 0 ? EIO_FD_CLOSE : 0,
+					   &fds[way]),
+			    "tracking a descriptor");
+	bench_check(eio_ll_fd_register(fds[REGISTERED]), "registering a file");
 }
 
 static int measure(struct eio_env *env, void *arg)
@@ -218,9 +241,7 @@ static int measure(struct eio_env *env, void *arg)
 	eio_switch_begin(&at.sw);
 	for (unsigned file = 0; file < FILES; file++) {
 		if (at.unix_fd[file] >= 0)
-			bench_check(eio_fd_of_unix(&at.sw, at.unix_fd[file], EIO_FD_CLOSE,
-						   &at.fd[file]),
-				    "tracking a descriptor");
+			track(file);
 	}
 	each(measure_one, false);
 	for (unsigned r = 0; r < at.rounds; r++)
@@ -239,6 +260,7 @@ static void set_up_raw(void)
 	memset(at.memory, 0, DEPTH_MAX * BLOCK);
 	all = (struct iovec){at.memory, DEPTH_MAX * BLOCK};
 	bench_check(io_uring_register_buffers(&at.ring, &all, 1), "registering buffers");
+	bench_check(io_uring_register_files(&at.ring, at.unix_fd, FILES), "registering files");
 }
 
 static void remove_file(void)
@@ -272,33 +294,32 @@ static void make_file(const char *dir, unsigned long mib)
 		fprintf(stderr, "%s: no O_DIRECT: %s\n", at.path, strerror(errno));
 }
 
-static void name_one(unsigned file, unsigned d, unsigned memory, bool counts)
+static void name_one(unsigned file, unsigned d, unsigned way, bool counts)
 {
 	static const char *const of_file[] = {"cached", "direct"};
-	static const char *const of_memory[] = {"", "_fixed"};
+	static const char *const of_way[] = {"", "_fixed", "_registered"};
 	static const char *const suffix[] = {"", "_raw", "_fio", "_vs_raw", "_vs_fio"};
 
 	(void) counts;
 	for (unsigned k = 0; k < WHO + 2; k++) {
-		char *name = at.names[file][d][memory][k];
+		char *name = at.names[file][d][way][k];
 
-		snprintf(name, NAME, "%s_%u%s%s", of_file[file], depths[d], of_memory[memory],
-			 suffix[k]);
+		snprintf(name, NAME, "%s_%u%s%s", of_file[file], depths[d], of_way[way], suffix[k]);
 		if (k < WHO)
-			at.values[file][d][memory][k] =
+			at.values[file][d][way][k] =
 				(struct bench_value){.name = name, .unit = "k/s"};
 	}
 }
 
-static void print_one(unsigned file, unsigned d, unsigned memory, bool counts)
+static void print_one(unsigned file, unsigned d, unsigned way, bool counts)
 {
-	struct bench_value *v = at.values[file][d][memory];
+	struct bench_value *v = at.values[file][d][way];
 
 	(void) counts;
 	bench_print(v, at.fio_rounds ? WHO : FIO);
-	bench_print_ratio(at.names[file][d][memory][WHO], &v[OURS], &v[RAW]);
+	bench_print_ratio(at.names[file][d][way][WHO], &v[OURS], &v[RAW]);
 	if (at.fio_rounds)
-		bench_print_ratio(at.names[file][d][memory][WHO + 1], &v[OURS], &v[FIO]);
+		bench_print_ratio(at.names[file][d][way][WHO + 1], &v[OURS], &v[FIO]);
 }
 
 int main(int argc, char **argv)
