@@ -6,21 +6,24 @@
  * such a group.
  */
 #include "bench.h"
+#include "raw_ring.h"
 
 #include <eio/eio.h>
 #include <eio/low_level.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MANY = 100, LEN = 64, BUFFERS = 128, DEPTH = 256, ROUNDS_1 = 10000, ROUNDS_MANY = 200 };
-
-/* Newer than liburing 2.3's header. */
-#ifndef IORING_SETUP_SUBMIT_ALL
-#define IORING_SETUP_SUBMIT_ALL (1U << 7)
-#endif
+enum {
+	MANY = 100,
+	LEN = 64,
+	BUFFERS = 128,
+	DEPTH = 256,
+	GROUP = 1,
+	ROUNDS_1 = 10000,
+	ROUNDS_MANY = 200
+};
 
 static int near[MANY], far[MANY];
 
@@ -55,14 +58,7 @@ static void close_all(const int *fds, unsigned n)
 /* Bare liburing */
 
 static struct io_uring ring;
-static struct io_uring_buf_ring *group;
-static char *buffers;
-
-static void add_buffer(unsigned id, unsigned offset)
-{
-	io_uring_buf_ring_add(group, buffers + id * LEN, LEN, (unsigned short) id,
-			      io_uring_buf_ring_mask(BUFFERS), (int) offset);
-}
+static struct raw_buffers buffers;
 
 static void set_up_raw(void)
 {
@@ -71,20 +67,10 @@ static void set_up_raw(void)
 			 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
 		.cq_entries = 4096,
 	};
-	struct io_uring_buf_reg reg = {.ring_entries = BUFFERS, .bgid = 1};
-	size_t size = BUFFERS * (sizeof(struct io_uring_buf) + LEN);
 
 	bench_check(io_uring_queue_init_params(DEPTH, &ring, &p), "a ring with DEFER_TASKRUN");
 	bench_check(io_uring_register_ring_fd(&ring), "registering the ring's descriptor");
-	group = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (group == MAP_FAILED)
-		bench_fail("mmap");
-	reg.ring_addr = (uintptr_t) group;
-	bench_check(io_uring_register_buf_ring(&ring, &reg, 0), "a ring of buffers");
-	buffers = (char *) group + BUFFERS * sizeof(struct io_uring_buf);
-	for (unsigned i = 0; i < BUFFERS; i++)
-		add_buffer(i, i);
-	io_uring_buf_ring_advance(group, BUFFERS);
+	raw_buffers_init(&buffers, &ring, BUFFERS, LEN, GROUP);
 }
 
 static unsigned reap(bool ends)
@@ -97,10 +83,10 @@ static unsigned reap(bool ends)
 		if (!ends && (cqe->res != LEN || !(cqe->flags & IORING_CQE_F_MORE)))
 			bench_fail("a raw receive failed");
 		if (cqe->flags & IORING_CQE_F_BUFFER)
-			add_buffer(cqe->flags >> IORING_CQE_BUFFER_SHIFT, used++);
+			raw_buffers_add(&buffers, cqe->flags >> IORING_CQE_BUFFER_SHIFT, used++);
 		n++;
 	}
-	io_uring_buf_ring_advance(group, (int) used);
+	io_uring_buf_ring_advance(buffers.ring, (int) used);
 	io_uring_cq_advance(&ring, n);
 	return n;
 }
@@ -121,7 +107,7 @@ static double raw(unsigned rounds, unsigned n)
 
 		io_uring_prep_recv_multishot(sqe, near[i], NULL, 0, 0);
 		sqe->flags |= IOSQE_BUFFER_SELECT;
-		sqe->buf_group = 1;
+		sqe->buf_group = GROUP;
 	}
 	bench_check(io_uring_submit_and_get_events(&ring), "submit");
 	start = bench_now_ns();

@@ -8,6 +8,7 @@
 #include "bench.h"
 
 #include <liburing.h>
+#include <sys/mman.h>
 
 /* Newer than liburing 2.3's header. */
 #ifndef IORING_SETUP_SUBMIT_ALL
@@ -36,6 +37,40 @@ static inline int raw_ring_wait(struct io_uring *ring)
 	rc = cqe->res;
 	io_uring_cqe_seen(ring, cqe);
 	return rc;
+}
+
+/* A group of buffers that the kernel takes from; there until the program ends. */
+struct raw_buffers {
+	struct io_uring_buf_ring *ring;
+	char *data;
+	unsigned n, size;
+};
+
+/* It is the kernel's when the ring has been advanced. */
+static inline void raw_buffers_add(const struct raw_buffers *b, unsigned id, unsigned offset)
+{
+	io_uring_buf_ring_add(b->ring, b->data + id * b->size, b->size, (unsigned short) id,
+			      io_uring_buf_ring_mask(b->n), (int) offset);
+}
+
+static inline void raw_buffers_init(struct raw_buffers *b, struct io_uring *ring, unsigned n,
+				    unsigned size, unsigned short group)
+{
+	struct io_uring_buf_reg reg = {.ring_entries = n, .bgid = group};
+	void *memory = mmap(NULL, n * (sizeof(struct io_uring_buf) + size), PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
+		bench_fail("no memory for buffers");
+	b->ring = memory;
+	b->data = (char *) memory + n * sizeof(struct io_uring_buf);
+	b->n = n;
+	b->size = size;
+	reg.ring_addr = (uintptr_t) memory;
+	bench_check(io_uring_register_buf_ring(ring, &reg, 0), "a ring of buffers");
+	for (unsigned i = 0; i < n; i++)
+		raw_buffers_add(b, i, i);
+	io_uring_buf_ring_advance(b->ring, (int) n);
 }
 
 #endif

@@ -4,50 +4,21 @@
  * are handed as many by futexes and hand them back.
  */
 #include "bench.h"
+#include "raw_thread.h"
 
 #include <eio/fiber.h>
 #include <eio/low_level.h>
 #include <eio/run.h>
-#include <limits.h>
-#include <linux/futex.h>
-#include <pthread.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum { MANY = 64, COUNT_1 = 2000, COUNT_MANY = 200 * MANY };
 
-/* Bare threads: each has a word that tells it to work, or to end; the last one of those at
- * work tells. */
-enum { WAIT, WORK, END };
-
-static uint32_t words[MANY * 16]; /* a cache line each */
+static struct raw_thread threads[MANY];
 static uint32_t left;
-static pthread_t threads[MANY];
 
-static void futex(uint32_t *word, int op, uint32_t value)
+static int nothing(void *arg)
 {
-	syscall(SYS_futex, word, op, value, NULL, NULL, 0);
-}
-
-static void tell(uint32_t *word, uint32_t value)
-{
-	__atomic_store_n(word, value, __ATOMIC_RELEASE);
-	futex(word, FUTEX_WAKE_PRIVATE, 1);
-}
-
-static void *work(void *arg)
-{
-	uint32_t *word = arg, told;
-
-	for (;;) {
-		while ((told = __atomic_load_n(word, __ATOMIC_ACQUIRE)) == WAIT)
-			futex(word, FUTEX_WAIT_PRIVATE, WAIT);
-		if (told == END)
-			return NULL;
-		__atomic_store_n(word, WAIT, __ATOMIC_RELAXED);
-		if (__atomic_sub_fetch(&left, 1, __ATOMIC_ACQ_REL) == 0)
-			futex(&left, FUTEX_WAKE_PRIVATE, 1);
-	}
+	(void) arg;
+	return 0;
 }
 
 static double raw(unsigned count, unsigned at_once)
@@ -55,13 +26,10 @@ static double raw(unsigned count, unsigned at_once)
 	double start = bench_now_ns();
 
 	for (unsigned done = 0; done < count; done += at_once) {
-		uint32_t n;
-
 		__atomic_store_n(&left, at_once, __ATOMIC_RELEASE);
 		for (unsigned i = 0; i < at_once; i++)
-			tell(&words[i * 16], WORK);
-		while ((n = __atomic_load_n(&left, __ATOMIC_ACQUIRE)))
-			futex(&left, FUTEX_WAIT_PRIVATE, n);
+			raw_thread_hand(&threads[i], nothing, NULL);
+		raw_threads_await(&left);
 	}
 	return (bench_now_ns() - start) / count;
 }
@@ -74,12 +42,6 @@ static double raw_1(void)
 static double raw_64(void)
 {
 	return raw(COUNT_MANY, MANY);
-}
-
-static int nothing(void *arg)
-{
-	(void) arg;
-	return 0;
 }
 
 static int calls(void *arg)
@@ -146,15 +108,11 @@ int main(int argc, char **argv)
 {
 	unsigned rounds = bench_parse(argc, argv, "Measures calls on threads.", 31, NULL);
 
-	for (int i = 0; i < MANY; i++) {
-		if (pthread_create(&threads[i], NULL, work, &words[i * 16]))
-			bench_fail("a thread cannot be made");
-	}
+	for (int i = 0; i < MANY; i++)
+		raw_thread_begin(&threads[i], &left);
 	bench_check(eio_run(NULL, measure, &rounds), "eio_run");
 	for (int i = 0; i < MANY; i++)
-		tell(&words[i * 16], END);
-	for (int i = 0; i < MANY; i++)
-		pthread_join(threads[i], NULL);
+		raw_thread_end(&threads[i]);
 	bench_print(values, BENCH_LEN(values));
 	bench_print_ratio("in_thread_1_vs_raw", &values[EIO_1], &values[RAW_1]);
 	bench_print_ratio("in_thread_64_vs_raw", &values[EIO_64], &values[RAW_64]);
