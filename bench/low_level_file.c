@@ -205,7 +205,7 @@ static const struct ll_call calls[] = {
 	{"lseek", lseek_, raw_lseek, 1, LL_QUICK},
 	{"ftruncate", ftruncate_, raw_ftruncate, 2, LL_SLOW},
 	{"fallocate", fallocate_, raw_fallocate, 1, LL_SLOW},
-	{"fadvise", fadvise_, raw_fadvise, 1, LL_SLOW},
+	{"fadvise", fadvise_, raw_fadvise, 1, LL_QUICK},
 	{"sync_file_range", sync_range, raw_sync_range, 1, LL_SLOW},
 	{"fsync", fsync_, raw_fsync, 1, LL_SLOW},
 	{"fdatasync", fdatasync_, raw_fdatasync, 1, LL_SLOW},

@@ -326,6 +326,8 @@ static void set_up(void)
 	file = ll_track(openat(dir.unix_fd, "file", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
 	if (mkdirat(dir.unix_fd, "sub", MODE) < 0 || symlinkat("file", dir.unix_fd, "link") < 0)
 		bench_fail("%s: %s", where, strerror(errno));
+	/* Where there are none, what works on them is left out. */
+	(void) fsetxattr(file.unix_fd, "user.x", "1", 1, 0);
 }
 
 static const struct ll_call calls[] = {

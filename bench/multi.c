@@ -62,14 +62,7 @@ static struct raw_buffers buffers;
 
 static void set_up_raw(void)
 {
-	struct io_uring_params p = {
-		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
-		.cq_entries = 4096,
-	};
-
-	bench_check(io_uring_queue_init_params(DEPTH, &ring, &p), "a ring with DEFER_TASKRUN");
-	bench_check(io_uring_register_ring_fd(&ring), "registering the ring's descriptor");
+	raw_ring_init(&ring, DEPTH);
 	raw_buffers_init(&buffers, &ring, BUFFERS, LEN, GROUP);
 }
 

@@ -19,7 +19,8 @@ static inline void raw_ring_init(struct io_uring *ring, unsigned depth)
 {
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
-			 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL,
+			 IORING_SETUP_TASKRUN_FLAG | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
+		.cq_entries = 4096,
 	};
 
 	bench_check(io_uring_queue_init_params(depth, ring, &p), "a ring with DEFER_TASKRUN");
