@@ -148,15 +148,16 @@ static bool has(unsigned opcode)
 static int set_by_ring(void *job)
 {
 	const struct xattr_job *j = job;
-	struct link l = link_to(j->unix_fd);
 	struct io_uring_sqe sqe = eio__blank();
 	unsigned size = eio__io_len(j->size);
+	struct link l;
 	int rc;
 
 	io_uring_prep_fsetxattr(&sqe, j->unix_fd, j->name, j->value, j->flags, size);
 	rc = eio__perform(&sqe);
 	if (rc != -EBADF)
 		return rc;
+	l = link_to(j->unix_fd);
 	io_uring_prep_setxattr(&sqe, j->name, j->value, l.path, j->flags, size);
 	rc = eio__perform(&sqe);
 	return rc == -ENOENT ? -ENOSYS : rc;
@@ -186,15 +187,16 @@ int eio_ll_setxattr(struct eio_fd dir, const char *path, bool follow, const char
 static int get_by_ring(void *job)
 {
 	const struct xattr_job *j = job;
-	struct link l = link_to(j->unix_fd);
 	struct io_uring_sqe sqe = eio__blank();
 	unsigned size = eio__io_len(j->size);
+	struct link l;
 	int rc;
 
 	io_uring_prep_fgetxattr(&sqe, j->unix_fd, j->name, j->value, size);
 	rc = eio__perform(&sqe);
 	if (rc != -EBADF)
 		return rc;
+	l = link_to(j->unix_fd);
 	io_uring_prep_getxattr(&sqe, j->name, j->value, l.path, size);
 	rc = eio__perform(&sqe);
 	return rc == -ENOENT ? -ENOSYS : rc;
