@@ -20,7 +20,7 @@ struct eio_ll_port {
 };
 
 /** What others send to: a value, copied freely, also to other domains. One whose port has
- *  ended, or a zeroed one, gives -EBADF for ever. */
+ *  ended, or a zeroed one, gives -EBADF for ever; in the child of a fork each does. */
 struct eio_ll_port_ref {
 	struct eio_fd eio_ring;
 	struct eio_ll_port *eio_port;

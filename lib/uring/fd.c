@@ -27,7 +27,9 @@ static struct {
 /* Only what is not at rest, so that the memory stays shared with the parent. */
 static void forget_slot(struct eio__slot *s)
 {
-	if (!(s->state & EIO__SLOT_USERS) && !s->owner && !eio__lock_peek(&s->lock))
+	bool is_ring = s->flags & EIO__FD_RING;
+
+	if (!(s->state & EIO__SLOT_USERS) && !s->owner && !eio__lock_peek(&s->lock) && !is_ring)
 		return;
 	/* Its last user was to close it. */
 	if (s->state & EIO__SLOT_USERS && s->state & EIO__SLOT_CLOSING && s->flags & EIO_FD_CLOSE &&
@@ -37,7 +39,7 @@ static void forget_slot(struct eio__slot *s)
 	/* The table is the parent's. */
 	s->table = NULL;
 	s->target = s->unix_fd;
-	if (s->unix_fd < 0)
+	if (s->unix_fd < 0 || is_ring)
 		s->state |= EIO__SLOT_CLOSING;
 	s->owner = NULL;
 	eio__list_init(&s->accepts);

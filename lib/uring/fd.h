@@ -31,7 +31,7 @@
  *
  * The child of a fork has the descriptors, but neither the operations that use them nor the
  * switches and tables they are in: handles stay as they are, used by nobody, on no switch, by
- * their numbers. What has none is closed.
+ * their numbers. What has none is closed, and so are handles of rings.
  */
 #ifndef EIO__FD_H
 #define EIO__FD_H
@@ -58,6 +58,10 @@ enum {
 };
 
 enum { EIO__NO_NUMBER = -1 };
+
+/* Beside the flags that eio_fd_of_unix knows: a ring's. What the child of a fork sent to it
+ * would reach the parent, so there the handle is closed. */
+enum { EIO__FD_RING = 1 << 16 };
 
 /* What is left when a slot is released and somebody waits for that. */
 struct eio__detached {

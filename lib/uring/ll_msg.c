@@ -164,7 +164,8 @@ int eio_ll_port_begin(struct eio_ll_port *pub, uint32_t *queue, unsigned capacit
 	*p = (struct port){
 		.sink = {.complete = arrived}, .u = u, .queue = queue, .capacity = capacity};
 	eio__list_init(&p->waiters);
-	rc = eio_fd_of_unix(NULL, u->ring.uring.ring_fd, EIO_FD_NOT_SEEKABLE, &p->handle);
+	rc = eio_fd_of_unix(NULL, u->ring.uring.ring_fd, EIO_FD_NOT_SEEKABLE | EIO__FD_RING,
+			    &p->handle);
 	if (rc < 0)
 		return rc;
 	u->ports++;

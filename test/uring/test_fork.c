@@ -475,6 +475,50 @@ START_TEST(forks_in_a_busy_table_are_harmless)
 }
 END_TEST
 
+/* Ports */
+
+static struct eio_ll_port_ref port_ref;
+
+static int send_in_run(void *arg)
+{
+	(void) arg;
+	check(eio_ll_port_send(port_ref, 2) == -EBADF);
+	return 0;
+}
+
+static void send_from_child(void)
+{
+	check(eio_ll_port_send(port_ref, 1) == -EBADF);
+	run_in_child(send_in_run);
+	run_everything();
+}
+
+static int with_port(void *arg)
+{
+	struct eio_ll_port p;
+	uint32_t queue[1], got = 0;
+	int rc = eio_ll_port_begin(&p, queue, 1, &port_ref);
+
+	(void) arg;
+	if (rc == -EOPNOTSUPP)
+		return 0;
+	expect_ok(rc);
+	in_child(send_from_child);
+	some_turns();
+	expect_ok(eio_ll_port_send(port_ref, 3));
+	expect_err(eio_ll_port_send(port_ref, 4), -EAGAIN);
+	expect_ok(eio_ll_port_receive(&p, &got));
+	ck_assert_uint_eq(got, 3);
+	expect_ok(eio_ll_port_end(&p));
+	return 0;
+}
+
+START_TEST(ports_get_no_messages_from_the_child)
+{
+	run_ring(with_port, 0);
+}
+END_TEST
+
 /* Listeners */
 
 static struct eio_fd listener;
@@ -723,7 +767,7 @@ SUITE_MAIN("fork", true, what_suspends_gives_EPERM, a_run_works_afresh_with_thre
 	   so_it_does_in_the_child_of_a_child, old_handles_can_be_used_and_closed,
 	   a_handle_in_use_in_the_parent_can_be_taken, what_was_to_be_closed_is_closed,
 	   a_pin_may_be_given_back_in_the_child, locks_of_the_table_are_free,
-	   forks_in_a_busy_table_are_harmless,
+	   forks_in_a_busy_table_are_harmless, ports_get_no_messages_from_the_child,
 	   closing_a_listener_in_the_child_is_not_the_parents_business,
 	   the_file_of_a_socket_is_the_parents_to_remove,
 	   the_child_may_come_back_from_main_through_scopes,
