@@ -23,7 +23,8 @@
 
 EIO_BEGIN_DECLS
 
-/** A process started here: a value, good until the end of its switch; -EBADF ever after. */
+/** A process started here: a value, good until the end of its switch; -EBADF ever after, and
+ *  in the child of a fork, whose process it is not. */
 struct eio_process {
 	void *eio_private;
 	uint64_t eio_private_generation;

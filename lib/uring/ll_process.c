@@ -15,11 +15,14 @@
  * process is waited for by its pidfd and collected by it, under the record's lock, so that
  * exactly one call does it and all others see the status. Nobody waits for processes by
  * number, or for any process: the others are the program's.
+ *
+ * To the child of a fork its parent's processes are nobody's: all records are free there.
  */
 #include "uring/call.h"
 #include "uring/spawn.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -41,14 +44,49 @@ struct process {
 	int status; /* then: as waitpid's, or a negative errno */
 	int pidfd;  /* -1: closed */
 	pid_t pid;
-	struct eio_hook hook; /* on the switch, while attached */
-	struct process *next; /* while free */
+	struct eio_hook hook;  /* on the switch, while attached */
+	struct process *next;  /* while free */
+	struct process *older; /* of all */
 };
 
 static struct {
 	struct eio__lock lock;
-	struct process *first;
+	struct process *first;  /* of the free ones */
+	struct process *newest; /* of all */
 } records;
+
+/* In the child of a fork; other threads may have been at any of them. */
+static void forget(void)
+{
+	records.first = NULL;
+	for (struct process *p = records.newest; p; p = p->older) {
+		if (p->attached && p->pidfd >= 0)
+			close(p->pidfd);
+		p->pidfd = -1;
+		p->attached = false;
+		p->generation++;
+		p->calls = 0;
+		eio__unlock(&p->lock);
+		p->next = records.first;
+		records.first = p;
+	}
+	eio__unlock(&records.lock);
+}
+
+static struct process *make_record(void)
+{
+	struct process *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	eio__lock(&records.lock);
+	if (!records.newest)
+		pthread_atfork(NULL, NULL, forget);
+	p->older = records.newest;
+	records.newest = p;
+	eio__unlock(&records.lock);
+	return p;
+}
 
 static struct process *take_record(void)
 {
@@ -59,7 +97,7 @@ static struct process *take_record(void)
 	if (p)
 		records.first = p->next;
 	eio__unlock(&records.lock);
-	return p ? p : calloc(1, sizeof(*p));
+	return p ? p : make_record();
 }
 
 static void free_record(struct process *p)

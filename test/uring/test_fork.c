@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The child of a fork in a program with domains, threads and descriptors in use. The
- * descriptor table's code is part of this program, so that its locks can be held.
+ * The child of a fork in a program with domains, threads, descriptors and processes in use.
+ * The code of the tables of the last two is part of this program, so that their locks can be
+ * held.
  */
 #include "support.h"
 #include "uring/util.h"
 
-#include "uring/fd.c" /* for what is static there */
+/* For what is static there. */
+#include "uring/fd.c"
+#include "uring/ll_process.c"
 
 #include <eio/low_level.h>
 #include <pthread.h>
@@ -475,6 +478,81 @@ START_TEST(forks_in_a_busy_table_are_harmless)
 }
 END_TEST
 
+/* Processes */
+
+static struct eio_process sleeper;
+
+static int start_sleeper(struct eio_switch *sw)
+{
+	static const char *const argv[] = {"sleep", "1000", NULL};
+	const struct eio_ll_action actions[] = {eio_ll_action_execve("/bin/sleep", argv, NULL)};
+
+	return eio_ll_spawn(sw, actions, 1, &sleeper);
+}
+
+static int spawn_in_run(void *arg)
+{
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 3; i++)
+		check(start_sleeper(&sw) == 0);
+	check(eio_ll_process_signal(sleeper, 0) == 0);
+	return eio_switch_end(&sw, 0);
+}
+
+static void use_processes(void)
+{
+	int pidfd = ((struct process *) sleeper.eio_private)->pidfd;
+
+	check(eio_ll_process_signal(sleeper, SIGKILL) == -EBADF);
+	check(eio_ll_process_pid(sleeper) == -EBADF);
+	check(pidfd == -1);
+	run_in_child(spawn_in_run);
+	run_everything();
+}
+
+static int await_sleeper(void *arg)
+{
+	int status = -1;
+
+	(void) arg;
+	expect_ok(eio_ll_process_await(sleeper, &status));
+	note("killed by %d", WTERMSIG(status));
+	return 0;
+}
+
+/* As if another thread held the locks, while a fiber waits. */
+static int with_processes(void *arg)
+{
+	struct eio_switch sw;
+	struct process *p;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(start_sleeper(&sw));
+	expect_ok(eio_fork(&sw, await_sleeper, NULL));
+	p = sleeper.eio_private;
+	eio__lock(&records.lock);
+	eio__lock(&p->lock);
+	in_child(use_processes);
+	eio__unlock(&p->lock);
+	eio__unlock(&records.lock);
+	expect_log("");
+	expect_ok(eio_ll_process_signal(sleeper, SIGTERM));
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log("killed by 15");
+	return 0;
+}
+
+START_TEST(processes_are_not_the_childs)
+{
+	warm_up_threads(1); /* locks are none before */
+	run_ring(with_processes, 0);
+}
+END_TEST
+
 /* Ports */
 
 static struct eio_ll_port_ref port_ref;
@@ -767,7 +845,8 @@ SUITE_MAIN("fork", true, what_suspends_gives_EPERM, a_run_works_afresh_with_thre
 	   so_it_does_in_the_child_of_a_child, old_handles_can_be_used_and_closed,
 	   a_handle_in_use_in_the_parent_can_be_taken, what_was_to_be_closed_is_closed,
 	   a_pin_may_be_given_back_in_the_child, locks_of_the_table_are_free,
-	   forks_in_a_busy_table_are_harmless, ports_get_no_messages_from_the_child,
+	   forks_in_a_busy_table_are_harmless, processes_are_not_the_childs,
+	   ports_get_no_messages_from_the_child,
 	   closing_a_listener_in_the_child_is_not_the_parents_business,
 	   the_file_of_a_socket_is_the_parents_to_remove,
 	   the_child_may_come_back_from_main_through_scopes,
