@@ -71,6 +71,7 @@ static void forget(void)
 		records.first = p;
 	}
 	eio__unlock(&records.lock);
+	eio__spawn_forget();
 }
 
 static struct process *make_record(void)

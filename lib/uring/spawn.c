@@ -17,6 +17,7 @@
 #include "uring/fd.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -268,11 +269,6 @@ static void unpin(struct spawn *s)
 	}
 }
 
-/*
- * A change of identity takes the right to be traced and dumped away from the memory it
- * happens in, lest others see what is there. The child's is the parent's, and when the child
- * has gone the parent gets its own right back.
- */
 static bool changes_identity(const struct spawn *s)
 {
 	for (const struct eio_ll_action *a = s->actions; a < s->end; a++) {
@@ -282,19 +278,50 @@ static bool changes_identity(const struct spawn *s)
 	return false;
 }
 
-/* Both before the child's answer is looked at: the clone returns when it is there. */
-static int clone_child(struct spawn *s, struct eio__child *ret)
+/* The child, or a negative errno. Its answer is there when the clone returns. */
+static int clone_any(struct spawn *s, int *ret_pidfd)
 {
 	int flags = CLONE_FLAGS | CLONE_VFORK | CLONE_PIDFD | SIGCHLD;
-	bool restore = changes_identity(s) && prctl(PR_GET_DUMPABLE) == 1;
+	int pid = clone(child, s, flags, s, ret_pidfd); /* its stack ends where s begins */
+
+	return pid < 0 ? -errno : pid;
+}
+
+static pthread_mutex_t identity = PTHREAD_MUTEX_INITIALIZER;
+
+void eio__spawn_forget(void)
+{
+	identity = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
+}
+
+/*
+ * A change of identity takes the right to be traced and dumped away from the memory it
+ * happens in, lest others see what is there. The child's is the parent's, and when the child
+ * has gone the parent gets its own right back. One at a time: another thread would take for
+ * the parent's what this child has made of it.
+ */
+static int clone_other(struct spawn *s, int *ret_pidfd)
+{
+	bool restore;
+	int pid;
+
+	pthread_mutex_lock(&identity);
+	restore = prctl(PR_GET_DUMPABLE) == 1;
+	pid = clone_any(s, ret_pidfd);
+	if (restore)
+		prctl(PR_SET_DUMPABLE, 1);
+	pthread_mutex_unlock(&identity);
+	return pid;
+}
+
+static int clone_child(struct spawn *s, struct eio__child *ret)
+{
 	int pidfd = -1, pid;
 	siginfo_t info;
 
-	pid = clone(child, s, flags, s, &pidfd); /* its stack ends where s begins */
+	pid = changes_identity(s) ? clone_other(s, &pidfd) : clone_any(s, &pidfd);
 	if (pid < 0)
-		return -errno;
-	if (restore)
-		prctl(PR_SET_DUMPABLE, 1);
+		return pid;
 	if (s->rc < 0) {
 		/* It is on its way out. */
 		waitid((idtype_t) P_PIDFD_, (id_t) pidfd, &info, WEXITED);

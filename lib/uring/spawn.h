@@ -20,4 +20,7 @@ struct eio__child {
 /* 0, or a failure, which has been recorded; then there is no child. */
 int eio__spawn(const struct eio_ll_action *actions, size_t n, struct eio__child *ret);
 
+/* In the child of a fork, where no other thread is spawning. */
+void eio__spawn_forget(void);
+
 #endif

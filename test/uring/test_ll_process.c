@@ -984,6 +984,48 @@ RING_TEST(another_identity_is_the_childs_alone)
 	return 0;
 }
 
+enum { SPAWNERS = 4 };
+
+static int change_identities(struct eio_env *e, void *arg)
+{
+	static const char *const argv[] = {"true", NULL};
+	const struct eio_ll_action actions[] = {
+		eio_ll_action_setuid(4243),
+		eio_ll_action_execve("/bin/true", argv, NULL),
+	};
+	struct eio_process p;
+	struct eio_switch sw;
+
+	(void) e, (void) arg;
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 50; i++) {
+		expect_ok(eio_ll_spawn(&sw, actions, 2, &p));
+		expect_ok(eio_ll_process_await(p, NULL));
+	}
+	return eio_switch_end(&sw, 0);
+}
+
+static void *spawner(void *arg)
+{
+	expect_ok(eio_run(NULL, change_identities, arg));
+	return NULL;
+}
+
+START_TEST(several_at_once_leave_the_right_to_be_dumped_as_it_was)
+{
+	pthread_t threads[SPAWNERS];
+
+	if (geteuid() != 0)
+		return;
+	prctl(PR_SET_DUMPABLE, 1);
+	for (int i = 0; i < SPAWNERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, spawner, NULL), 0);
+	for (int i = 0; i < SPAWNERS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_int_eq(prctl(PR_GET_DUMPABLE), 1);
+}
+END_TEST
+
 /* A change of identity comes before the failure. */
 RING_TEST(a_failure_after_a_change_of_identity_changes_nothing_here)
 {
@@ -1279,6 +1321,7 @@ SUITE_MAIN(
 	directories_are_changed_in_order_test, a_relative_program_is_sought_where_the_child_is_test,
 	the_environment_is_ours_or_the_one_given_test, a_process_group_of_its_own_test,
 	another_identity_is_the_childs_alone_test,
+	several_at_once_leave_the_right_to_be_dumped_as_it_was,
 	a_failure_after_a_change_of_identity_changes_nothing_here_test,
 	a_terminal_to_log_in_at_test, a_child_has_no_handlers_and_ignores_what_is_ignored_test,
 	a_child_has_the_threads_mask_test, what_a_run_does_to_signals_is_not_the_childs_test,
