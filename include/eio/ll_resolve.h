@@ -23,7 +23,7 @@ EIO_BEGIN_DECLS
  * Look up the addresses of a host and a service: getaddrinfo(3).
  *
  * @param host, service  Borrowed for the call; one of them may be NULL.
- * @param hints  NULL: none. Flags, family, socktype and protocol count.
+ * @param hints  NULL: as getaddrinfo(3) without any. Flags, family, socktype and protocol count.
  * @param ret    The caller's, to be freed by freeaddrinfo(3).
  * @return 0, or:
  *   EIO_EAI(code)  the look-up failed; eio_eai gives the EAI_… constant back

@@ -34,6 +34,7 @@ struct addresses {
 	struct eio__job job;
 	const char *host, *service; /* in text, or NULL */
 	struct addrinfo hints, *list;
+	bool has_hints; /* the resolver's defaults are not all zero */
 	int rc;
 	char text[];
 };
@@ -42,7 +43,8 @@ static void find_addresses(struct eio__job *j)
 {
 	struct addresses *l = eio__container_of(j, struct addresses, job);
 
-	l->rc = result_of(getaddrinfo(l->host, l->service, &l->hints, &l->list));
+	l->rc = result_of(
+		getaddrinfo(l->host, l->service, l->has_hints ? &l->hints : NULL, &l->list));
 }
 
 static void drop_addresses(struct eio__job *j)
@@ -78,6 +80,7 @@ static struct addresses *make_addresses(const char *host, const char *service,
 	l->host = copy(&to, host, host_size);
 	l->service = copy(&to, service, service_size);
 	if (hints) {
+		l->has_hints = true;
 		l->hints.ai_flags = hints->ai_flags;
 		l->hints.ai_family = hints->ai_family;
 		l->hints.ai_socktype = hints->ai_socktype;

@@ -69,6 +69,8 @@ static int fake_getaddrinfo(const char *host, const char *service, const struct 
 		return EAI_MEMORY;
 	if (strcmp(host, "fake-again") == 0)
 		return EAI_AGAIN;
+	if (strcmp(host, "fake-bare") == 0)
+		return hints ? EAI_BADFLAGS : EAI_NONAME;
 	if (strcmp(host, "fake-quick") == 0) {
 		sem_post(&answered);
 		*ret = &answer;
@@ -144,6 +146,8 @@ RING_TEST(host_service_and_hints_may_be_left_out)
 	freeaddrinfo(list);
 	expect_ok(eio_ll_getaddrinfo(NULL, "8080", NULL, &list));
 	freeaddrinfo(list);
+	/* No hints are others than those that are all zero. */
+	expect_err(eio_ll_getaddrinfo("fake-bare", NULL, NULL, &list), EIO_EAI(EAI_NONAME));
 	return 0;
 }
 
