@@ -43,7 +43,7 @@ EIO_API EIO_NODISCARD int eio_ll_getaddrinfo(const char *host, const char *servi
 /**
  * Look up the names of an address: getnameinfo(3).
  *
- * @param host, service  What is not asked for is NULL with size 0.
+ * @param host, service  NULL or of size 0: not asked for.
  * @param flags  NI_…, as for getnameinfo(3).
  * @return As eio_ll_getaddrinfo, the last error's subject being the address; -EINVAL if
  *   @p addr is longer than it can be. Both names are NUL-terminated, written only on

@@ -163,16 +163,16 @@ static int get_names(const struct eio_addr *addr, char *host, size_t host_size, 
 		return -ENOMEM;
 	l->job = (struct eio__job){.run = find_names, .drop = drop_names};
 	l->addr = *addr;
-	l->host_size = host_size < NI_MAXHOST ? host_size : NI_MAXHOST;
-	l->service_size = service_size < NI_MAXSERV ? service_size : NI_MAXSERV;
+	l->host_size = !host ? 0 : host_size < NI_MAXHOST ? host_size : NI_MAXHOST;
+	l->service_size = !service ? 0 : service_size < NI_MAXSERV ? service_size : NI_MAXSERV;
 	l->flags = flags;
 	rc = eio__threads_run(&eio__lookups, &l->job, u->domain.current);
 	if (rc < 0)
 		return rc;
 	rc = l->rc;
-	if (rc == 0 && host_size)
+	if (rc == 0 && l->host_size)
 		strcpy(host, l->host);
-	if (rc == 0 && service_size)
+	if (rc == 0 && l->service_size)
 		strcpy(service, l->service);
 	drop_names(&l->job);
 	return rc;
