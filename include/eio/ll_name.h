@@ -58,7 +58,7 @@ EIO_API int eio_ll_symlink(struct eio_fd dir, const char *path, const char *targ
 /**
  * Give a file a second name: 0. Of a symlink it is the link that gets it.
  *
- * -ENOTDIR when the confined @p old_path ends in a slash.
+ * -ENOTDIR when @p old_path ends in a slash.
  *
  * @since 0.1
  */

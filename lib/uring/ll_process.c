@@ -33,8 +33,6 @@
 #define SYS_pidfd_send_signal 424 /* the same on every CPU */
 #endif
 
-enum { P_PIDFD_ = 3 }; /* older C libraries lack it */
-
 struct process {
 	struct eio__lock lock;
 	uint64_t generation;

@@ -36,7 +36,6 @@ enum {
 	STACK = 64 * 1024,
 	SIGNALS = 64,
 	CLOSE_RANGE_CLOEXEC_ = 4,
-	P_PIDFD_ = 3, /* older C libraries lack it */
 };
 
 struct spawn {

@@ -12,6 +12,8 @@
 
 #include <eio/ll_process.h>
 
+enum { P_PIDFD_ = 3 }; /* older C libraries lack it */
+
 struct eio__child {
 	pid_t pid;
 	int pidfd; /* close-on-exec */
