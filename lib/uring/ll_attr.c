@@ -71,6 +71,14 @@ struct mode_job {
 	mode_t mode;
 };
 
+static bool is_symlink(int unix_fd)
+{
+	struct stat st;
+
+	return fstat(unix_fd, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Kernels without fchmodat2 let some file systems change a symlink's. */
 static int set_mode(void *arg)
 {
 	const struct mode_job *j = arg;
@@ -79,7 +87,10 @@ static int set_mode(void *arg)
 	if (rc != -ENOSYS)
 		return rc;
 	rc = answer(fchmod(j->unix_fd, j->mode));
-	return rc == -EBADF ? answer_by_link(chmod(link_to(j->unix_fd).path, j->mode)) : rc;
+	if (rc != -EBADF)
+		return rc;
+	return is_symlink(j->unix_fd) ? -EOPNOTSUPP
+				      : answer_by_link(chmod(link_to(j->unix_fd).path, j->mode));
 }
 
 int eio_ll_chmod(struct eio_fd dir, const char *path, bool follow, mode_t mode)

@@ -6,10 +6,6 @@
 
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <stddef.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -305,27 +301,11 @@ TREE_TEST(without_proc_attributes_by_path_are_ENOSYS)
 	close(was);
 }
 
-/* Before Linux 6.6 there was no fchmodat2. Threads get the filter from who makes them. */
-static bool forget_fchmodat2(void)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 452, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
+enum { FCHMODAT2 = 452 }; /* Linux 6.6 */
 
 TREE_TEST(chmod_needs_no_newer_system_call)
 {
-	if (!forget_fchmodat2())
-		return;
-	ck_assert_int_eq(syscall(452, -1, "", 0, 0), -1);
-	ck_assert_int_eq(errno, ENOSYS);
+	forbid_call(FCHMODAT2, ENOSYS);
 	expect_ok(eio_ll_chmod(open_at("file", O_RDONLY), NULL, true, 0640));
 	ck_assert_uint_eq(mode_of("base/file"), 0640);
 	expect_ok(eio_ll_chmod(open_at("file", O_PATH), NULL, true, 0604));
@@ -333,8 +313,19 @@ TREE_TEST(chmod_needs_no_newer_system_call)
 	expect_ok(eio_ll_chmod(base, "to_deep", true, 0604));
 	ck_assert_uint_eq(mode_of("base/sub/deep"), 0604);
 	expect_err(eio_ll_chmod(base, "up", true, 0600), -EXDEV);
-	ck_assert_int_lt(eio_ll_chmod(base, "to_file", false, 0600), 0);
+	expect_err(eio_ll_chmod(base, "to_file", false, 0600), -EOPNOTSUPP);
 	ck_assert_uint_eq(mode_of("base/file"), 0604);
+}
+
+TREE_TEST(older_kernels_are_not_asked_to_change_a_symlinks_mode)
+{
+	forbid_call(FCHMODAT2, ENOSYS);
+#ifdef SYS_chmod
+	forbid_call(SYS_chmod, EIO);
+#endif
+	forbid_call(SYS_fchmodat, EIO);
+	expect_err(eio_ll_chmod(base, "to_file", false, 0600), -EOPNOTSUPP);
+	expect_err(eio_ll_chmod(base, "file", false, 0600), -EIO);
 }
 
 /* Symlinks have none of the user's; root may give them trusted ones. */
@@ -613,6 +604,7 @@ SUITE_MAIN("ll_attr", true, chmod_changes_the_mode_of_what_a_path_leads_to,
 	   chown_changes_owner_and_group_or_leaves_one, utimens_sets_both_times_one_or_now,
 	   attributes_are_set_got_listed_and_removed_by_the_ring_and_by_threads,
 	   without_proc_attributes_by_path_are_ENOSYS, chmod_needs_no_newer_system_call,
+	   older_kernels_are_not_asked_to_change_a_symlinks_mode,
 	   attributes_of_a_link_are_not_those_of_its_target,
 	   paths_that_leave_the_directory_are_refused_by_every_call,
 	   a_race_does_not_lead_out_of_the_directory,
