@@ -67,11 +67,13 @@ static int refuse(int err, const char *subject)
 	return err;
 }
 
-/* io_uring cannot be had here, as opposed to resources being short. */
-static bool is_refusal(int err)
+/* io_uring cannot be had here, as opposed to resources being short, or a CPU not there that
+ * the kernel was told to poll on. */
+static bool is_refusal(int err, const struct eio_config *c)
 {
-	return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM ||
-	       err == -EINVAL;
+	if (err == -EINVAL)
+		return !(c->flags & EIO_RUN_PIN_POLLING);
+	return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -ENOMEM;
 }
 
 static int run_main(int (*main)(struct eio_env *env, void *arg), void *arg)
@@ -115,7 +117,7 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 	if (rc < 0) {
 		free(u);
 		refuse(rc, why);
-		return c->fallback && is_refusal(rc) ? c->fallback(why, c->fallback_arg) : rc;
+		return c->fallback && is_refusal(rc, c) ? c->fallback(why, c->fallback_arg) : rc;
 	}
 	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
 		eio__handler_begin(&sigpipe);

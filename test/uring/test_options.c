@@ -439,6 +439,9 @@ START_TEST(a_polling_thread_on_no_processor_is_refused)
 
 	expect_err(eio_run(&config, never, NULL), -EINVAL);
 	ck_assert_ptr_nonnull(strstr(eio_last_error()->subject, "polling_cpu"));
+	/* A wrong value is not what a fallback is for. */
+	config.fallback = fall_back;
+	expect_err(eio_run(&config, never, NULL), -EINVAL);
 }
 END_TEST
 
