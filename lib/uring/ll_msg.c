@@ -227,14 +227,19 @@ static int post_directly(int ring_fd, struct port *p, uint32_t message)
 	return errno == EBADF || errno == EINVAL ? -EOPNOTSUPP : -errno;
 }
 
-/* With a place promised, to a port that stays while the caller uses its handle. */
+/* With a place promised, to a port that stays while the caller uses its handle. That the ring
+ * overflows means that the kernel had no memory to keep the completion in. */
 static int dispatch(struct eio__uring *u, int ring_fd, struct port *p, uint32_t message)
 {
+	int rc;
+
 	if (!u)
-		return post_directly(ring_fd, p, message);
-	if (!eio__ring_has(&u->ring, IORING_OP_MSG_RING))
-		return -EOPNOTSUPP;
-	return post(ring_fd, p, message);
+		rc = post_directly(ring_fd, p, message);
+	else if (eio__ring_has(&u->ring, IORING_OP_MSG_RING))
+		rc = post(ring_fd, p, message);
+	else
+		rc = -EOPNOTSUPP;
+	return rc == -EOVERFLOW ? -ENOMEM : rc;
 }
 
 static int send_to(struct eio_ll_port_ref to, uint32_t message)

@@ -3,8 +3,9 @@
  * Messages between rings: nothing is lost, nothing arrives at a port that has ended, and a
  * port's end waits for what is on its way.
  */
-#include "support.h"
 #include "core/timer.h"
+#include "faults.h"
+#include "support.h"
 #include "uring/sched.h"
 #include "uring/util.h"
 
@@ -301,6 +302,46 @@ RING_TEST(a_message_for_a_full_queue_is_refused_and_not_sent)
 	expect_message(&m, 3);
 	expect_ok(eio_ll_port_send(m.ref, 4));
 	expect_err(eio_ll_port_end(&m.port), 1);
+	return 0;
+}
+
+static struct faults kernel;
+
+static int fail_to_send(void *arg)
+{
+	struct mailbox *m = arg;
+
+	kernel.refuse.opcode = IORING_OP_MSG_RING;
+	kernel.refuse.err = -EOVERFLOW;
+	kernel.refuse.times = 3;
+	kernel.refuse.nth = 1;
+	for (int i = 0; i < 3; i++)
+		expect_err(eio_ll_port_send(m->ref, 1), -ENOMEM);
+	return eio_ll_port_send(m->ref, 2);
+}
+
+static void *refused_peer(void *arg)
+{
+	faults_install(&kernel);
+	run_peer(arg);
+	faults_install(NULL);
+	return NULL;
+}
+
+/* One place in the queue will do. */
+RING_TEST(a_message_that_the_kernel_does_not_take_leaves_nothing_behind)
+{
+	struct peer p = {.fn = fail_to_send, .ended = EIO_PROMISE_INIT};
+	struct mailbox m;
+
+	p.arg = &m;
+	(void) arg;
+	open_mailbox(&m, 1);
+	ck_assert_int_eq(pthread_create(&p.thread, NULL, refused_peer, &p), 0);
+	end_well(&p);
+	ck_assert_uint_eq(kernel.refused, 3);
+	expect_message(&m, 2);
+	expect_ok(eio_ll_port_end(&m.port));
 	return 0;
 }
 
@@ -827,6 +868,7 @@ SUITE_MAIN("ll_msg", true, messages_of_another_domain_arrive_in_order_test,
 	   messages_of_the_own_domain_arrive_test, nothing_is_lost_among_many_senders_test,
 	   more_messages_than_completions_fit_are_kept_test,
 	   a_message_for_a_full_queue_is_refused_and_not_sent_test,
+	   a_message_that_the_kernel_does_not_take_leaves_nothing_behind_test,
 	   a_reference_to_a_port_that_has_ended_is_EBADF_test,
 	   fibers_that_wait_are_served_in_order_test, a_cancelled_receiver_takes_no_message_test,
 	   a_port_belongs_to_its_domain_test, the_end_wakes_receivers_and_counts_what_is_left_test,
