@@ -91,7 +91,13 @@ static int arm(struct eio__multi *m, struct io_uring_sqe *sqe)
 	struct eio__buffers *g = v->group;
 
 	v->offered = g->offered;
-	if (g->flags & EIO_LL_BUFFERS_BY_KERNEL || m->poll)
+	if (m->poll)
+		return 0;
+	/* Before 6.0 a length of 0 is just that, and not what the buffer holds; multishot
+	 * operations, which came later, insist on it. */
+	if (m->single)
+		sqe->len = (unsigned) g->size;
+	if (g->flags & EIO_LL_BUFFERS_BY_KERNEL)
 		return 0;
 	v->own = eio__buffers_take(g);
 	if (v->own == EIO__NO_BUFFER) {
@@ -99,7 +105,6 @@ static int arm(struct eio__multi *m, struct io_uring_sqe *sqe)
 		return 1;
 	}
 	sqe->addr = (uintptr_t) (g->data + v->own * g->size);
-	sqe->len = (unsigned) g->size;
 	return 0;
 }
 
@@ -215,7 +220,8 @@ int eio_ll_views_read(struct eio_ll_views *pub, struct eio_fd fd, struct eio_ll_
 	if (!v)
 		return eio__fail(-EPERM, "read", NULL);
 	io_uring_prep_read(&v->m.sqe, -1, NULL, 0, (uint64_t) -1);
-	if (eio__ring_has(&v->group->u->ring, EIO__OP_READ_MULTISHOT))
+	v->m.single = !eio__ring_has(&v->group->u->ring, EIO__OP_READ_MULTISHOT);
+	if (!v->m.single)
 		v->m.sqe.opcode = EIO__OP_READ_MULTISHOT;
 	v->polls_first = !(v->group->flags & EIO_LL_BUFFERS_BY_KERNEL);
 	return begin(v, fd);

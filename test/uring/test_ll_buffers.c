@@ -640,6 +640,53 @@ KERNEL_TEST(pipes_and_files_are_read)
 	return eio_switch_end(&sw, 0);
 }
 
+/* Before 6.0 a kernel that takes buffers takes a length of 0 for a transfer of nothing, whose
+ * result would be the end of the stream. */
+static unsigned lengths;
+
+static void check_lengths(struct eio__ring *r, unsigned wait, int64_t timeout_ns)
+{
+	const struct io_uring_sq *sq = &r->uring.sq;
+
+	(void) wait, (void) timeout_ns;
+	for (unsigned i = faults.seen; i != sq->sqe_tail; i++) {
+		const struct io_uring_sqe *sqe = &sq->sqes[i & *sq->kring_mask];
+
+		if (sqe->opcode != IORING_OP_READ &&
+		    (sqe->opcode != IORING_OP_RECV || sqe->ioprio & IORING_RECV_MULTISHOT))
+			continue;
+		if ((sqe->user_data & EIO__UD_KINDS) != EIO__UD_SINK)
+			continue;
+		ck_assert_uint_eq(sqe->len, 100);
+		lengths++;
+	}
+}
+
+KERNEL_TEST(what_does_not_repeat_says_how_much_it_may_take)
+{
+	struct eio_ll_views v;
+	struct eio_ll_view view;
+	struct eio_fd r, w;
+	struct line l;
+
+	(void) arg;
+	lengths = 0;
+	faults.on_enter = check_lengths;
+	open_line(&l, 4, 100);
+	say(&l, 250);
+	hear_all(&l);
+	ck_assert_uint_eq(lengths > 0, !repeats());
+	lengths = 0;
+	pipe_on(&l.sw, &r, &w);
+	expect_ok(eio_ll_views_read(&v, r, &l.b));
+	ck_assert_int_eq(write(number(w), "x", 1), 1);
+	expect_err(eio_ll_views_next(&v, &view), 1);
+	expect_ok(eio_ll_view_return(&l.b, view));
+	expect_ok(eio_ll_views_end(&v));
+	ck_assert_uint_eq(lengths > 0, !repeats());
+	return close_line(&l);
+}
+
 KERNEL_TEST(datagrams_stay_apart)
 {
 	struct eio_ll_buffers b;
@@ -996,8 +1043,9 @@ SUITE_MAIN("ll_buffers", true, bytes_come_as_they_were_sent_and_then_the_end_tes
 	   the_end_drops_what_nobody_took_and_gives_the_buffers_back_test,
 	   failures_are_told_as_by_plain_calls_test,
 	   an_iterator_keeps_a_descriptor_whose_handle_is_closed_test,
-	   pipes_and_files_are_read_test, datagrams_stay_apart_test, wishes_are_only_wishes_test,
-	   misuse_is_told_test, a_view_that_is_returned_twice_is_noticed, groups_are_apart_test,
+	   pipes_and_files_are_read_test, what_does_not_repeat_says_how_much_it_may_take_test,
+	   datagrams_stay_apart_test, wishes_are_only_wishes_test, misuse_is_told_test,
+	   a_view_that_is_returned_twice_is_noticed, groups_are_apart_test,
 	   an_id_is_free_again_test, an_empty_completion_may_finish_a_buffer_with_views_test,
 	   a_bundle_may_begin_with_a_shortened_buffer_test, bytes_are_intact_whatever_fails,
 	   many_share_a_group_with_kernel_side_polling)
