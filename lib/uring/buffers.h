@@ -63,6 +63,9 @@ unsigned eio__buffers_take(struct eio__buffers *g);
 /* Offers one of which there is no view. */
 void eio__buffers_offer(struct eio__buffers *g, unsigned id);
 
+/* How many the kernel could take at the moment; negative: it does not tell, before 6.8. */
+int eio__buffers_left(struct eio__buffers *g);
+
 /* A completion has bytes in a buffer, or in a run of them: they are views now. Where in the
  * buffer goes to r->reserved. */
 void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r);

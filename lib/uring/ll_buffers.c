@@ -2,6 +2,7 @@
 #include "uring/buffers.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "uring/options.h"
 #include "uring/sched.h"
 #include "uring/views.h"
 
@@ -65,6 +66,14 @@ void eio__buffers_offer(struct eio__buffers *g, unsigned id)
 	}
 	g->offered++;
 	eio__views_feed(g);
+}
+
+int eio__buffers_left(struct eio__buffers *g)
+{
+	struct eio__buffers_status status = {.group = g->id};
+	int rc = eio__ring_register(&g->u->ring, EIO__REGISTER_PBUF_STATUS, &status, 1);
+
+	return rc < 0 ? rc : (uint16_t) (g->ring->resv - status.head);
 }
 
 /* The kernel may have shortened an entry that it looked at and left. */

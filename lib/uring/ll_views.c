@@ -32,7 +32,7 @@ struct views {
 	unsigned id;           /* … from this buffer on … */
 	unsigned at;           /* … and from here on in it, which is 0 in bundles */
 	bool polls_first;      /* takes a buffer when there is something to read */
-	bool doubted;          /* -ENOBUFS, with all buffers there */
+	bool doubted;          /* -ENOBUFS, with all buffers there as far as we know */
 };
 
 _Static_assert(sizeof(struct views) <= sizeof(struct eio_ll_views), "eio_ll_views is too small");
@@ -64,23 +64,28 @@ void eio__views_feed(struct eio__buffers *g)
 }
 
 /*
- * -ENOBUFS: for want of a buffer, unless all are there. Those that others took are not, but
- * their completions may come after ours: so that is believed the second time. One that was
- * offered since the operation was armed may have come too late for it.
+ * -ENOBUFS: for want of a buffer, unless the kernel has one. One that was offered since the
+ * operation was armed may have come too late for it.
+ *
+ * Where the kernel does not tell, it is for want of a buffer while there are views. When there
+ * are none, others may have taken all buffers in completions that come after ours: so it is
+ * believed the second time that they are there.
  */
 static bool is_other_failure(struct views *v)
 {
 	bool doubted = v->doubted;
+	int left;
 
 	v->doubted = false;
 	if (v->offered != v->group->offered)
 		return false;
-	if (v->group->held) {
+	left = eio__buffers_left(v->group);
+	if (left == 0 || (left < 0 && v->group->held)) {
 		starve(v);
 		return false;
 	}
-	v->doubted = !doubted;
-	return doubted;
+	v->doubted = left < 0 && !doubted;
+	return !v->doubted;
 }
 
 /* The kinds */

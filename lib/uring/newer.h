@@ -30,9 +30,16 @@ enum { EIO__PBUF_RING_INC = 2 }; /* 6.12 */
 
 /* What io_uring_register(2) can do. */
 enum {
-	EIO__REGISTER_NAPI = 27,     /* 6.9 */
-	EIO__UNREGISTER_NAPI = 28,   /* 6.9 */
-	EIO__REGISTER_SYNC_MSG = 31, /* 6.13; without a ring */
+	EIO__REGISTER_PBUF_STATUS = 26, /* 6.8 */
+	EIO__REGISTER_NAPI = 27,        /* 6.9 */
+	EIO__UNREGISTER_NAPI = 28,      /* 6.9 */
+	EIO__REGISTER_SYNC_MSG = 31,    /* 6.13; without a ring */
+};
+
+/* For EIO__REGISTER_PBUF_STATUS. */
+struct eio__buffers_status {
+	uint32_t group, head;
+	uint32_t reserved[8];
 };
 
 /* For EIO__REGISTER_NAPI. */

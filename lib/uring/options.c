@@ -9,8 +9,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* liburing 2.3 does not export all of its functions for this. */
-static int ring_register(struct eio__ring *r, unsigned what, const void *arg, unsigned n)
+int eio__ring_register(struct eio__ring *r, unsigned what, const void *arg, unsigned n)
 {
 	return syscall(SYS_io_uring_register, r->uring.ring_fd, what, arg, n) < 0 ? -errno : 0;
 }
@@ -36,7 +35,7 @@ static void busy_poll(struct eio__ring *r, const struct eio_config *config)
 		.busy_poll_us = config->napi_busy_poll_us,
 		.prefer_busy_poll = config->flags & EIO_RUN_NAPI_PREFER ? 1 : 0,
 	};
-	int rc = ring_register(r, EIO__REGISTER_NAPI, &napi, 1);
+	int rc = eio__ring_register(r, EIO__REGISTER_NAPI, &napi, 1);
 
 	if (rc < 0)
 		eio__log(EIO_LOG_WARNING,
@@ -69,7 +68,7 @@ enum {
 };
 
 /* What operations work with, the oldest first. Giving the ring's descriptor back comes with
- * 5.18, rings of buffers with 5.19, the last two with 6.0. */
+ * 5.18, rings of buffers with 5.19, the two after those with 6.0, the last with 6.8. */
 static const uint8_t register_ops[] = {
 	IORING_REGISTER_BUFFERS,
 	IORING_UNREGISTER_BUFFERS,
@@ -86,9 +85,10 @@ static const uint8_t register_ops[] = {
 	IORING_UNREGISTER_PBUF_RING,
 	IORING_REGISTER_SYNC_CANCEL,
 	IORING_REGISTER_FILE_ALLOC_RANGE,
+	EIO__REGISTER_PBUF_STATUS,
 };
 
-enum { NEWER_REGISTER_OPS = 5 };
+enum { NEWER_REGISTER_OPS = 6 };
 
 struct list {
 	struct io_uring_restriction items[256 + 1 + COUNT(register_ops)];
@@ -114,8 +114,8 @@ static int put_in_force(struct eio__ring *r, const struct list *l)
 	int rc = -EINVAL;
 
 	for (unsigned left_out = 0; rc == -EINVAL && left_out <= NEWER_REGISTER_OPS; left_out++)
-		rc = ring_register(r, IORING_REGISTER_RESTRICTIONS, l->items, l->n - left_out);
-	return rc < 0 ? rc : ring_register(r, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+		rc = eio__ring_register(r, IORING_REGISTER_RESTRICTIONS, l->items, l->n - left_out);
+	return rc < 0 ? rc : eio__ring_register(r, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 
 int eio__ring_restrict(struct eio__ring *r, const struct eio_config *config)

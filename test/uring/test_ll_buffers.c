@@ -563,16 +563,107 @@ KERNEL_TEST(failures_are_told_as_by_plain_calls)
 	expect_ok(eio_ll_views_end(&v));
 	expect_ok(eio_fd_close(r));
 	expect_err(eio_ll_views_recv(&v, r, &b), -EBADF);
-	/* Want of buffers that is none of the group's. */
+	expect_ok(eio_ll_buffers_fini(&b));
+	return eio_switch_end(&sw, 0);
+}
+
+/* Two refusals for want of a buffer that is none of the group's. */
+static void refuse_two(void)
+{
 	faults.refuse.nth = 1;
 	faults.refuse.times = 2;
 	faults.refuse.opcode = IORING_OP_RECV;
 	faults.refuse.err = -ENOBUFS;
-	expect_ok(eio_ll_views_recv(&v, s, &b));
+}
+
+KERNEL_TEST(other_buffers_that_lack_are_told_of_while_views_are_out)
+{
+	struct eio_ll_view mine, view;
+	struct eio_ll_views v;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 4, 100);
+	say(&l, 10);
+	mine = hear(&l);
+	if (kernel != OLDEST && eio__buffers_left(eio__buffers_of(&l.b)) < 0)
+		return eio_ll_view_return(&l.b, mine) + close_line(&l);
+	refuse_two();
+	expect_ok(eio_ll_views_recv(&v, l.peer, &l.b));
 	expect_err(eio_ll_views_next(&v, &view), -ENOBUFS);
 	expect_ok(eio_ll_views_end(&v));
-	expect_ok(eio_ll_buffers_fini(&b));
-	return eio_switch_end(&sw, 0);
+	faults.refuse.nth = 0;
+	expect_ok(eio_ll_view_return(&l.b, mine));
+	return close_line(&l);
+}
+
+/* As before 6.8. */
+static int lack_unknown(void *arg)
+{
+	struct eio_ll_view view;
+	struct eio_ll_views v;
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 4, 100);
+	forbid_register(EIO__REGISTER_PBUF_STATUS, 1, EINVAL);
+	refuse_two();
+	expect_ok(eio_ll_views_recv(&v, l.peer, &l.b));
+	expect_err(eio_ll_views_next(&v, &view), -ENOBUFS);
+	expect_ok(eio_ll_views_end(&v));
+	faults.refuse.nth = 0;
+	expect_ok(share(1));
+	return close_line(&l);
+}
+
+START_TEST(other_buffers_that_lack_are_told_of_though_the_kernel_does_not_say_whose)
+{
+	faults = (struct faults){.seed = 1};
+	faults_install(&faults);
+	kernel = PLAIN;
+	run_ring(lack_unknown, 0);
+}
+END_TEST
+
+/* A read of a file has its buffer for as long as the disk takes: here one of our own, whose
+ * completion comes to the group late. */
+RING_TEST(a_buffer_that_another_operation_has_is_waited_for)
+{
+	struct eio_ll_result r;
+	struct eio__buffers *g;
+	struct io_uring_sqe *sqe;
+	struct io_uring_cqe cqe;
+	struct eio_switch inner;
+	struct eio_fd in, out;
+	struct line l;
+
+	(void) arg;
+	kernel = PLAIN;
+	open_line(&l, 1, 100);
+	g = eio__buffers_of(&l.b);
+	pipe_on(&l.sw, &in, &out);
+	ck_assert_int_eq(write(number(out), "x", 1), 1);
+	sqe = eio_ll_sqe();
+	io_uring_prep_read(sqe, number(in), NULL, 0, 0);
+	sqe->flags = IOSQE_BUFFER_SELECT;
+	sqe->buf_group = g->id;
+	expect_err(eio_ll_await_cqe(sqe, &cqe), 1);
+	r = (struct eio_ll_result){.res = cqe.res, .flags = cqe.flags};
+	if (eio__buffers_left(g) == 0) {
+		eio_switch_begin(&inner);
+		say(&l, 10);
+		expect_ok(eio_fork(&inner, hear_and_tell, &l));
+		turns(6);
+		expect_log("");
+		eio__buffers_fill(g, &r);
+		turns(6);
+		expect_log("");
+		expect_ok(eio_ll_view_return(&l.b, (struct eio_ll_view){.id = 0}));
+		expect_ok(eio_switch_end(&inner, 0));
+		expect_log("heard");
+		say(&l, 10);
+	}
+	return close_line(&l);
 }
 
 KERNEL_TEST(an_iterator_keeps_a_descriptor_whose_handle_is_closed)
@@ -1042,6 +1133,9 @@ SUITE_MAIN("ll_buffers", true, bytes_come_as_they_were_sent_and_then_the_end_tes
 	   an_idle_one_keeps_no_buffer_from_the_others_test,
 	   the_end_drops_what_nobody_took_and_gives_the_buffers_back_test,
 	   failures_are_told_as_by_plain_calls_test,
+	   other_buffers_that_lack_are_told_of_while_views_are_out_test,
+	   other_buffers_that_lack_are_told_of_though_the_kernel_does_not_say_whose,
+	   a_buffer_that_another_operation_has_is_waited_for_test,
 	   an_iterator_keeps_a_descriptor_whose_handle_is_closed_test,
 	   pipes_and_files_are_read_test, what_does_not_repeat_says_how_much_it_may_take_test,
 	   datagrams_stay_apart_test, wishes_are_only_wishes_test, misuse_is_told_test,
