@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "core/fiber.h"
 #include "faults.h"
 #include "support.h"
 #include "uring/util.h"
@@ -188,6 +189,31 @@ RING_TEST(flags_go_to_send_and_recv)
 	while (eio_ll_send(a, b, sizeof(b), MSG_DONTWAIT) > 0)
 		;
 	expect_err(eio_ll_send(a, b, sizeof(b), MSG_DONTWAIT), -EAGAIN);
+	return eio_switch_end(&sw, 0);
+}
+
+static int wait_for_the_end(void *arg)
+{
+	(void) arg;
+	return eio_await_cancel();
+}
+
+RING_TEST(what_is_there_is_received_without_waiting_among_many_fibers)
+{
+	struct eio_switch sw, crowd;
+	struct eio_fd a, z;
+	char b[4];
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	pair_on(&sw, &a, &z);
+	eio_switch_begin(&crowd);
+	for (int i = 0; i < EIO__MANY_FIBERS; i++)
+		expect_ok(eio_fork(&crowd, wait_for_the_end, NULL));
+	expect_err(eio_ll_recv(z, b, 4, MSG_DONTWAIT), -EAGAIN);
+	expect_err(eio_ll_send(a, "abc", 3, 0), 3);
+	expect_err(eio_ll_recv(z, b, 4, MSG_DONTWAIT), 3);
+	end_cancelled(&crowd);
 	return eio_switch_end(&sw, 0);
 }
 
@@ -1316,6 +1342,7 @@ SUITE_MAIN(
 	"ll_socket", true, bytes_go_both_ways_and_shutdown_is_an_end_test,
 	accept_tells_who_it_is_test, a_connection_nobody_takes_is_refused_with_its_address_test,
 	sockets_fail_as_the_system_says_test, flags_go_to_send_and_recv_test,
+	what_is_there_is_received_without_waiting_among_many_fibers_test,
 	a_reset_connection_gives_ECONNRESET_test, send_raises_no_SIGPIPE,
 	pairs_are_connected_and_close_on_exec_test, a_pair_is_not_made_in_a_cancelled_context_test,
 	sockets_tell_both_addresses_test, options_are_set_and_asked_for_test,
