@@ -66,9 +66,9 @@ void eio__buffers_offer(struct eio__buffers *g, unsigned id);
 /* How many the kernel could take at the moment; negative: it does not tell, before 6.8. */
 int eio__buffers_left(struct eio__buffers *g);
 
-/* A completion has bytes in a buffer, or in a run of them: they are views now. Where in the
- * buffer goes to r->reserved. */
-void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r);
+/* A completion has bytes in a buffer or, of a @p bundle, in a run of them: they are views now.
+ * Where in the buffer goes to r->reserved. */
+void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r, bool bundle);
 
 /* The first piece of @p len bytes from @p id on: its length; *id is the next one's buffer. */
 unsigned eio__buffers_piece(const struct eio__buffers *g, unsigned len, unsigned *id);

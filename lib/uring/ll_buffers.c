@@ -76,7 +76,9 @@ int eio__buffers_left(struct eio__buffers *g)
 	return rc < 0 ? rc : (uint16_t) (g->ring->resv - status.head);
 }
 
-/* The kernel may have shortened an entry that it looked at and left. */
+/* The kernel may have shortened an entry that it looked at and left. While those are looked
+ * at that belong to bundles, whose completions come in the ring's order, the entry is still
+ * the buffer's; a read may take so long that another one is in its place. */
 static unsigned room(const struct eio__buffers *g, const struct eio__buffer *b)
 {
 	unsigned len = g->ring[b->at].len;
@@ -84,7 +86,7 @@ static unsigned room(const struct eio__buffers *g, const struct eio__buffer *b)
 	return len && len < g->size ? len : (unsigned) g->size;
 }
 
-void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r)
+void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r, bool bundle)
 {
 	unsigned id = r->flags >> IORING_CQE_BUFFER_SHIFT,
 		 left = r->res > 0 ? (unsigned) r->res : 0;
@@ -97,7 +99,7 @@ void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r)
 	while (left) {
 		unsigned n = left;
 
-		if (g->flags & EIO_LL_BUFFERS_BUNDLES && n > room(g, b))
+		if (bundle && n > room(g, b))
 			n = room(g, b);
 		b->used += n;
 		b->views++;

@@ -31,6 +31,7 @@ struct views {
 	unsigned left;         /* bytes of the last result that were not handed out … */
 	unsigned id;           /* … from this buffer on … */
 	unsigned at;           /* … and from here on in it, which is 0 in bundles */
+	bool bundles;          /* a completion may have several buffers */
 	bool polls_first;      /* takes a buffer when there is something to read */
 	bool doubted;          /* -ENOBUFS, with all buffers there as far as we know */
 };
@@ -123,7 +124,7 @@ static bool got(struct eio__multi *m, struct eio_ll_result *r)
 		m->poll = v->polls_first;
 	}
 	if (r->flags & IORING_CQE_F_BUFFER)
-		eio__buffers_fill(v->group, r);
+		eio__buffers_fill(v->group, r, v->bundles);
 	else if (r->res == -ENOBUFS)
 		return is_other_failure(v);
 	v->doubted = false;
@@ -211,7 +212,8 @@ int eio_ll_views_recv(struct eio_ll_views *pub, struct eio_fd fd, struct eio_ll_
 		return eio__fail(-EPERM, "recv", NULL);
 	io_uring_prep_recv(&v->m.sqe, -1, NULL, 0, 0);
 	v->m.sqe.ioprio = IORING_RECV_MULTISHOT;
-	if (v->group->flags & EIO_LL_BUFFERS_BUNDLES)
+	v->bundles = v->group->flags & EIO_LL_BUFFERS_BUNDLES;
+	if (v->bundles)
 		v->m.sqe.ioprio |= IORING_RECVSEND_BUNDLE;
 	if (!(v->group->flags & EIO_LL_BUFFERS_BY_KERNEL))
 		v->m.sqe.msg_flags = MSG_DONTWAIT;
