@@ -38,7 +38,7 @@ enum {
 struct eio_ll_view {
 	void *data;
 	size_t len;
-	unsigned id; /**< of the buffer in its group */
+	unsigned id; /**< the library's */
 };
 
 /**
@@ -69,8 +69,9 @@ EIO_API unsigned eio_ll_buffers_flags(const struct eio_ll_buffers *b);
 /**
  * Give a view back, once. Wakes iterators that wait for a buffer. Does not suspend.
  *
- * @return 0; -EINVAL: it is none, or was given back before (debug builds abort); -EPERM:
- *   another domain's.
+ * @return 0; -EINVAL: it is none, or was given back before (debug builds abort), which cannot
+ *   be told while a buffer that is filled piece after piece has other views; -EPERM: another
+ *   domain's.
  * @since 0.1
  */
 EIO_API int eio_ll_view_return(struct eio_ll_buffers *b, struct eio_ll_view view);

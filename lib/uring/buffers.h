@@ -29,6 +29,7 @@ struct eio__buffer {
 	uint32_t views; /* of it that were not given back */
 	uint16_t next;  /* offered after it, or free after it */
 	uint16_t at;    /* its place in the ring */
+	uint16_t turn;  /* how often all views of it came back */
 	bool finished;
 };
 
@@ -72,6 +73,12 @@ void eio__buffers_fill(struct eio__buffers *g, struct eio_ll_result *r, bool bun
 
 /* The first piece of @p len bytes from @p id on: its length; *id is the next one's buffer. */
 unsigned eio__buffers_piece(const struct eio__buffers *g, unsigned len, unsigned *id);
+
+/* What a view of it is called: one of an earlier turn is told from it. */
+static inline unsigned eio__buffers_name(const struct eio__buffers *g, unsigned id)
+{
+	return (unsigned) g->buffers[id].turn << 16 | id;
+}
 
 /* A view less. */
 void eio__buffers_release(struct eio__buffers *g, unsigned id);

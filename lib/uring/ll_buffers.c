@@ -127,23 +127,28 @@ void eio__buffers_release(struct eio__buffers *g, unsigned id)
 	struct eio__buffer *b = &g->buffers[id];
 
 	g->held--;
-	if (--b->views == 0 && b->finished)
+	if (--b->views > 0)
+		return;
+	b->turn++;
+	if (b->finished)
 		eio__buffers_offer(g, id);
 }
 
 int eio_ll_view_return(struct eio_ll_buffers *pub, struct eio_ll_view view)
 {
 	struct eio__buffers *g = eio__buffers_of(pub);
+	unsigned id = view.id & UINT16_MAX;
 
 	if (!g->u || g->u != eio__uring_self())
 		return eio__fail(g->u ? -EPERM : -EINVAL, "view_return", NULL);
-	if (view.id < g->count && g->buffers[view.id].views) {
-		eio__buffers_release(g, view.id);
+	if (id < g->count && g->buffers[id].views && view.id == eio__buffers_name(g, id)) {
+		eio__buffers_release(g, id);
 		return 0;
 	}
 #ifdef EIO_DEBUG
-	eio__fatal("eio_ll_view_return: there is no view of buffer %u: it was given back before",
-		   view.id);
+	eio__fatal("eio_ll_view_return: there is no such view of buffer %u: it was given back "
+		   "before",
+		   id);
 #endif
 	return eio__fail(-EINVAL, "view_return", NULL);
 }

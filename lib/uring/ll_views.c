@@ -239,7 +239,7 @@ static int hand_out(struct views *v, struct eio_ll_view *ret)
 {
 	struct eio__buffers *g = v->group;
 
-	ret->id = v->id;
+	ret->id = eio__buffers_name(g, v->id);
 	ret->data = g->data + v->id * g->size + v->at;
 	ret->len = eio__buffers_piece(g, v->left, &v->id);
 	v->left -= (unsigned) ret->len;
