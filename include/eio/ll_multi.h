@@ -167,7 +167,8 @@ EIO_API EIO_NODISCARD int eio_ll_ticks_begin(struct eio_ll_ticks *t, int64_t per
  * Wait for a tick.
  *
  * @return How many have come since the last call, at least 1; or as eio_ll_multi_next. Where
- *   the kernel does not repeat (before 6.4) a tick comes a period after it was waited for.
+ *   the kernel does not repeat (before 6.4) and for periods below 100 microseconds, a tick
+ *   comes a period after it was waited for.
  * @cancel Yes; the tick is the next call's.
  * @since 0.1
  */

@@ -304,16 +304,33 @@ int eio__multi_arm(struct eio__multi *m)
 	return fail(m, rc);
 }
 
+/*
+ * A timer that has gone off is found by no request to cancel until the domain polls, which
+ * starts it again. In a domain that is busy for longer than its period, requests that go with
+ * a poll would miss for ever. So the kernel is let start it, and asked right after that.
+ */
+static void insist(struct eio__multi *m)
+{
+	struct eio__uring *u = m->u;
+
+	eio__submit(u, &u->ring, 0, EIO_NEVER);
+	eio__ask_end(&m->ask);
+	eio__ask_cancel(u, &m->ask, m->sqe.user_data);
+	eio__submit(u, &u->ring, 0, EIO_NEVER);
+}
+
 int eio__multi_stop(struct eio__multi *m)
 {
 	int rc = enter(m);
 
 	if (rc < 0)
 		return fail(m, rc);
+	eio__multi_ask_stop(m);
 	while (m->armed) {
-		eio__multi_ask_stop(m);
 		m->waits = true;
 		eio__suspend(m->consumer, &ending, m);
+		if (m->armed)
+			insist(m);
 	}
 	return 0;
 }

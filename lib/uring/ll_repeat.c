@@ -246,6 +246,9 @@ int eio_ll_polls_end(struct eio_ll_polls *pub)
 
 /* Ticks */
 
+/* One that goes off again before it can be asked to stop would go on for ever. */
+enum { SHORTEST_NS = 100000 };
+
 struct ticks {
 	struct eio__multi m;
 	struct eio_ll_result queue[GATHERED];
@@ -284,7 +287,8 @@ int eio_ll_ticks_begin(struct eio_ll_ticks *pub, int64_t period_ns)
 		return eio__fail(-EINVAL, "timeout", NULL);
 	t->period.tv_sec = period_ns / EIO_SEC(1);
 	t->period.tv_nsec = period_ns % EIO_SEC(1);
-	io_uring_prep_timeout(&t->m.sqe, &t->period, 0, IORING_TIMEOUT_MULTISHOT);
+	t->m.single = period_ns < SHORTEST_NS;
+	io_uring_prep_timeout(&t->m.sqe, &t->period, 0, t->m.single ? 0 : IORING_TIMEOUT_MULTISHOT);
 	rc = eio__multi_init(&t->m);
 	return rc < 0 ? rc : arm_or_undo(&t->m);
 }

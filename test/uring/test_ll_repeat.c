@@ -732,6 +732,54 @@ KERNEL_TEST(ticks_come_again_and_again)
 	return 0;
 }
 
+/* Whenever the domain polls, the timer has gone off, and is found by no request to cancel. */
+struct busy {
+	bool done;
+	int turns;
+};
+
+static int be_busy(void *arg)
+{
+	struct busy *b = arg;
+
+	for (; !b->done && b->turns < 200; b->turns++) {
+		int64_t end = eio_now_ns(env->mono_clock) + EIO_MS(5);
+
+		while (eio_now_ns(env->mono_clock) < end)
+			;
+		turns(1);
+	}
+	return 0;
+}
+
+RING_TEST(ticks_end_in_a_domain_that_is_busy_for_longer_than_their_period)
+{
+	struct busy b = {.done = false};
+	struct eio_ll_ticks it;
+	struct eio_switch sw;
+
+	(void) arg;
+	expect_ok(eio_ll_ticks_begin(&it, EIO_MS(2)));
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, be_busy, &b));
+	ck_assert_int_ge(eio_ll_ticks_next(&it), 1);
+	expect_ok(eio_ll_ticks_end(&it));
+	b.done = true;
+	ck_assert_int_lt(b.turns, 50);
+	return eio_switch_end(&sw, 0);
+}
+
+RING_TEST(ticks_of_a_nanosecond_end)
+{
+	struct eio_ll_ticks it;
+
+	(void) arg;
+	expect_ok(eio_ll_ticks_begin(&it, 1));
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_ge(eio_ll_ticks_next(&it), 1);
+	return eio_ll_ticks_end(&it);
+}
+
 SUITE_MAIN("ll_repeat", true, connections_come_in_order_test,
 	   a_connection_wakes_who_waits_and_a_cancelled_one_takes_none_test,
 	   connections_nobody_took_are_closed_test,
@@ -745,4 +793,6 @@ SUITE_MAIN("ll_repeat", true, connections_come_in_order_test,
 	   closing_a_listener_ends_the_iterators_of_other_domains,
 	   a_listener_closed_by_a_plain_thread_is_closed_by_its_last_user_test,
 	   readiness_is_told_each_time_and_gathered, what_is_over_when_it_is_told_is_told_too_test,
-	   ticks_come_again_and_again_test)
+	   ticks_come_again_and_again_test,
+	   ticks_end_in_a_domain_that_is_busy_for_longer_than_their_period_test,
+	   ticks_of_a_nanosecond_end_test)
