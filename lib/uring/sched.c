@@ -5,7 +5,6 @@
 #include "core/threads.h"
 #include "core/timer.h"
 #include "uring/fd.h"
-#include "uring/opcode.h"
 #include "uring/polled.h"
 
 #include <sched.h>
@@ -179,11 +178,6 @@ static unsigned reap(struct eio__uring *u)
 
 /* Submission */
 
-static bool has_room(const struct eio__uring *u)
-{
-	return eio__ring_queued(&u->ring) < u->ring.uring.sq.ring_entries;
-}
-
 /* What stays queued goes with the next poll, after completions have been reaped. */
 static inline __attribute__((always_inline)) void submit(struct eio__uring *u, struct eio__ring *r,
 							 unsigned wait, int64_t timeout_ns)
@@ -295,119 +289,6 @@ static void wake_parked(struct eio__uring *u)
 
 		eio__list_remove(&p->link);
 		eio__wake(p->fiber);
-	}
-}
-
-/*
- * Cancelling
- *
- * A request can miss: what is between two attempts of the kernel's is not found and goes
- * on, such as a connect to a Unix socket whose queue is full. So an operation is
- * remembered until it completes, and asked for again when nothing comes of it.
- */
-
-static bool try_cancel(struct eio__uring *u, uint64_t user_data)
-{
-	struct io_uring_sqe *sqe = eio__sqe_ignored(u);
-
-	if (!sqe)
-		return false;
-	io_uring_prep_cancel64(sqe, user_data, 0);
-	sqe->user_data = EIO__UD_IGNORE;
-	return true;
-}
-
-void eio__ask_cancel(struct eio__uring *u, struct eio__ask *a, uint64_t user_data)
-{
-	if (eio__list_linked(&a->link))
-		return;
-	a->user_data = user_data;
-	u->backlog = true;
-	eio__list_append(try_cancel(u, user_data) ? &u->asked : &u->cancels, &a->link);
-}
-
-void eio__ask_cancel_soon(struct eio__uring *u, struct eio__ask *a, uint64_t user_data)
-{
-	a->user_data = user_data;
-	u->backlog = true;
-	eio__list_append(&u->cancels, &a->link);
-}
-
-void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op)
-{
-	eio__ask_cancel(u, &op->ask, (uintptr_t) op | EIO__UD_OP);
-}
-
-static void cancel_op(struct eio__fiber *f, void *arg)
-{
-	struct eio__op *op = arg;
-
-	op->cancelled = true;
-	eio__op_ask_cancel(eio__uring_of(f), op);
-}
-
-static void describe_op(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
-{
-	const struct eio__op *op = arg;
-
-	(void) f;
-	eio__opcode_describe(op->opcode, op->fd, op->cancelled ? ", asked to stop" : "", buf, size);
-}
-
-const struct eio__wait eio__op_wait = {
-	.what = "operation", .cancel = cancel_op, .describe = describe_op};
-const struct eio__wait eio__op_wait_protected = {.what = "operation", .describe = describe_op};
-
-void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g)
-{
-	u->backlog = true;
-	for (; g->asked < g->n; g->asked++) {
-		if (!try_cancel(u, (uintptr_t) &g->members[g->asked] | EIO__UD_MEMBER)) {
-			eio__list_append(&u->group_cancels, &g->pending);
-			return;
-		}
-	}
-	eio__list_append(&u->group_asked, &g->pending);
-}
-
-static bool is_any_asked(const struct eio__uring *u)
-{
-	return !eio__list_empty(&u->asked) || !eio__list_empty(&u->group_asked);
-}
-
-/* With the next poll. */
-static void ask_again(struct eio__uring *u)
-{
-	u->polls_since_asked = 0;
-	while (!eio__list_empty(&u->asked)) {
-		struct eio__list *it = u->asked.next;
-
-		eio__list_unlink(it);
-		eio__list_append(&u->cancels, it);
-	}
-	while (!eio__list_empty(&u->group_asked)) {
-		struct eio__list *it = u->group_asked.next;
-
-		eio__list_unlink(it);
-		eio__list_append(&u->group_cancels, it);
-		eio__container_of(it, struct eio__group, pending)->asked = 0;
-	}
-}
-
-static void retry_cancels(struct eio__uring *u)
-{
-	while (!eio__list_empty(&u->group_cancels) && has_room(u)) {
-		struct eio__group *g =
-			eio__container_of(u->group_cancels.next, struct eio__group, pending);
-
-		eio__list_remove(&g->pending);
-		eio__group_ask_cancel(u, g);
-	}
-	while (!eio__list_empty(&u->cancels) && has_room(u)) {
-		struct eio__ask *a = eio__container_of(u->cancels.next, struct eio__ask, link);
-
-		eio__list_remove(&a->link);
-		eio__ask_cancel(u, a, a->user_data);
 	}
 }
 
@@ -549,11 +430,11 @@ static bool is_any_waiting(const struct eio__uring *u)
 /* How long the domain may wait for completions alone. */
 static __attribute__((noinline)) int64_t work_off(struct eio__uring *u, int64_t timeout)
 {
-	retry_cancels(u);
+	eio__retry_cancels(u);
 	/* Who waits for a free entry may be the one that all others wait for. */
 	if (is_any_waiting(u))
 		return 0;
-	return is_any_asked(u) && timeout > ASK_AGAIN_NS ? ASK_AGAIN_NS : timeout;
+	return eio__is_any_asked(u) && timeout > ASK_AGAIN_NS ? ASK_AGAIN_NS : timeout;
 }
 
 /* idle: the domain waited, and nothing came. How many polled completions there were. */
@@ -561,12 +442,12 @@ static __attribute__((noinline)) unsigned follow_up(struct eio__uring *u, bool i
 {
 	unsigned n = eio__polled_in_flight(u) ? eio__polled_poll(u) : 0;
 
-	if (is_any_asked(u) && (idle || ++u->polls_since_asked == ASK_AGAIN_POLLS))
-		ask_again(u);
+	if (eio__is_any_asked(u) && (idle || ++u->polls_since_asked == ASK_AGAIN_POLLS))
+		eio__ask_again(u);
 	/* Before a fiber takes the entries that are free now. */
-	retry_cancels(u);
+	eio__retry_cancels(u);
 	wake_parked(u);
-	u->backlog = is_any_asked(u) || is_any_waiting(u) || eio__polled_in_flight(u);
+	u->backlog = eio__is_any_asked(u) || is_any_waiting(u) || eio__polled_in_flight(u);
 	return n;
 }
 

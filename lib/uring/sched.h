@@ -172,6 +172,12 @@ void eio__op_ask_cancel(struct eio__uring *u, struct eio__op *op);
 
 void eio__group_ask_cancel(struct eio__uring *u, struct eio__group *g);
 
+/* For polls: requests that found no entry are made while there are some; all are to be made
+ * once more; has the kernel been asked for anything that has not completed? */
+void eio__retry_cancels(struct eio__uring *u);
+void eio__ask_again(struct eio__uring *u);
+bool eio__is_any_asked(const struct eio__uring *u);
+
 /* Waiting for an operation, cancellable or not. */
 extern const struct eio__wait eio__op_wait __attribute__((visibility("hidden")));
 extern const struct eio__wait eio__op_wait_protected __attribute__((visibility("hidden")));
