@@ -197,6 +197,12 @@ static inline bool eio__fd_is_closing(struct eio_fd fd)
 /* Readies the standard descriptors, once per process. 0 or -ENOMEM. */
 int eio__fd_init(void);
 
+/* A free slot, closing as all of them are, or NULL for want of memory. */
+struct eio__slot *eio__slot_take(void);
+
+/* The slot's next life begins; without one left it stays closing for ever. */
+void eio__slot_free(struct eio__slot *s);
+
 /* A domain's free slots go back to the process. */
 void eio__slots_give_back(struct eio__uring *u);
 

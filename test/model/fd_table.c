@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The library's descriptor table, with the model told where it lies. */
-#include "uring/fd.c" /* for what is static there */
+#include "uring/slots.c" /* for what is static there */
 #include "model/domain.h"
 
 #include <string.h>

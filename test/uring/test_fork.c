@@ -8,12 +8,13 @@
 #include "uring/util.h"
 
 /* For what is static there. */
-#include "uring/fd.c"
+#include "uring/slots.c"
 #include "uring/ll_process.c"
 
 #include <eio/low_level.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
