@@ -26,7 +26,8 @@ struct eio_ll_buffers {
 };
 
 enum {
-	/** A buffer takes piece after piece until it is full (6.12). Good for few large buffers. */
+	/** A buffer takes piece after piece until it is full (6.12). Good for few large buffers
+	 *  and streams: a datagram is cut to what is left of a buffer. */
 	EIO_LL_BUFFERS_INCREMENTAL = 1,
 	/** One completion fills several buffers (6.10); not with the other one, which wins. */
 	EIO_LL_BUFFERS_BUNDLES = 2,
@@ -103,7 +104,8 @@ EIO_API EIO_NODISCARD int eio_ll_views_read(struct eio_ll_views *v, struct eio_f
 /**
  * Wait for the next piece.
  *
- * @param ret  Of a datagram that is longer than a buffer, what fits.
+ * @param ret  Of a datagram that is longer than a buffer, or than what is left of one that is
+ *   filled piece after piece, what fits.
  * @return 1 and a view, which must be given back; 0 at the end of the stream, or for an empty
  *   datagram; or:
  *   -ECANCELED  the context was cancelled; nothing was taken

@@ -154,7 +154,7 @@ EIO_API int eio_ll_polls_end(struct eio_ll_polls *p);
 
 /* Time */
 
-/** A clock of the kernel's that ticks; opaque. eio_ticker, above, needs no operation. */
+/** A clock of the kernel's that ticks; opaque. eio_ticker (<eio/time.h>) needs no operation. */
 struct eio_ll_ticks {
 	void *eio_private[48];
 };

@@ -12,12 +12,8 @@
 #include "uring/util.h"
 
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static struct faults faults;
@@ -819,25 +815,6 @@ KERNEL_TEST(datagrams_stay_apart)
 
 /* What the kernel refuses */
 
-/* The process may register no rings of buffers any more. */
-static bool forbid_groups(void)
-{
-	enum { REGISTER_PBUF_RING = 22 };
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_register, 0, 4),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x7fffffff),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, REGISTER_PBUF_RING, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog prog = {.len = sizeof(filter) / sizeof(filter[0]), .filter = filter};
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) == 0;
-}
-
 RING_TEST(wishes_are_only_wishes)
 {
 	const unsigned all = EIO_LL_BUFFERS_INCREMENTAL | EIO_LL_BUFFERS_BUNDLES;
@@ -852,8 +829,7 @@ RING_TEST(wishes_are_only_wishes)
 	expect_ok(eio_ll_buffers_init(&l.b, 4, 100, EIO_LL_BUFFERS_BUNDLES));
 	ck_assert_uint_eq(eio_ll_buffers_flags(&l.b), EIO_LL_BUFFERS_BY_KERNEL);
 	expect_ok(eio_ll_buffers_fini(&l.b));
-	if (!forbid_groups())
-		return 0;
+	forbid_register(IORING_REGISTER_PBUF_RING, 1, EINVAL);
 	eio_switch_begin(&l.sw);
 	pair_on(&l.sw, &l.fd, &l.peer);
 	expect_ok(eio_ll_buffers_init(&l.b, 4, 100, all));
