@@ -96,8 +96,8 @@ struct eio_ll_views {
 EIO_API EIO_NODISCARD int eio_ll_views_recv(struct eio_ll_views *v, struct eio_fd fd,
 					    struct eio_ll_buffers *b);
 
-/** The same by reading, at the current position: pipes, terminals, and files as well (one read
- *  for each call). @since 0.1 */
+/** The same by reading, at the current position: pipes and terminals, and with one read for each
+ *  call files and whatever else can be read. @since 0.1 */
 EIO_API EIO_NODISCARD int eio_ll_views_read(struct eio_ll_views *v, struct eio_fd fd,
 					    struct eio_ll_buffers *b);
 

@@ -123,7 +123,6 @@ static bool is_final_result(struct eio__multi *m, int res)
 		return false;
 	switch (res) {
 	case -EINVAL:
-	case -EBADFD: /* a file that is always ready is not read multishot */
 		if (polled || m->single || m->works)
 			return true;
 		m->single = true;

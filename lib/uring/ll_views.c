@@ -18,6 +18,8 @@
 #include "uring/multi.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { QUEUED = 32 };
 
@@ -162,7 +164,16 @@ static void drop(int res, unsigned flags, void *arg)
 	}
 }
 
-static int begin(struct views *v, struct eio_fd fd)
+/* The number. */
+static int pin(struct views *v, struct eio_fd fd)
+{
+	int unix_fd = eio__fd_use(fd);
+
+	v->m.slot = eio__slot(fd);
+	return eio__fail(unix_fd, v->m.kind->op, NULL);
+}
+
+static int begin(struct views *v)
 {
 	struct eio__multi *m = &v->m;
 	int rc;
@@ -175,10 +186,6 @@ static int begin(struct views *v, struct eio_fd fd)
 		m->poll = v->polls_first;
 		m->kind->single(&m->sqe);
 	}
-	m->sqe.fd = eio__fd_use(fd);
-	if (m->sqe.fd < 0)
-		return eio__fail(m->sqe.fd, m->kind->op, NULL);
-	m->slot = eio__slot(fd);
 	rc = eio__multi_init(m);
 	if (rc < 0)
 		return eio__fail(rc, m->kind->op, NULL);
@@ -207,31 +214,51 @@ static struct views *prepare(struct eio_ll_views *pub, const struct eio__multi_k
 int eio_ll_views_recv(struct eio_ll_views *pub, struct eio_fd fd, struct eio_ll_buffers *b)
 {
 	struct views *v = prepare(pub, &receiving, b);
+	int unix_fd;
 
 	if (!v)
 		return eio__fail(-EPERM, "recv", NULL);
-	io_uring_prep_recv(&v->m.sqe, -1, NULL, 0, 0);
+	unix_fd = pin(v, fd);
+	if (unix_fd < 0)
+		return unix_fd;
+	io_uring_prep_recv(&v->m.sqe, unix_fd, NULL, 0, 0);
 	v->m.sqe.ioprio = IORING_RECV_MULTISHOT;
 	v->bundles = v->group->flags & EIO_LL_BUFFERS_BUNDLES;
 	if (v->bundles)
 		v->m.sqe.ioprio |= IORING_RECVSEND_BUNDLE;
 	if (!(v->group->flags & EIO_LL_BUFFERS_BY_KERNEL))
 		v->m.sqe.msg_flags = MSG_DONTWAIT;
-	return begin(v, fd);
+	return begin(v);
+}
+
+/* A multishot read never reads what cannot be told not to wait, as inotify and many devices:
+ * these are known to be told. */
+static bool is_read_multishot(const struct eio__uring *u, int unix_fd)
+{
+	struct stat st;
+
+	if (!eio__ring_has(&u->ring, EIO__OP_READ_MULTISHOT) || fstat(unix_fd, &st) < 0)
+		return false;
+	return S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode) ||
+	       (S_ISCHR(st.st_mode) && isatty(unix_fd));
 }
 
 int eio_ll_views_read(struct eio_ll_views *pub, struct eio_fd fd, struct eio_ll_buffers *b)
 {
 	struct views *v = prepare(pub, &reading, b);
+	int unix_fd;
 
 	if (!v)
 		return eio__fail(-EPERM, "read", NULL);
-	io_uring_prep_read(&v->m.sqe, -1, NULL, 0, (uint64_t) -1);
-	v->m.single = !eio__ring_has(&v->group->u->ring, EIO__OP_READ_MULTISHOT);
+	unix_fd = pin(v, fd);
+	if (unix_fd < 0)
+		return unix_fd;
+	io_uring_prep_read(&v->m.sqe, unix_fd, NULL, 0, (uint64_t) -1);
+	v->m.single = !is_read_multishot(v->group->u, unix_fd);
 	if (!v->m.single)
 		v->m.sqe.opcode = EIO__OP_READ_MULTISHOT;
 	v->polls_first = !(v->group->flags & EIO_LL_BUFFERS_BY_KERNEL);
-	return begin(v, fd);
+	return begin(v);
 }
 
 /* The first piece of what is left. */

@@ -13,7 +13,9 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct faults faults;
@@ -727,6 +729,40 @@ KERNEL_TEST(pipes_and_files_are_read)
 	return eio_switch_end(&sw, 0);
 }
 
+/* What the kernel reads only by waiting: a multishot read would find nothing, for ever. */
+KERNEL_TEST(what_cannot_be_read_without_waiting_is_read)
+{
+	const struct inotify_event *event;
+	char dir[] = "/tmp/eio-views-XXXXXX", path[64];
+	struct eio_ll_view view;
+	struct eio_ll_buffers b;
+	struct eio_ll_views v;
+	struct eio_switch sw;
+	struct eio_fd fd;
+	int n = inotify_init1(IN_CLOEXEC);
+
+	(void) arg;
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_ge(inotify_add_watch(n, dir, IN_CREATE), 0);
+	eio_switch_begin(&sw);
+	expect_ok(eio_fd_of_unix(&sw, n, EIO_FD_CLOSE, &fd));
+	make_group(&b, 4, 100);
+	expect_ok(eio_ll_views_read(&v, fd, &b));
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "%s/%d", dir, i);
+		ck_assert_int_eq(mkdir(path, 0700), 0);
+		expect_err(eio_ll_views_next(&v, &view), 1);
+		event = view.data;
+		ck_assert_int_eq(atoi(event->name), i);
+		expect_ok(eio_ll_view_return(&b, view));
+		ck_assert_int_eq(rmdir(path), 0);
+	}
+	ck_assert_int_eq(rmdir(dir), 0);
+	expect_ok(eio_ll_views_end(&v));
+	expect_ok(eio_ll_buffers_fini(&b));
+	return eio_switch_end(&sw, 0);
+}
+
 /* Before 6.0 a kernel that takes buffers takes a length of 0 for a transfer of nothing, whose
  * result would be the end of the stream. */
 static unsigned lengths;
@@ -1138,7 +1174,8 @@ SUITE_MAIN("ll_buffers", true, bytes_come_as_they_were_sent_and_then_the_end_tes
 	   a_buffer_that_another_operation_has_is_waited_for_test,
 	   an_iterator_keeps_a_descriptor_whose_handle_is_closed_test,
 	   pipes_and_files_are_read_test, what_does_not_repeat_says_how_much_it_may_take_test,
-	   datagrams_stay_apart_test, wishes_are_only_wishes_test, misuse_is_told_test,
+	   what_cannot_be_read_without_waiting_is_read_test, datagrams_stay_apart_test,
+	   wishes_are_only_wishes_test, misuse_is_told_test,
 	   a_view_that_is_returned_twice_is_noticed, groups_are_apart_test,
 	   an_id_is_free_again_test, an_empty_completion_may_finish_a_buffer_with_views_test,
 	   a_bundle_may_begin_with_a_shortened_buffer_test,
