@@ -170,9 +170,9 @@ static int get_names(const struct eio_addr *addr, char *host, size_t host_size, 
 	if (rc < 0)
 		return rc;
 	rc = l->rc;
-	if (rc == 0 && l->host_size)
+	if (rc == 0 && host && l->host_size)
 		strcpy(host, l->host);
-	if (rc == 0 && l->service_size)
+	if (rc == 0 && service && l->service_size)
 		strcpy(service, l->service);
 	drop_names(&l->job);
 	return rc;
