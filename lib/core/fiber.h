@@ -110,12 +110,12 @@ struct eio__domain {
 	unsigned left;                  /* switches until the next look */
 	unsigned since_poll;            /* switches from the last poll to that look */
 	struct eio__signs signs;        /* set by the scheduler, else always quiet */
-	bool indirect;                  /* what it would refuse must go through it */
 	const struct eio__sched_ops *ops;
 	struct eio__stacks stacks;
 	uint64_t next_id;
 	size_t fibers; /* alive, main left out */
 	uint32_t tick; /* the time of the last poll, for dumps */
+	bool indirect; /* calls that cannot wait go by the scheduler as well, which may refuse them */
 	struct eio__heap timers;
 	struct eio__waker waker;
 	struct eio__ctx root;
