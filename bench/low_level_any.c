@@ -176,22 +176,6 @@ static int raw_message(void)
 
 /* Threads */
 
-static int nothing(void *arg)
-{
-	(void) arg;
-	return 0;
-}
-
-static int in_thread(void)
-{
-	return eio_ll_in_thread(nothing, NULL);
-}
-
-static int raw_nothing_in_thread(void)
-{
-	return raw_in_thread(nothing, NULL);
-}
-
 static void set_up(void)
 {
 	vector.uaddr = (uintptr_t) &word;
@@ -213,7 +197,6 @@ static const struct ll_call calls[] = {
 	{"getrandom", random_, raw_random, 1, LL_QUICK},
 	{"alloc_free_fixed", fixed, raw_fixed, 2, LL_QUICK},
 	{"port_send_receive", message, raw_message, 2, LL_QUICK},
-	{"in_thread", in_thread, raw_nothing_in_thread, 1, LL_SLOW},
 };
 
 const struct ll_area ll_any = {set_up, clean_up, calls, BENCH_LEN(calls)};

@@ -330,7 +330,24 @@ static void set_up(void)
 	(void) fsetxattr(file.unix_fd, "user.x", "1", 1, 0);
 }
 
+static int nothing(void *arg)
+{
+	(void) arg;
+	return 0;
+}
+
+static int in_thread(void)
+{
+	return eio_ll_in_thread(nothing, NULL);
+}
+
+static int raw_nothing_in_thread(void)
+{
+	return raw_in_thread(nothing, NULL);
+}
+
 static const struct ll_call calls[] = {
+	{"in_thread", in_thread, raw_nothing_in_thread, 1, LL_SLOW},
 	{"mkdir_rmdir", mkdir_rmdir, raw_mkdir_rmdir, 2, LL_SLOW},
 	{"mkdir_rmdir_beneath", mkdir_rmdir_beneath, raw_mkdir_rmdir_beneath, 2, LL_SLOW},
 	{"rename", rename_, raw_rename, 2, LL_SLOW},
