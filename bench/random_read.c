@@ -59,11 +59,6 @@ struct job {
 	unsigned file, way, depth, left;
 };
 
-static double thousands_per_second(unsigned reads, double start)
-{
-	return reads / (bench_now_ns() - start) * 1e6;
-}
-
 static void check_read(ssize_t n)
 {
 	bench_check((int) n, "read");
@@ -186,26 +181,35 @@ static double run_fio(const struct job *job)
 
 /* The measuring */
 
+static double rate(void (*run)(struct job *job), struct job *job, unsigned reads)
+{
+	double start = bench_now_ns();
+
+	job->left = reads;
+	run(job);
+	return reads / (bench_now_ns() - start) * 1e6;
+}
+
+/* Who comes second has it easier, disks and processors being awake: they take turns. */
 static void measure_one(unsigned file, unsigned d, unsigned way, bool counts)
 {
 	struct bench_value *v = at.values[file][d][way];
 	unsigned reads = file == CACHED ? CACHED_READS : DIRECT_READS;
 	struct job job = {.file = file, .way = way, .depth = depths[d]};
-	double start, eio, raw;
+	double ours, raw = 0;
 
 	if (depths[d] == 1)
 		reads /= 4;
-	job.left = reads;
-	start = bench_now_ns();
-	run_eio(&job);
-	eio = thousands_per_second(reads, start);
-	job.left = reads;
-	start = bench_now_ns();
-	run_raw(&job);
-	raw = thousands_per_second(reads, start);
+	if (d == 0 && way == 0)
+		rate(run_raw, &job, reads); /* after the other file, for nothing */
+	if (v[RAW].n % 2)
+		raw = rate(run_raw, &job, reads);
+	ours = rate(run_eio, &job, reads);
+	if (v[RAW].n % 2 == 0)
+		raw = rate(run_raw, &job, reads);
 	if (!counts)
 		return;
-	bench_add(&v[OURS], eio);
+	bench_add(&v[OURS], ours);
 	bench_add(&v[RAW], raw);
 	if (v[FIO].n < at.fio_rounds)
 		bench_add(&v[FIO], run_fio(&job));
@@ -336,7 +340,7 @@ int main(int argc, char **argv)
 	};
 	struct eio_config config = {.n_blocks = DEPTH_MAX};
 
-	at.rounds = bench_parse(argc, argv, "Measures random reads of 4 KiB.", 9, more);
+	at.rounds = bench_parse(argc, argv, "Measures random reads of 4 KiB.", 10, more);
 	at.fio_rounds = bench_number(more[2].value, 0, at.rounds);
 	if (!more[1].value)
 		more[1].value = getenv("TMPDIR") ? getenv("TMPDIR") : "/var/tmp";
