@@ -4,7 +4,7 @@
 # Checks that no include goes upward:
 #   0 lib/base lib/arch   1 lib/core   2 lib/uring   3 lib/io   4 lib/mock lib/run.c
 # Public headers have the layer of what implements them and include nothing private. Only
-# lib/uring and <eio/ll_any.h> include liburing.
+# lib/uring and <eio/low_level.h> include liburing.
 #
 # Usage: tools/check_layers.sh [ROOT]
 set -eu
@@ -58,8 +58,8 @@ FNR == 1 {
 	sub(/[">].*/, "", name)
 
 	if (name ~ /^(liburing|linux\/io_uring)/) {
-		if (FILENAME !~ /^lib\/uring\// && FILENAME != "include/eio/ll_any.h")
-			complain("only lib/uring and ll_any.h include " name)
+		if (FILENAME !~ /^lib\/uring\// && FILENAME != "include/eio/low_level.h")
+			complain("only lib/uring and low_level.h include " name)
 	} else if ($0 ~ /"/ || name ~ /^eio\//) {
 		path = resolve(name, FILENAME)
 		if (public && path !~ /^include\//)

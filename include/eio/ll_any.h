@@ -8,7 +8,10 @@
 #define EIO_LL_ANY_H
 
 #include <eio/api.h>
-#include <liburing.h>
+
+struct io_uring;
+struct io_uring_cqe;
+struct io_uring_sqe;
 
 EIO_BEGIN_DECLS
 

@@ -38,5 +38,6 @@
 #include <eio/ll_socket.h>
 #include <eio/ll_thread.h>
 #include <eio/ll_zc.h>
+#include <liburing.h>
 
 #endif
