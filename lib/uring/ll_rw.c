@@ -38,14 +38,15 @@ static inline __attribute__((always_inline)) bool once(struct eio__call *c, unsi
 	return eio__finish(c, sqe, events_of(opcode));
 }
 
-/* Apart from the first try, which keeps the waiting fiber's frame small. */
-static __attribute__((cold, noinline)) int again(unsigned opcode, struct eio_fd fd,
+/* After a first try, which is to be made again or goes by the ring that polls. Apart from it,
+ * which keeps the waiting fiber's frame small. */
+static __attribute__((cold, noinline)) int go_on(bool again, unsigned opcode, struct eio_fd fd,
 						 const void *addr, unsigned len, int64_t off)
 {
-	struct eio__call c;
+	struct eio__call c = {.res = EIO__OTHERWISE};
 
-	while (once(&c, opcode, fd, addr, len, off))
-		;
+	while (again)
+		again = once(&c, opcode, fd, addr, len, off);
 	return c.res == EIO__OTHERWISE ? eio__polled_transfer(fd, opcode, addr, len, off) : c.res;
 }
 
@@ -55,9 +56,10 @@ static inline __attribute__((always_inline)) int
 transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int64_t off)
 {
 	struct eio__call c;
+	bool again = once(&c, opcode, fd, addr, len, off);
 
-	if (once(&c, opcode, fd, addr, len, off) || unlikely(c.res == EIO__OTHERWISE))
-		return again(opcode, fd, addr, len, off);
+	if (unlikely(again || c.res == EIO__OTHERWISE))
+		return go_on(again, opcode, fd, addr, len, off);
 	return c.res;
 }
 
