@@ -333,7 +333,8 @@ static int send_content(struct conn *conn, struct eio_flow file, uint64_t size)
 		uint64_t moved = 0;
 
 		wait_begin(conn, false);
-		rc = eio_flow_copy_max(file, conn->flow, size < PIECE ? size : PIECE, &moved);
+		rc = eio_flow_copy_n(file, conn->flow, size < PIECE ? size : PIECE, NULL, NULL,
+				     &moved);
 		rc = wait_end(conn, rc);
 		if (rc == 0 && moved == 0)
 			rc = EIO_EOF; /* The file shrank; what the header said is wrong now. */

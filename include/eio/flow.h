@@ -34,10 +34,32 @@ enum eio_shutdown {
 	EIO_SHUT_ALL,
 };
 
+/** Bytes in a source's own memory, the reader's until eio_view_release. */
+struct eio_view {
+	const char *data;
+	size_t len;
+	/**
+	 * The provider's: the first @p used bytes were used. False if the rest cannot be
+	 * read again. NULL: there is nothing to give back, and no way to.
+	 */
+	bool (*release)(struct eio_view *view, size_t used);
+	void *ptr;   /**< the provider's */
+	uint64_t id; /**< the provider's */
+};
+
+/** A copy under way, for a provider's copy_from. */
+struct eio_copy {
+	uint64_t left; /**< bytes that may still be moved */
+	uint64_t done; /**< bytes that were */
+	/* The caller's; providers call eio_copy_moved. */
+	int (*moved)(uint64_t n, void *arg);
+	void *arg;
+};
+
 /**
  * What a provider implements. The wrappers below have checked for cancellation and
  * for length 0 before they call. A NULL read or write_some gives -EOPNOTSUPP, a NULL
- * shutdown or close 0, a NULL fd -ENOTSUP, a NULL copy_from the generic loop.
+ * shutdown or close 0, a NULL fd -ENOTSUP; a NULL copy_from or borrow has a generic form.
  */
 struct eio_flow_ops {
 	const char *name;
@@ -46,11 +68,16 @@ struct eio_flow_ops {
 	/** Writes at least one byte of the vector; how many, or a negative code. */
 	ssize_t (*write_some)(struct eio_flow f, const struct iovec *iov, int n);
 	/**
-	 * Move up to @p max bytes from @p src by a shorter way than through memory.
-	 * 0 at the end of src or at max; -EOPNOTSUPP: the generic loop goes on from
-	 * where @p moved says. @p moved is added to, also on failure.
+	 * Move up to c->left bytes from @p src by a shorter way than through memory, and
+	 * tell of each piece by eio_copy_moved. 0 at the end of src or when nothing is
+	 * left; -EOPNOTSUPP: the generic loop goes on.
 	 */
-	int (*copy_from)(struct eio_flow dst, struct eio_flow src, uint64_t max, uint64_t *moved);
+	int (*copy_from)(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
+	/**
+	 * Hand out up to @p max bytes in the source's own memory: how many (> 0), 0 at the
+	 * end, or a negative code; @p ret is written only with the first.
+	 */
+	ssize_t (*borrow)(struct eio_flow f, size_t max, struct eio_view *ret);
 	int (*shutdown)(struct eio_flow f, enum eio_shutdown how);
 	int (*close)(struct eio_flow f);
 	int (*fd)(struct eio_flow f, struct eio_fd *ret);
@@ -86,6 +113,43 @@ EIO_API EIO_NODISCARD ssize_t eio_flow_read(struct eio_flow f, void *buf, size_t
 EIO_API EIO_NODISCARD int eio_flow_read_exact(struct eio_flow f, void *buf, size_t len);
 
 /**
+ * Read some bytes without a buffer: they come in memory of the source.
+ *
+ * A connection that waits this way holds no buffer until something arrives. Of a source
+ * that has no buffers of its own the library allocates one.
+ *
+ * @param max  At most so many bytes; 0 returns 0 at once.
+ * @param ret  What was read, until eio_view_release; zeroed unless bytes came.
+ * @return Bytes (> 0), 0 at the end of the stream, or as eio_flow_read, and -ENOMEM.
+ * @cancel Yes. Bytes that arrived are returned although a cancellation came.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD ssize_t eio_flow_read_borrow(struct eio_flow f, size_t max,
+						   struct eio_view *ret);
+
+/**
+ * Give a view back and zero it; nothing happens to a zeroed one.
+ *
+ * Views may go back in any order. Sources have few of them: hold one as long as it is
+ * needed, not across a wait for something else.
+ *
+ * @thread The domain that read it.
+ * @since 0.1
+ */
+EIO_API void eio_view_release(struct eio_view *view);
+
+/**
+ * Give a view back of which only the first @p used bytes were used.
+ *
+ * @return true: the next read gives the rest (of the view read last); false: the source
+ *   cannot, and the rest is lost.
+ * @thread The domain that read it.
+ * @since 0.1
+ */
+EIO_API bool eio_view_release_part(struct eio_view *view, size_t used);
+
+/**
  * Write all of @p buf.
  *
  * @return 0, or a negative code; then eio_last_error()->done tells how many bytes
@@ -119,9 +183,25 @@ EIO_API EIO_NODISCARD ssize_t eio_flow_write_some(struct eio_flow f, const struc
  */
 EIO_API int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *ret_bytes);
 
-/** Copy at most @p max bytes. @since 0.1 */
-EIO_API int eio_flow_copy_max(struct eio_flow src, struct eio_flow dst, uint64_t max,
-			      uint64_t *ret_bytes);
+/**
+ * Copy at most @p max bytes, and tell how it goes.
+ *
+ * @param moved  Optional: called after each piece of @p n bytes, in the copying fiber; a
+ *   negative result stops the copy and is its result. Good for progress, and with
+ *   eio_timeout_reset for a limit on the time nothing moves.
+ * @return 0 at the end of @p src or when @p max bytes were copied, or as eio_flow_copy.
+ * @since 0.1
+ */
+EIO_API int eio_flow_copy_n(struct eio_flow src, struct eio_flow dst, uint64_t max,
+			    int (*moved)(uint64_t n, void *arg), void *arg, uint64_t *ret_bytes);
+
+/**
+ * For a provider's copy_from: @p n more bytes are in the sink.
+ *
+ * @return 0, or a negative code that copy_from returns at once.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_copy_moved(struct eio_copy *c, uint64_t n);
 
 /** Write a string without its terminator. @since 0.1 */
 EIO_API int eio_flow_copy_string(struct eio_flow dst, const char *text);

@@ -16,15 +16,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 enum {
-	WINDOW = 8,              /* entries of a vector that are copied at a time */
-	PIECE_FIRST = 16 * 1024, /* most copies end within the first piece */
-	PIECE = 128 * 1024,      /* to TCP half the time of 64 KiB; more gains little */
+	WINDOW = 8,         /* entries of a vector that are copied at a time */
+	COPIED = 16 * 1024, /* of a view of a source without buffers, at most */
 };
 
-static int enter(struct eio_flow f, const char *op)
+int eio__flow_enter(struct eio_flow f, const char *op)
 {
 	int rc = eio_check();
 
@@ -37,7 +35,7 @@ static int enter(struct eio_flow f, const char *op)
 
 ssize_t eio_flow_read(struct eio_flow f, void *buf, size_t len)
 {
-	int rc = enter(f, "read");
+	int rc = eio__flow_enter(f, "read");
 
 	if (rc < 0 || len == 0)
 		return rc;
@@ -51,7 +49,7 @@ int eio_flow_read_exact(struct eio_flow f, void *buf, size_t len)
 	size_t done = 0;
 
 	if (len == 0)
-		return enter(f, "read");
+		return eio__flow_enter(f, "read");
 	while (done < len) {
 		ssize_t n = eio_flow_read(f, (char *) buf + done, len - done);
 
@@ -60,6 +58,54 @@ int eio_flow_read_exact(struct eio_flow f, void *buf, size_t len)
 		done += (size_t) n;
 	}
 	return 0;
+}
+
+/* Of a source that hands out no buffers of its own. */
+static bool release_copied(struct eio_view *view, size_t used)
+{
+	free(view->ptr);
+	return used == view->len;
+}
+
+static ssize_t borrow_copied(struct eio_flow f, size_t max, struct eio_view *ret)
+{
+	char *buf = malloc(max < COPIED ? max : COPIED);
+	ssize_t n;
+
+	if (!buf)
+		return eio__fail(-ENOMEM, "read", NULL);
+	n = eio_flow_read(f, buf, max < COPIED ? max : COPIED);
+	if (n > 0)
+		*ret = (struct eio_view){buf, (size_t) n, release_copied, buf, 0};
+	else
+		free(buf);
+	return n;
+}
+
+ssize_t eio_flow_read_borrow(struct eio_flow f, size_t max, struct eio_view *ret)
+{
+	int rc = eio__flow_enter(f, "read");
+
+	*ret = (struct eio_view){0};
+	if (rc < 0 || max == 0)
+		return rc;
+	if (max > EIO__COUNT_MAX)
+		max = EIO__COUNT_MAX;
+	return f.ops->borrow ? f.ops->borrow(f, max, ret) : borrow_copied(f, max, ret);
+}
+
+bool eio_view_release_part(struct eio_view *view, size_t used)
+{
+	bool whole = used >= view->len;
+	bool kept = view->release ? view->release(view, whole ? view->len : used) : whole;
+
+	*view = (struct eio_view){0};
+	return kept;
+}
+
+void eio_view_release(struct eio_view *view)
+{
+	(void) eio_view_release_part(view, view->len);
 }
 
 /* Writing */
@@ -126,7 +172,7 @@ static int write_all(struct eio_flow f, struct rest *r, uint64_t *done)
 ssize_t eio_flow_write_some(struct eio_flow f, const struct iovec *iov, int n)
 {
 	struct rest r = {iov, n, 0};
-	int rc = enter(f, "write");
+	int rc = eio__flow_enter(f, "write");
 
 	if (rc < 0)
 		return rc;
@@ -150,9 +196,17 @@ static __attribute__((noinline)) int write_on(struct eio_flow f, const struct io
 	return rc < 0 ? eio__fail_done(rc, "write", done) : 0;
 }
 
+int eio__flow_write_all(struct eio_flow f, const void *buf, size_t len, uint64_t *done)
+{
+	struct iovec iov = {(void *) buf, len};
+	struct rest r = {&iov, 1, 0};
+
+	return write_all(f, &r, done);
+}
+
 int eio_flow_writev(struct eio_flow f, const struct iovec *iov, int n)
 {
-	int rc = enter(f, "write");
+	int rc = eio__flow_enter(f, "write");
 
 	if (rc == 0 && n < 0)
 		rc = eio__fail(-EINVAL, "write", NULL);
@@ -163,7 +217,7 @@ int eio_flow_writev(struct eio_flow f, const struct iovec *iov, int n)
 int eio_flow_write(struct eio_flow f, const void *buf, size_t len)
 {
 	struct iovec iov = {(void *) buf, len};
-	ssize_t n = enter(f, "write");
+	ssize_t n = eio__flow_enter(f, "write");
 
 	if (n == 0 && len > 0)
 		n = write_step(f, &iov, 1);
@@ -175,117 +229,11 @@ int eio_flow_copy_string(struct eio_flow dst, const char *text)
 	return eio_flow_write(dst, text, strlen(text));
 }
 
-/* Copying */
-
-/* The source is memory already. */
-static int write_string(struct eio_flow dst, struct eio_string_source *s, uint64_t max,
-			uint64_t *moved)
-{
-	struct iovec iov = {(void *) s->data, s->len < max ? s->len : (size_t) max};
-	struct rest r = {&iov, 1, 0};
-	int rc = write_all(dst, &r, moved);
-
-	s->data += *moved;
-	s->len -= (size_t) *moved;
-	return rc;
-}
-
-/* What was read and not written: a file has it still. Of a program's own flow nobody knows
- * what its bytes are in the descriptor below. */
-static void unread(struct eio_flow src, uint64_t bytes)
-{
-	int fd;
-
-	if (bytes == 0 || !eio__flow_is_file(src))
-		return;
-	fd = eio_fd_use(src.u.fd);
-	if (fd < 0)
-		return;
-	(void) lseek(fd, -(off_t) bytes, SEEK_CUR);
-	eio_fd_unuse(src.u.fd);
-}
-
-int eio__flow_copy_loop(struct eio_flow dst, struct eio_flow src, uint64_t max, size_t piece,
-			uint64_t *moved)
-{
-	size_t size = max < PIECE_FIRST ? (size_t) max : PIECE_FIRST;
-	char *buf = malloc(size ? size : 1);
-	int rc = 0;
-
-	if (!buf)
-		return eio__fail(-ENOMEM, "copy", NULL);
-	while (max > 0) {
-		ssize_t n = eio_flow_read(src, buf, size < max ? size : (size_t) max);
-		struct iovec iov = {buf, (size_t) n};
-		struct rest r = {&iov, 1, 0};
-		uint64_t done = 0;
-
-		if (n <= 0) {
-			rc = (int) n;
-			break;
-		}
-		rc = write_all(dst, &r, &done);
-		*moved += done;
-		max -= done;
-		if (rc < 0) {
-			unread(src, (uint64_t) n - done);
-			break;
-		}
-		/* A full piece promises more. Without the memory, small ones do. */
-		if ((size_t) n == size && size < piece && max > size) {
-			char *bigger = malloc(piece);
-
-			if (bigger) {
-				free(buf);
-				buf = bigger;
-				size = piece;
-			}
-		}
-	}
-	free(buf);
-	return rc;
-}
-
-static int copy(struct eio_flow src, struct eio_flow dst, uint64_t max, uint64_t *moved)
-{
-	struct eio_string_source *s;
-	int rc = enter(src, "copy");
-
-	if (rc == 0)
-		rc = enter(dst, "copy");
-	if (rc < 0 || max == 0)
-		return rc;
-	s = eio__flow_string(src);
-	if (s)
-		return write_string(dst, s, max, moved);
-	if (dst.ops->copy_from) {
-		rc = dst.ops->copy_from(dst, src, max, moved);
-		if (rc != -EOPNOTSUPP)
-			return rc;
-	}
-	return eio__flow_copy_loop(dst, src, max - *moved, PIECE, moved);
-}
-
-int eio_flow_copy_max(struct eio_flow src, struct eio_flow dst, uint64_t max, uint64_t *ret_bytes)
-{
-	uint64_t moved = 0;
-	int rc = copy(src, dst, max, &moved);
-
-	if (ret_bytes)
-		*ret_bytes = moved;
-	return rc < 0 ? eio__fail_done(rc, "copy", moved) : 0;
-}
-
-int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *ret_bytes)
-{
-	return eio_flow_copy_max(src, dst, UINT64_MAX, ret_bytes);
-}
-
 /* The rest */
 
 int eio_flow_shutdown(struct eio_flow f, enum eio_shutdown how)
 {
-	int rc = enter(f, "shutdown");
+	int rc = eio__flow_enter(f, "shutdown");
 
 	if (rc < 0 || !f.ops->shutdown)
 		return rc;

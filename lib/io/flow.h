@@ -20,12 +20,10 @@ bool eio__flow_is_file(struct eio_flow f);
 /* The reading end of a named pipe that was opened without waiting for a writer. */
 struct eio_flow eio__flow_fifo(struct eio_fd fd);
 
-/* The storage of a string source, NULL if @p f is something else. */
-struct eio_string_source *eio__flow_string(struct eio_flow f);
+/* The caller's cancellation, then the value: 0 to go on. */
+int eio__flow_enter(struct eio_flow f, const char *op);
 
-/* Copies up to @p max bytes through memory, in pieces that grow up to @p piece bytes;
- * *moved is added to, also on failure. */
-int eio__flow_copy_loop(struct eio_flow dst, struct eio_flow src, uint64_t max, size_t piece,
-			uint64_t *moved);
+/* Writes it all; what was written is added to *done, also on failure. */
+int eio__flow_write_all(struct eio_flow f, const void *buf, size_t len, uint64_t *done);
 
 #endif

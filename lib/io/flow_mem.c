@@ -6,8 +6,8 @@
  * usable until its owner is done with it.
  */
 #include "core/error.h"
+#include "io/copy.h"
 #include "io/env.h"
-#include "io/flow.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,18 +30,42 @@ static ssize_t string_read(struct eio_flow f, void *buf, size_t len)
 	return (ssize_t) n;
 }
 
-static const struct eio_flow_ops string_ops = {.name = "string", .read = string_read};
+static bool string_release(struct eio_view *view, size_t used)
+{
+	struct eio_string_source *s = view->ptr;
+	size_t unused = view->len - used;
+
+	if (unused > 0 && s->data != view->data + view->len)
+		return false;
+	s->data -= unused;
+	s->len += unused;
+	return true;
+}
+
+static ssize_t string_borrow(struct eio_flow f, size_t max, struct eio_view *ret)
+{
+	struct eio_string_source *s = f.u.ptr;
+	size_t n = max < s->len ? max : s->len;
+
+	if (n == 0)
+		return 0;
+	*ret = (struct eio_view){s->data, n, string_release, s, 0};
+	s->data += n;
+	s->len -= n;
+	return (ssize_t) n;
+}
+
+static const struct eio_flow_ops string_ops = {
+	.name = "string",
+	.read = string_read,
+	.borrow = string_borrow,
+};
 
 struct eio_flow eio_string_source_init(struct eio_string_source *s, const void *data, size_t len)
 {
 	s->data = data;
 	s->len = len;
 	return (struct eio_flow){.ops = &string_ops, .u.ptr = s};
-}
-
-struct eio_string_source *eio__flow_string(struct eio_flow f)
-{
-	return f.ops == &string_ops ? f.u.ptr : NULL;
 }
 
 /* A growing buffer as a sink */
@@ -108,28 +132,27 @@ static ssize_t sink_write_some(struct eio_flow f, const struct iovec *iov, int n
 
 /* Reads straight into the buffer. At the limit the generic loop goes on: whether that
  * is a failure depends on whether another byte comes. */
-static int sink_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t max, uint64_t *moved)
+static int sink_copy_from(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
 	struct eio_buffer_sink *s = dst.u.ptr;
+	int rc = 0;
 
-	while (max > 0) {
+	while (rc == 0 && c->left > 0) {
 		size_t spare = s->size > s->len + 1 ? s->size - s->len - 1 : 0;
-		size_t want = spare > 4096 ? spare : 4096;
 		ssize_t n;
 
 		if (s->max && s->len >= s->max)
 			return -EOPNOTSUPP;
-		n = sink_room(s, want < max ? want : (size_t) max);
+		n = sink_room(s, eio__copy_piece(c, spare > 4096 ? spare : 4096));
 		if (n < 0)
 			return (int) n;
 		n = eio_flow_read(src, s->data + s->len, (size_t) n);
-		sink_added(s, n > 0 ? (size_t) n : 0);
 		if (n <= 0)
 			return (int) n;
-		*moved += (uint64_t) n;
-		max -= (uint64_t) n;
+		sink_added(s, (size_t) n);
+		rc = eio_copy_moved(c, (uint64_t) n);
 	}
-	return 0;
+	return rc;
 }
 
 static const struct eio_flow_ops sink_ops = {

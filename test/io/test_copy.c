@@ -204,7 +204,7 @@ static void copy_one(enum kind from, enum kind to, size_t len, const size_t *lim
 	if (!limits)
 		expect_ok(eio_flow_copy(source.f, sink.f, &total));
 	for (; limits && n > 0; total += n, i = (i + 1) % n_limits) {
-		expect_ok(eio_flow_copy_max(source.f, sink.f, limits[i], &n));
+		expect_ok(eio_flow_copy_n(source.f, sink.f, limits[i], NULL, NULL, &n));
 		ck_assert_uint_le(n, limits[i]);
 	}
 	ck_assert_msg(total == len && sink_end(&sink, total) == len,
@@ -280,7 +280,7 @@ RING_TEST(a_gigabyte_is_copied)
 	ck_assert_int_eq(ftruncate(holes, GIGABYTE + 1), 0);
 	expect_ok(eio_fd_of_unix(&sw, holes, EIO_FD_CLOSE, &fd));
 	f = eio_flow_of_fd(fd);
-	expect_ok(eio_flow_copy_max(f, eio_null(), GIGABYTE, &n));
+	expect_ok(eio_flow_copy_n(f, eio_null(), GIGABYTE, NULL, NULL, &n));
 	ck_assert_uint_eq(n, GIGABYTE);
 	expect_ok(eio_flow_copy(f, eio_null(), &n));
 	ck_assert_uint_eq(n, 1);
@@ -372,7 +372,7 @@ RING_TEST(files_reach_sockets_whether_cached_or_not)
 		evict(flow_number(source.f), cases[k / 2].from, cases[k / 2].len);
 		no_cachestat = cases[k / 2].old_kernel;
 		sink_begin(&sw, &sink, k % 2 ? TCP : SOCKET);
-		expect_ok(eio_flow_copy_max(source.f, sink.f, 100000, &n));
+		expect_ok(eio_flow_copy_n(source.f, sink.f, 100000, NULL, NULL, &n));
 		ck_assert_uint_eq(n, 100000);
 		expect_ok(eio_flow_copy(source.f, sink.f, &n));
 		ck_assert_uint_eq(n, MOST - 100000);
@@ -431,7 +431,7 @@ RING_TEST(a_file_that_grows_or_shrinks_is_sent_as_it_is_then)
 	expect_ok(eio_flow_copy(source.f, sink.f, &n));
 	ck_assert_uint_eq(n, 1000);
 	ck_assert_int_eq(pwrite(flow_number(source.f), pattern + 1000, 5000, 1000), 5000);
-	expect_ok(eio_flow_copy_max(source.f, sink.f, 500, &n));
+	expect_ok(eio_flow_copy_n(source.f, sink.f, 500, NULL, NULL, &n));
 	ck_assert_uint_eq(n, 500);
 	wait_until(sink.done == 1500);
 	ck_assert_int_eq(ftruncate(flow_number(source.f), 1200), 0);
@@ -500,7 +500,8 @@ RING_TEST(a_socket_is_read_while_a_file_goes_to_it)
 		file.other = a;
 		back.other = b;
 		expect_ok(eio_fork(&sw, send_file, &file));
-		expect_ok(eio_flow_copy_max(b, eio_buffer_sink_init(&got, 0), MOST, NULL));
+		expect_ok(
+			eio_flow_copy_n(b, eio_buffer_sink_init(&got, 0), MOST, NULL, NULL, NULL));
 		expect_ok(eio_fork(&sw, feed, &back));
 		expect_ok(eio_flow_copy(a, eio_buffer_sink_init(&heard, 0), NULL));
 		ck_assert_uint_eq(got.len, MOST);
@@ -533,7 +534,7 @@ RING_TEST(files_are_copied_from_and_to_their_positions)
 	ck_assert_int_eq(pwrite(flow_number(to), "123456", 6, 0), 6);
 	ck_assert_int_eq(lseek(flow_number(from), 3, SEEK_SET), 3);
 	ck_assert_int_eq(lseek(flow_number(to), 1, SEEK_SET), 1);
-	expect_ok(eio_flow_copy_max(from, to, 2, &n));
+	expect_ok(eio_flow_copy_n(from, to, 2, NULL, NULL, &n));
 	ck_assert_uint_eq(n, 2);
 	ck_assert_int_eq(pread(flow_number(to), text, 7, 0), 6);
 	ck_assert_str_eq(text, "1de456");
@@ -885,24 +886,22 @@ struct shortcut {
 	int rc;
 };
 
-static int shortcut_copy_from(struct eio_flow dst, struct eio_flow src, uint64_t max,
-			      uint64_t *moved)
+static int shortcut_copy_from(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
 	struct shortcut *s = dst.u.ptr;
+	uint64_t end = c->left > s->may_move ? c->left - s->may_move : 0;
 	char b[1000];
 
-	s->asked = max;
-	if (max > s->may_move)
-		max = s->may_move;
-	while (max > 0) {
-		ssize_t n = eio_flow_read(src, b, max < sizeof(b) ? max : sizeof(b));
+	s->asked = c->left;
+	while (c->left > end) {
+		size_t most = c->left - end < sizeof(b) ? c->left - end : sizeof(b);
+		ssize_t n = eio_flow_read(src, b, most);
 
 		if (n <= 0)
 			return (int) n;
 		ck_assert(is_filled(b, (size_t) n, s->script.done));
 		s->script.done += (size_t) n;
-		*moved += (uint64_t) n;
-		max -= (uint64_t) n;
+		expect_ok(eio_copy_moved(c, (uint64_t) n));
 	}
 	return s->rc;
 }
@@ -927,7 +926,7 @@ MOCK_TEST(a_sinks_own_way_is_taken_first)
 	ck_assert_uint_eq(s.script.calls, 0);
 	s = (struct shortcut){.may_move = 1500, .rc = -EPROTO};
 	from.done = 0;
-	expect_err(eio_flow_copy_max(script_source(&from), to, 2000, &n), -EPROTO);
+	expect_err(eio_flow_copy_n(script_source(&from), to, 2000, NULL, NULL, &n), -EPROTO);
 	ck_assert_uint_eq(s.asked, 2000);
 	ck_assert_uint_eq(n, 1500);
 	ck_assert_uint_eq(eio_last_error()->done, 1500);
@@ -943,7 +942,7 @@ MOCK_TEST(the_common_way_goes_on_where_the_sinks_own_ends)
 		struct eio_flow to = {.ops = &shortcut_ops, .u.ptr = &s};
 		uint64_t n;
 
-		expect_ok(eio_flow_copy_max(script_source(&from), to, 3000, &n));
+		expect_ok(eio_flow_copy_n(script_source(&from), to, 3000, NULL, NULL, &n));
 		ck_assert_uint_eq(n, 3000);
 		ck_assert_uint_eq(s.script.done, 3000);
 		ck_assert_uint_eq(from.done, 3000);

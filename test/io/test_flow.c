@@ -212,7 +212,7 @@ RING_TEST(random_bytes_differ_each_time)
 	expect_ok(eio_flow_read_exact(f, a, sizeof(a)));
 	expect_ok(eio_flow_read_exact(f, b, sizeof(b)));
 	ck_assert_mem_ne(a, b, sizeof(a));
-	expect_ok(eio_flow_copy_max(f, eio_buffer_sink_init(&s, 0), 100000, &n));
+	expect_ok(eio_flow_copy_n(f, eio_buffer_sink_init(&s, 0), 100000, NULL, NULL, &n));
 	ck_assert_uint_eq(n, 100000);
 	ck_assert_uint_eq(s.len, 100000);
 	for (size_t i = 0; i < s.len; i++)
@@ -257,8 +257,8 @@ MOCK_TEST(a_zeroed_flow_gives_EBADF)
 	expect_err(eio_flow_read(zeroed, &b, 0), -EBADF);
 	expect_err(eio_flow_read_exact(zeroed, &b, 0), -EBADF);
 	expect_err(eio_flow_write(zeroed, &b, 0), -EBADF);
-	expect_err(eio_flow_copy_max(eio_null(), zeroed, 0, NULL), -EBADF);
-	expect_err(eio_flow_copy_max(zeroed, eio_null(), 0, NULL), -EBADF);
+	expect_err(eio_flow_copy_n(eio_null(), zeroed, 0, NULL, NULL, NULL), -EBADF);
+	expect_err(eio_flow_copy_n(zeroed, eio_null(), 0, NULL, NULL, NULL), -EBADF);
 	expect_err(eio_flow_fd(zeroed, &fd), -EBADF);
 	return 0;
 }
@@ -380,7 +380,7 @@ MOCK_TEST(length_0_does_not_reach_the_provider)
 	expect_ok(eio_flow_writev(f, empty, 3));
 	expect_ok(eio_flow_write_some(f, NULL, 0));
 	expect_ok(eio_flow_write_some(f, empty, 3));
-	expect_ok(eio_flow_copy_max(f, f, 0, &n));
+	expect_ok(eio_flow_copy_n(f, f, 0, NULL, NULL, &n));
 	expect_ok(eio_flow_copy_string(f, ""));
 	ck_assert_int_eq(calls, 0);
 	expect_err(eio_flow_writev(f, empty, -1), -EINVAL);
@@ -432,7 +432,7 @@ MOCK_TEST(a_cancelled_caller_does_not_reach_the_provider_but_to_close)
 	expect_err(eio_flow_write(f, "x", 0), -ECANCELED);
 	expect_err(eio_flow_copy(f, f, &n), -ECANCELED);
 	ck_assert_uint_eq(n, 0);
-	expect_err(eio_flow_copy_max(f, f, 0, NULL), -ECANCELED);
+	expect_err(eio_flow_copy_n(f, f, 0, NULL, NULL, NULL), -ECANCELED);
 	expect_err(eio_flow_shutdown(f, EIO_SHUT_ALL), -ECANCELED);
 	ck_assert_int_eq(calls, 0);
 	expect_log("");

@@ -143,6 +143,17 @@ static int read_some(struct place *p)
 	return (int) eio_flow_read(p->f, p->text, 10);
 }
 
+static int borrow_some(struct place *p)
+{
+	struct eio_view view;
+	ssize_t n = eio_flow_read_borrow(p->f, 10, &view);
+
+	if (n > 0)
+		memcpy(p->text, view.data, view.len);
+	eio_view_release(&view);
+	return (int) n;
+}
+
 static void check_read(struct place *p)
 {
 	same(moved(p) + left_over(p), p->put);
@@ -793,6 +804,8 @@ static const struct call calls[] = {
 	{"eio_flow_read a pipe", WAITS, read_end, read_some, put_three, check_read},
 	{"eio_flow_read a socket", WAITS, socket_end, read_some, put_three, check_read},
 	{"eio_flow_read a FIFO", WAITS, fifo_end, read_some, write_to_fifo, check_read},
+	{"eio_flow_read_borrow a pipe", WAITS, read_end, borrow_some, put_three, check_read},
+	{"eio_flow_read_borrow a socket", WAITS, socket_end, borrow_some, put_three, check_read},
 	{"eio_flow_read_exact", WAITS, half_full, read_six, put_three, check_read_six},
 	{"eio_timeout_run, reading", WAITS, read_end, read_within, put_three, check_read},
 	{"eio_flow_write to a pipe", WAITS, full_pipe, write_all, take_out, check_write},

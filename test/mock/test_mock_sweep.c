@@ -305,9 +305,9 @@ static int run_copy(struct place *p)
 	return eio_flow_copy(p->f, eio_buffer_sink_init(&p->sink, 0), &p->n);
 }
 
-static int run_copy_max(struct place *p)
+static int run_copy_n(struct place *p)
 {
-	return eio_flow_copy_max(p->f, eio_buffer_sink_init(&p->sink, 0), PART, &p->n);
+	return eio_flow_copy_n(p->f, eio_buffer_sink_init(&p->sink, 0), PART, NULL, NULL, &p->n);
 }
 
 /* What was copied and the rest. */
@@ -590,7 +590,7 @@ static const struct call calls[] = {
 	{"eio_flow_write_some to a pair", HANDED, full_pair, run_write_some, make_room,
 	 check_some_sent},
 	{"eio_flow_copy from a pair", WAITS, new_pair, run_copy, send_and_close, check_copied},
-	{"eio_flow_copy_max from a pair", HANDED, new_pair, run_copy_max, send_text, check_copied},
+	{"eio_flow_copy_n from a pair", HANDED, new_pair, run_copy_n, send_text, check_copied},
 	{"eio_net_connect", HANDED, connection_later, run_connect, resolve, check_connect},
 	{"eio_net_listen", HANDED, listener_later, run_listen, resolve, check_listen},
 	{"eio_net_accept", HANDED, visitor_later, run_accept, resolve, check_accept},
