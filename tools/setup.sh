@@ -29,7 +29,10 @@ has() {
 	clang-rt) [ -e "$(clang -print-file-name="libclang_rt.tsan-$(uname -m).a")" ] ;;
 	aarch64-libc) echo '#include <stdio.h>' | aarch64-linux-gnu-gcc -E - ;;
 	riscv64-libc) echo '#include <stdio.h>' | riscv64-linux-gnu-gcc -E - ;;
-	debootstrap) [ -x /usr/sbin/debootstrap ] ;; # in root's path only
+	debootstrap | nginx | ip | tc) # perhaps in root's path only
+		[ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ] || command -v "$1"
+		;;
+	nginx-stream) [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] ;;
 	*) command -v "$1" ;;
 	esac >/dev/null 2>&1
 }
@@ -63,6 +66,9 @@ packages_for() {
 	apt-get:musl-gcc) echo musl-tools ;;
 	apt-get:llvm-symbolizer) echo llvm ;;
 	apt-get:valgrind) echo valgrind libc6-dbg ;;
+	apt-get:nginx-stream) echo libnginx-mod-stream ;;
+	apt-get:redis-cli | apt-get:redis-benchmark) echo redis-tools ;;
+	*:ip | *:tc) echo iproute2 ;;
 	*) echo "$1" ;;
 	esac
 }
@@ -98,6 +104,7 @@ case ${1-} in
 	needs="$needs g++ clang clang-rt clang-format gdb valgrind aarch64-linux-gnu-gcc"
 	needs="$needs aarch64-libc qemu-aarch64 riscv64-linux-gnu-gcc riscv64-libc qemu-riscv64"
 	needs="$needs musl-gcc llvm-symbolizer wrk debootstrap"
+	needs="$needs redis-server redis-cli redis-benchmark nginx nginx-stream socat ip tc"
 	;;
 --help)
 	usage
