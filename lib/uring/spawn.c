@@ -370,6 +370,8 @@ int eio__spawn(const struct eio_ll_action *actions, size_t n, struct eio__child 
 
 	for (size_t i = 0; i < n; i++)
 		size += count_fds(&actions[i]) * sizeof(*s->fds);
+	/* Whole pages: TSan goes on to remember who wrote to a part of one. */
+	size = (size + GUARD - 1) / GUARD * GUARD;
 	base = mmap(NULL, size, PROT_NONE, MAP_FLAGS | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
 		return eio__fail(-errno, "mmap", NULL);

@@ -449,7 +449,8 @@ START_TEST(locks_of_the_table_are_free)
 }
 END_TEST
 
-/* Whatever they are doing when the fork comes. */
+/* Whatever they are doing when the fork comes. ASan's own allocator is not made for that: a child
+ * may find one of its locks taken, and waits for ever. */
 static void *open_and_close_for_ever(void *stop)
 {
 	struct eio_fd fd;
@@ -466,6 +467,8 @@ START_TEST(forks_in_a_busy_table_are_harmless)
 	bool stop = false;
 	pthread_t threads[2];
 
+	if (EIO__ASAN_ON)
+		return;
 	idle = EIO_STDIN;
 	expect_ok(eio_run(NULL, main_in_child, &(struct eio_task){nothing, NULL}));
 	for (int i = 0; i < 2; i++)
