@@ -3,15 +3,15 @@
  * Listening, accepting and connecting: the calls, and the provider that does it with
  * sockets over the ring.
  *
- * The file of a Unix socket and the end of a listener are listening.c's business.
+ * The file of a Unix socket and the end of a listener are bound.c's business.
  * Accepted sockets inherit TCP_NODELAY from the listener, so one call is enough for all
  * of them; a listener that came from outside is left as it is, and its connections are
  * set one by one.
  */
 #include "core/error.h"
+#include "io/bound.h"
 #include "io/env.h"
 #include "io/flow.h"
-#include "io/listening.h"
 
 #include <eio/fiber.h>
 #include <eio/low_level.h>
@@ -83,7 +83,7 @@ static int addr_of(struct eio_listener l, struct eio_addr *ret)
 
 static int close_listener(struct eio_listener l)
 {
-	return eio__listening_end(l.u.fd);
+	return eio__bound_end(l.u.fd, eio_ll_close_listener);
 }
 
 static const struct eio_listener_ops listener_ops = {
@@ -114,16 +114,6 @@ static int set_listen_options(struct eio_fd fd, const struct eio_addr *addr,
 	return rc < 0 ? fail_at(rc, "setsockopt", addr) : 0;
 }
 
-/* The low level names the address when it fails. */
-static int bind_listener(struct eio_fd fd, const struct eio_addr *addr, bool replace)
-{
-	int rc = eio_ll_bind(fd, addr);
-
-	if (rc == -EADDRINUSE && replace && eio__remove_stale_socket(addr))
-		rc = eio_ll_bind(fd, addr);
-	return rc;
-}
-
 static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
 			const struct eio_listen_opts *opts, struct eio_listener *ret)
 {
@@ -138,17 +128,17 @@ static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct 
 		return fail_at(rc, "socket", addr);
 	rc = set_listen_options(fd, addr, opts);
 	if (rc == 0)
-		rc = bind_listener(fd, addr, opts->reuse_addr);
+		rc = eio__bind(fd, addr, opts->reuse_addr);
 	if (rc < 0) {
 		eio_fd_close(fd);
 		return rc;
 	}
-	rc = eio__listening_begin(sw, fd, addr);
+	rc = eio__bound_begin(sw, fd, addr, eio_ll_close_listener);
 	if (rc < 0)
 		return rc;
 	rc = eio_ll_listen(fd, opts->backlog ? opts->backlog : 4096);
 	if (rc < 0) {
-		eio__listening_end(fd);
+		eio__bound_end(fd, eio_ll_close_listener);
 		return fail_at(rc, "listen", addr);
 	}
 	*ret = (struct eio_listener){.ops = &listener_ops, .u.fd = fd};

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What ends with a listener besides its descriptor: the file of a Unix socket, and the
- * hook that closes the listener at the end of its switch.
+ * What ends with a bound socket besides its descriptor: the file of a Unix one, and the
+ * hook that closes the socket at the end of its switch.
  *
- * The value of a listener holds the descriptor only, so that a stale one is harmless,
- * and may be closed by any domain. So the records are found by handle, in one list for
- * the process, which is empty unless listeners are open. Its lock is held for the list
- * and the hook alone.
+ * The value of a listener or datagram socket holds the descriptor only, so that a stale
+ * one is harmless, and may be closed by any domain. So the records are found by handle,
+ * in one list for the process, which is empty unless such sockets are open. Its lock is
+ * held for the list and the hook alone.
  *
- * States of a record: listed; taken off the list by whoever ends the listener first, the
+ * States of a record: listed; taken off the list by whoever ends the socket first, the
  * hook or a close. A close from the hook's own domain also detaches the hook and frees
  * the record; from another domain it must leave both to the hook. Whoever takes a record
  * off works on a copy of its file.
  *
- * The file goes before the descriptor: as long as somebody listens nobody else replaces
- * the file, so the inode number tells ours from another's.
+ * The file goes before the descriptor: as long as somebody has the socket open nobody
+ * else replaces the file, so the inode number tells ours from another's.
  */
-#include "io/listening.h"
+#include "io/bound.h"
 #include "base/list.h"
 #include "base/lock.h"
 #include "core/error.h"
@@ -44,6 +44,7 @@ struct record {
 	struct eio_hook hook;
 	struct eio_switch *sw; /* NULL: no hook */
 	struct eio_fd fd;
+	eio__close_fn *close;
 	struct socket_file file;
 };
 
@@ -85,7 +86,7 @@ static bool remove_file(const struct socket_file *f)
 
 /* Asks with another type of socket: it is refused if nobody is there, and told so if
  * somebody is, who does not notice, and need not listen yet. */
-bool eio__remove_stale_socket(const struct eio_addr *addr)
+static bool remove_stale_socket(const struct eio_addr *addr)
 {
 	struct socket_file file;
 	const struct sockaddr *sa;
@@ -102,6 +103,16 @@ bool eio__remove_stale_socket(const struct eio_addr *addr)
 	refused = connect(fd, sa, (socklen_t) len) < 0 && errno == ECONNREFUSED;
 	close(fd);
 	return refused && remove_file(&file);
+}
+
+/* The low level names the address when it fails. */
+int eio__bind(struct eio_fd fd, const struct eio_addr *addr, bool replace)
+{
+	int rc = eio_ll_bind(fd, addr);
+
+	if (rc == -EADDRINUSE && replace && remove_stale_socket(addr))
+		rc = eio_ll_bind(fd, addr);
+	return rc;
 }
 
 /* Records */
@@ -139,7 +150,7 @@ static struct record *find(struct eio_fd fd)
 	return NULL;
 }
 
-/* The end of the switch: the listener may have been closed before. */
+/* The end of the switch: the socket may have been closed before. */
 static int release(void *arg)
 {
 	struct record *r = arg;
@@ -152,13 +163,14 @@ static int release(void *arg)
 	eio__unlock(&records.lock);
 	if (listed) {
 		remove_file(&r->file);
-		eio_ll_close_listener(r->fd);
+		r->close(r->fd);
 	}
 	free(r);
 	return 0;
 }
 
-int eio__listening_begin(struct eio_switch *sw, struct eio_fd fd, const struct eio_addr *addr)
+int eio__bound_begin(struct eio_switch *sw, struct eio_fd fd, const struct eio_addr *addr,
+		     eio__close_fn *close)
 {
 	struct record *r = malloc(sizeof(*r));
 	struct socket_file file;
@@ -168,9 +180,9 @@ int eio__listening_begin(struct eio_switch *sw, struct eio_fd fd, const struct e
 	if (!r) {
 		remove_file(&file);
 		eio_fd_close(fd);
-		return eio__fail(-ENOMEM, "listen", NULL);
+		return eio__fail(-ENOMEM, "bind", NULL);
 	}
-	*r = (struct record){.sw = sw, .fd = fd, .file = file};
+	*r = (struct record){.sw = sw, .fd = fd, .close = close, .file = file};
 	enlist(r);
 	if (sw)
 		rc = eio_on_release(sw, &r->hook, release, r);
@@ -181,7 +193,7 @@ int eio__listening_begin(struct eio_switch *sw, struct eio_fd fd, const struct e
 }
 
 /* The switch of a listed record has not run its hook, so it is still there. */
-int eio__listening_end(struct eio_fd fd)
+int eio__bound_end(struct eio_fd fd, eio__close_fn *close)
 {
 	struct socket_file file = {.path = ""};
 	struct record *r, *to_free = NULL;
@@ -197,5 +209,5 @@ int eio__listening_end(struct eio_fd fd)
 	eio__unlock(&records.lock);
 	free(to_free);
 	remove_file(&file);
-	return eio_ll_close_listener(fd);
+	return close(fd);
 }
