@@ -26,6 +26,7 @@
 #include <eio/promise.h>
 #include <eio/run.h>
 #include <eio/seq.h>
+#include <eio/sockopt.h>
 #include <eio/stream.h>
 #include <eio/switch.h>
 #include <eio/sync.h>

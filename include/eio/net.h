@@ -9,6 +9,7 @@
 #include <eio/api.h>
 #include <eio/flow.h>
 #include <eio/promise.h>
+#include <eio/sockopt.h>
 
 EIO_BEGIN_DECLS
 
@@ -37,14 +38,19 @@ struct eio_listen_opts {
 	int backlog;     /**< 0 = 4096 (the kernel caps it at net.core.somaxconn) */
 	bool reuse_addr; /**< SO_REUSEADDR; for a Unix path: replace a socket nobody listens on */
 	bool reuse_port; /**< SO_REUSEPORT */
+	/** Set in this order before the socket is bound; most are inherited by its connections. */
+	const struct eio_sockopt_setting *options;
+	unsigned n_options;
 	void *reserved[4];
 };
 
 /** NULL or zeroed: all defaults. */
 struct eio_connect_opts {
-	const struct eio_addr *bind_to; /**< local address, NULL = any */
+	const struct eio_addr *bind_to; /**< local address, NULL = any; a Unix path stays there */
 	int64_t timeout_ns;             /**< for the whole call; 0 = none, then -ETIMEDOUT */
-	bool no_nodelay;                /**< leave TCP_NODELAY off */
+	/** Set in this order before the socket is bound or connected. */
+	const struct eio_sockopt_setting *options;
+	unsigned n_options;
 	void *reserved[4];
 };
 
@@ -71,10 +77,13 @@ struct eio_listener_ops {
 /**
  * Listen for connections.
  *
+ * TCP_NODELAY is set, and inherited by the connections, unless an option turns it off.
+ *
  * @param sw    The listener is closed at its end; a Unix path is removed with it.
  * @param opts  NULL = defaults.
  * @return 0, or -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EMFILE, -ENFILE, -ENOMEM,
- *   -EAFNOSUPPORT, -ECANCELED, -EINVAL, -EPERM.
+ *   -EAFNOSUPPORT, -ECANCELED, -EINVAL, -EPERM; for an option, which eio_last_error then
+ *   names, as eio_sockopt_set.
  * @since 0.1
  */
 EIO_API int eio_net_listen(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
@@ -163,12 +172,14 @@ EIO_API int eio_net_run_server(struct eio_listener l, eio_conn_fn *handler, void
 /**
  * Connect to an address.
  *
- * TCP_NODELAY is set unless the options say otherwise.
+ * TCP_NODELAY is set unless an option turns it off.
  *
  * @param sw    The connection is closed at its end; NULL: the caller closes it.
  * @param opts  NULL = defaults.
  * @return 0, or -ECONNREFUSED, -ENETUNREACH, -EHOSTUNREACH, -ETIMEDOUT, -ENOENT (Unix),
- *   -EMFILE, -ENFILE, -ENOMEM, -ECANCELED, -EINVAL, -EPERM.
+ *   -EMFILE, -ENFILE, -ENOMEM, -ECANCELED, -EINVAL, -EPERM; for bind_to -EADDRINUSE,
+ *   -EADDRNOTAVAIL, -EACCES, and -EAFNOSUPPORT if it is of another family than @p addr;
+ *   for an option as eio_sockopt_set. eio_last_error names the address or option.
  * @since 0.1
  */
 EIO_API int eio_net_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,

@@ -12,6 +12,7 @@
 #include "io/bound.h"
 #include "io/env.h"
 #include "io/flow.h"
+#include "io/sockopt.h"
 
 #include <eio/fiber.h>
 #include <eio/low_level.h>
@@ -31,24 +32,15 @@ static __attribute__((cold, noinline)) int fail_at(int err, const char *op,
 
 /* Sockets */
 
-static int turn_on(struct eio_fd fd, int level, int option)
+static int family_of(const struct eio_addr *addr)
 {
-	const int one = 1;
-
-	return eio_ll_setsockopt(fd, level, option, &one, sizeof(one));
-}
-
-static bool is_tcp(const struct eio_addr *addr)
-{
-	int family = eio_addr_sockaddr(addr, NULL)->sa_family;
-
-	return family == AF_INET || family == AF_INET6;
+	return eio_addr_sockaddr(addr, NULL)->sa_family;
 }
 
 /* Makes a stream socket for the address's family. */
 static int open_socket(struct eio_switch *sw, const struct eio_addr *addr, struct eio_fd *ret)
 {
-	return eio_ll_socket(sw, eio_addr_sockaddr(addr, NULL)->sa_family, SOCK_STREAM, 0, ret);
+	return eio_ll_socket(sw, family_of(addr), SOCK_STREAM, 0, ret);
 }
 
 /* Listeners */
@@ -69,10 +61,11 @@ static int accept_from(struct eio_listener l, struct eio_switch *sw, struct eio_
 static int accept_and_set(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
 			  struct eio_addr *ret_peer)
 {
+	const int on = 1;
 	int rc = accept_from(l, sw, ret, ret_peer);
 
 	if (rc == 0)
-		(void) turn_on(ret->u.fd, IPPROTO_TCP, TCP_NODELAY);
+		(void) eio_ll_setsockopt(ret->u.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return rc;
 }
 
@@ -100,18 +93,14 @@ static const struct eio_listener_ops foreign_ops = {
 	.close = close_listener,
 };
 
-static int set_listen_options(struct eio_fd fd, const struct eio_addr *addr,
-			      const struct eio_listen_opts *opts)
+static int open_listener(struct eio_fd fd, const struct eio_addr *addr,
+			 const struct eio_listen_opts *opts)
 {
-	int rc = 0;
+	const struct eio__wanted wanted = {opts->reuse_addr, opts->reuse_port, opts->options,
+					   opts->n_options};
+	int rc = eio__sockopts_set(fd, addr, true, &wanted);
 
-	if (opts->reuse_addr && is_tcp(addr))
-		rc = turn_on(fd, SOL_SOCKET, SO_REUSEADDR);
-	if (rc == 0 && opts->reuse_port)
-		rc = turn_on(fd, SOL_SOCKET, SO_REUSEPORT);
-	if (rc == 0 && is_tcp(addr))
-		rc = turn_on(fd, IPPROTO_TCP, TCP_NODELAY);
-	return rc < 0 ? fail_at(rc, "setsockopt", addr) : 0;
+	return rc < 0 ? rc : eio__bind(fd, addr, opts->reuse_addr);
 }
 
 static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
@@ -126,9 +115,7 @@ static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct 
 	rc = open_socket(sw, addr, &fd);
 	if (rc < 0)
 		return fail_at(rc, "socket", addr);
-	rc = set_listen_options(fd, addr, opts);
-	if (rc == 0)
-		rc = eio__bind(fd, addr, opts->reuse_addr);
+	rc = open_listener(fd, addr, opts);
 	if (rc < 0) {
 		eio_fd_close(fd);
 		return rc;
@@ -147,16 +134,18 @@ static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct 
 
 /* Connecting */
 
-static int connect_socket(struct eio_fd fd, const struct eio_addr *addr,
-			  const struct eio_connect_opts *opts)
+static __attribute__((noinline)) int prepare_socket(struct eio_fd fd, const struct eio_addr *addr,
+						    const struct eio_connect_opts *opts)
 {
-	int rc = 0;
+	const struct eio__wanted wanted = {false, false, opts->options, opts->n_options};
+	int rc = eio__sockopts_set(fd, addr, true, &wanted);
 
-	if (!opts->no_nodelay && is_tcp(addr))
-		(void) turn_on(fd, IPPROTO_TCP, TCP_NODELAY);
-	if (opts->bind_to)
-		rc = eio_ll_bind(fd, opts->bind_to);
-	return rc < 0 ? rc : eio_ll_connect(fd, addr);
+	if (rc < 0 || !opts->bind_to)
+		return rc;
+	/* The kernel's answers to another family are of many kinds. */
+	if (family_of(opts->bind_to) != family_of(addr))
+		return fail_at(-EAFNOSUPPORT, "bind", opts->bind_to);
+	return eio_ll_bind(fd, opts->bind_to);
 }
 
 static int uring_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
@@ -168,7 +157,9 @@ static int uring_connect(struct eio_net net, struct eio_switch *sw, const struct
 	(void) net;
 	if (rc < 0)
 		return fail_at(rc, "socket", addr);
-	rc = connect_socket(fd, addr, opts);
+	rc = prepare_socket(fd, addr, opts);
+	if (rc == 0)
+		rc = eio_ll_connect(fd, addr);
 	if (rc < 0) {
 		eio_fd_close(fd);
 		return rc;

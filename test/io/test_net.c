@@ -568,7 +568,8 @@ DIR_TEST(without_memory_or_descriptors_nothing_listens)
 
 RING_TEST(nodelay_is_set_on_both_sides_unless_it_is_not_wanted)
 {
-	struct eio_connect_opts off = {.no_nodelay = true};
+	const struct eio_sockopt_setting no_nodelay = {EIO_TCP_NODELAY, 0};
+	const struct eio_connect_opts off = {.options = &no_nodelay, .n_options = 1};
 	struct eio_fd fd, listening;
 	struct eio_listener l;
 	struct eio_switch sw;
@@ -660,8 +661,79 @@ RING_TEST(bind_to_is_the_local_address)
 	expect_subject("bind", &local);
 	local = at;
 	expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -EADDRINUSE);
+	expect_subject("bind", &local);
 	ck_assert_uint_eq(count_fds(), fds);
 	return eio_switch_end(&sw, 0);
+}
+
+/* A port is found free by having it, and then not. */
+RING_TEST(bind_to_takes_a_port_of_its_own_or_says_that_it_is_taken)
+{
+	struct eio_addr at, local, found;
+	struct eio_connect_opts opts = {.bind_to = &local};
+	struct eio_listener l;
+	struct eio_switch sw;
+	struct eio_flow f;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	l = listen_at(&sw, "127.83.7.1:0", &local);
+	expect_ok(eio_listener_close(l));
+	l = listen_at(&sw, "127.0.0.1:0", &at);
+	expect_ok(eio_net_connect(env->net, &sw, &at, &opts, &f));
+	expect_ok(eio_net_local_addr(f, &found));
+	expect_equal(&found, &local);
+	expect_ok(eio_net_accept(l, &sw, &f, &found));
+	expect_equal(&found, &local);
+	expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -EADDRINUSE);
+	expect_subject("bind", &local);
+	return eio_switch_end(&sw, 0);
+}
+
+DIR_TEST(bind_to_is_of_the_family_that_is_connected_to)
+{
+	static const char *const families[] = {"127.0.0.1:0", "[::1]:0", "unix:local"};
+	unsigned fds = count_fds();
+	struct eio_addr at, local;
+	struct eio_connect_opts opts = {.bind_to = &local};
+	struct eio_flow f;
+
+	(void) arg;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		for (size_t k = 0; k < COUNT(families); k++) {
+			if (i == k || !has(families[i]))
+				continue;
+			expect_ok(eio_addr_parse(&at, families[i]));
+			expect_ok(eio_addr_parse(&local, families[k]));
+			expect_err(eio_net_connect(env->net, NULL, &at, &opts, &f), -EAFNOSUPPORT);
+			expect_subject("bind", &local);
+			ck_assert_uint_eq(count_fds(), fds);
+		}
+	}
+	ck_assert(!exists("local"));
+	return 0;
+}
+
+/* As bind(2): the name stays for the peer, and is for the caller to remove. */
+DIR_TEST(a_path_that_a_connection_is_bound_to_stays)
+{
+	struct eio_addr at, local, peer;
+	struct eio_connect_opts opts = {.bind_to = &local};
+	struct eio_listener l;
+	struct eio_switch sw;
+	struct eio_flow f;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	l = listen_at(&sw, "unix:socket", &at);
+	expect_ok(eio_addr_parse(&local, "unix:client"));
+	expect_ok(eio_net_connect(env->net, &sw, &at, &opts, &f));
+	expect_ok(eio_net_accept(l, &sw, &f, &peer));
+	expect_equal(&peer, &local);
+	expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -EADDRINUSE);
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert(exists("client"));
+	return 0;
 }
 
 /* A listener whose queue is full, so that connecting waits. */
@@ -1117,7 +1189,7 @@ static int slow_connect(struct eio_net net, struct eio_switch *sw, const struct 
 
 	(void) sw;
 	ck_assert_ptr_nonnull(opts);
-	ck_assert_int_eq(opts->no_nodelay, net.ptr != NULL);
+	ck_assert_uint_eq(opts->n_options, net.ptr != NULL);
 	*ret = eio_null();
 	return rc;
 }
@@ -1138,7 +1210,8 @@ static const struct eio_net_ops slow_ops = {
 MOCK_TEST(a_programs_own_net_gets_options_and_keeps_to_the_limit)
 {
 	struct eio_net plain = {.ops = &slow_ops}, with = {.ops = &slow_ops, .ptr = &plain};
-	struct eio_connect_opts opts = {.no_nodelay = true, .timeout_ns = 10};
+	const struct eio_sockopt_setting no_nodelay = {EIO_TCP_NODELAY, 0};
+	struct eio_connect_opts opts = {.options = &no_nodelay, .n_options = 1, .timeout_ns = 10};
 	struct eio_listener l;
 	struct eio_addr at;
 	struct eio_flow f;
@@ -1189,7 +1262,11 @@ SUITE_MAIN("net", false, connections_of_every_family_carry_bytes_and_know_their_
 	   without_memory_or_descriptors_nothing_listens_test,
 	   nodelay_is_set_on_both_sides_unless_it_is_not_wanted_test,
 	   a_connect_that_fails_says_where_and_leaves_nothing_test,
-	   bind_to_is_the_local_address_test, a_connect_that_lasts_too_long_gives_ETIMEDOUT_test,
+	   bind_to_is_the_local_address_test,
+	   bind_to_takes_a_port_of_its_own_or_says_that_it_is_taken_test,
+	   bind_to_is_of_the_family_that_is_connected_to_test,
+	   a_path_that_a_connection_is_bound_to_stays_test,
+	   a_connect_that_lasts_too_long_gives_ETIMEDOUT_test,
 	   a_connect_that_waits_is_cancelled_and_its_socket_closed_test,
 	   addresses_are_asked_of_sockets_only_test,
 	   connections_end_with_their_switch_or_are_their_callers_test,
