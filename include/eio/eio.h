@@ -11,6 +11,7 @@
 #include <eio/cancel.h>
 #include <eio/config.h>
 #include <eio/debug.h>
+#include <eio/dgram.h>
 #include <eio/domain.h>
 #include <eio/error.h>
 #include <eio/event.h>

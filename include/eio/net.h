@@ -17,6 +17,8 @@ EIO_BEGIN_DECLS
 
 struct eio_net_ops;
 struct eio_listener_ops;
+struct eio_dgram; /* <eio/dgram.h> */
+struct eio_dgram_opts;
 
 /** Access to the network. */
 struct eio_net {
@@ -54,13 +56,15 @@ struct eio_connect_opts {
 	void *reserved[4];
 };
 
-/** What a network provider implements. */
+/** What a network provider implements. A NULL entry gives -EOPNOTSUPP. */
 struct eio_net_ops {
 	const char *name;
 	int (*listen)(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
 		      const struct eio_listen_opts *opts, struct eio_listener *ret);
 	int (*connect)(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
 		       const struct eio_connect_opts *opts, struct eio_flow *ret);
+	int (*datagram)(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+			const struct eio_dgram_opts *opts, struct eio_dgram *ret);
 	void *reserved[4]; /**< zero */
 };
 

@@ -12,6 +12,7 @@
 #include "io/bound.h"
 #include "io/env.h"
 #include "io/flow.h"
+#include "io/net.h"
 #include "io/sockopt.h"
 
 #include <eio/fiber.h>
@@ -21,9 +22,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-/* Records an address as what failed; out of the way of the frames that matter. */
-static __attribute__((cold, noinline)) int fail_at(int err, const char *op,
-						   const struct eio_addr *addr)
+/* Out of the way of the frames that matter. */
+__attribute__((cold, noinline)) int eio__fail_at(int err, const char *op,
+						 const struct eio_addr *addr)
 {
 	char text[EIO_ADDR_TEXT];
 
@@ -32,7 +33,7 @@ static __attribute__((cold, noinline)) int fail_at(int err, const char *op,
 
 /* Sockets */
 
-static int family_of(const struct eio_addr *addr)
+int eio__family_of(const struct eio_addr *addr)
 {
 	return eio_addr_sockaddr(addr, NULL)->sa_family;
 }
@@ -40,7 +41,7 @@ static int family_of(const struct eio_addr *addr)
 /* Makes a stream socket for the address's family. */
 static int open_socket(struct eio_switch *sw, const struct eio_addr *addr, struct eio_fd *ret)
 {
-	return eio_ll_socket(sw, family_of(addr), SOCK_STREAM, 0, ret);
+	return eio_ll_socket(sw, eio__family_of(addr), SOCK_STREAM, 0, ret);
 }
 
 /* Listeners */
@@ -98,7 +99,7 @@ static int open_listener(struct eio_fd fd, const struct eio_addr *addr,
 {
 	const struct eio__wanted wanted = {opts->reuse_addr, opts->reuse_port, opts->options,
 					   opts->n_options};
-	int rc = eio__sockopts_set(fd, addr, true, &wanted);
+	int rc = eio__sockopts_set(fd, eio__family_of(addr), true, &wanted);
 
 	return rc < 0 ? rc : eio__bind(fd, addr, opts->reuse_addr);
 }
@@ -111,10 +112,10 @@ static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct 
 
 	(void) net;
 	if (opts->backlog < 0)
-		return fail_at(-EINVAL, "listen", addr);
+		return eio__fail_at(-EINVAL, "listen", addr);
 	rc = open_socket(sw, addr, &fd);
 	if (rc < 0)
-		return fail_at(rc, "socket", addr);
+		return eio__fail_at(rc, "socket", addr);
 	rc = open_listener(fd, addr, opts);
 	if (rc < 0) {
 		eio_fd_close(fd);
@@ -126,7 +127,7 @@ static int uring_listen(struct eio_net net, struct eio_switch *sw, const struct 
 	rc = eio_ll_listen(fd, opts->backlog ? opts->backlog : 4096);
 	if (rc < 0) {
 		eio__bound_end(fd, eio_ll_close_listener);
-		return fail_at(rc, "listen", addr);
+		return eio__fail_at(rc, "listen", addr);
 	}
 	*ret = (struct eio_listener){.ops = &listener_ops, .u.fd = fd};
 	return 0;
@@ -138,13 +139,13 @@ static __attribute__((noinline)) int prepare_socket(struct eio_fd fd, const stru
 						    const struct eio_connect_opts *opts)
 {
 	const struct eio__wanted wanted = {false, false, opts->options, opts->n_options};
-	int rc = eio__sockopts_set(fd, addr, true, &wanted);
+	int rc = eio__sockopts_set(fd, eio__family_of(addr), true, &wanted);
 
 	if (rc < 0 || !opts->bind_to)
 		return rc;
 	/* The kernel's answers to another family are of many kinds. */
-	if (family_of(opts->bind_to) != family_of(addr))
-		return fail_at(-EAFNOSUPPORT, "bind", opts->bind_to);
+	if (eio__family_of(opts->bind_to) != eio__family_of(addr))
+		return eio__fail_at(-EAFNOSUPPORT, "bind", opts->bind_to);
 	return eio_ll_bind(fd, opts->bind_to);
 }
 
@@ -156,7 +157,7 @@ static int uring_connect(struct eio_net net, struct eio_switch *sw, const struct
 
 	(void) net;
 	if (rc < 0)
-		return fail_at(rc, "socket", addr);
+		return eio__fail_at(rc, "socket", addr);
 	rc = prepare_socket(fd, addr, opts);
 	if (rc == 0)
 		rc = eio_ll_connect(fd, addr);
@@ -172,6 +173,7 @@ static const struct eio_net_ops uring_ops = {
 	.name = "uring",
 	.listen = uring_listen,
 	.connect = uring_connect,
+	.datagram = eio__dgram_open,
 };
 
 struct eio_net eio__net_uring(void)
@@ -181,8 +183,7 @@ struct eio_net eio__net_uring(void)
 
 /* The calls */
 
-/* @p ops is the table of the value that the call is about. */
-static int enter(const void *ops, const char *op)
+int eio__net_enter(const void *ops, const char *op)
 {
 	int rc = eio_check();
 
@@ -195,12 +196,12 @@ int eio_net_listen(struct eio_net net, struct eio_switch *sw, const struct eio_a
 		   const struct eio_listen_opts *opts, struct eio_listener *ret)
 {
 	static const struct eio_listen_opts none;
-	int rc = enter(net.ops, "listen");
+	int rc = eio__net_enter(net.ops, "listen");
 
 	if (rc < 0)
 		return rc;
 	if (!net.ops->listen)
-		return fail_at(-EOPNOTSUPP, "listen", addr);
+		return eio__fail_at(-EOPNOTSUPP, "listen", addr);
 	return net.ops->listen(net, sw, addr, opts ? opts : &none, ret);
 }
 
@@ -215,23 +216,23 @@ static __attribute__((noinline)) int connect_within(struct eio_net net, struct e
 
 	eio_timeout_begin(&limit, eio__clock_mono(), opts->timeout_ns);
 	rc = eio_timeout_end(&limit, net.ops->connect(net, sw, addr, opts, ret));
-	return rc == -ETIMEDOUT ? fail_at(rc, "connect", addr) : rc;
+	return rc == -ETIMEDOUT ? eio__fail_at(rc, "connect", addr) : rc;
 }
 
 int eio_net_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
 		    const struct eio_connect_opts *opts, struct eio_flow *ret)
 {
 	static const struct eio_connect_opts none;
-	int rc = enter(net.ops, "connect");
+	int rc = eio__net_enter(net.ops, "connect");
 
 	if (!opts)
 		opts = &none;
 	if (rc < 0)
 		return rc;
 	if (!net.ops->connect)
-		return fail_at(-EOPNOTSUPP, "connect", addr);
+		return eio__fail_at(-EOPNOTSUPP, "connect", addr);
 	if (opts->timeout_ns < 0)
-		return fail_at(-EINVAL, "connect", addr);
+		return eio__fail_at(-EINVAL, "connect", addr);
 	if (opts->timeout_ns > 0)
 		return connect_within(net, sw, addr, opts, ret);
 	return net.ops->connect(net, sw, addr, opts, ret);
@@ -240,7 +241,7 @@ int eio_net_connect(struct eio_net net, struct eio_switch *sw, const struct eio_
 int eio_net_accept(struct eio_listener l, struct eio_switch *sw, struct eio_flow *ret,
 		   struct eio_addr *ret_peer)
 {
-	int rc = enter(l.ops, "accept");
+	int rc = eio__net_enter(l.ops, "accept");
 
 	if (rc < 0)
 		return rc;

@@ -239,22 +239,15 @@ int eio_net_getsockopt(struct eio_flow conn, enum eio_sockopt option, int64_t *r
 
 /* Of sockets that are being made */
 
-static bool is_inet(const struct eio_addr *addr)
+int eio__sockopts_set(struct eio_fd fd, int family, bool stream, const struct eio__wanted *w)
 {
-	int family = eio_addr_sockaddr(addr, NULL)->sa_family;
-
-	return family == AF_INET || family == AF_INET6;
-}
-
-int eio__sockopts_set(struct eio_fd fd, const struct eio_addr *addr, bool stream,
-		      const struct eio__wanted *w)
-{
+	bool inet = family == AF_INET || family == AF_INET6;
 	int rc = 0;
 
-	if (is_inet(addr) && stream)
+	if (inet && stream)
 		rc = eio_sockopt_set(fd, EIO_TCP_NODELAY, 1);
 	/* Of a Unix socket it is about the file (eio__bind). */
-	if (rc == 0 && w->reuse_addr && is_inet(addr))
+	if (rc == 0 && inet && w->reuse_addr)
 		rc = eio_sockopt_set(fd, EIO_SO_REUSEADDR, 1);
 	if (rc == 0 && w->reuse_port)
 		rc = eio_sockopt_set(fd, EIO_SO_REUSEPORT, 1);

@@ -5,7 +5,6 @@
 #ifndef EIO__IO_SOCKOPT_H
 #define EIO__IO_SOCKOPT_H
 
-#include <eio/addr.h>
 #include <eio/sockopt.h>
 
 /* What the structs of options have in common. */
@@ -16,10 +15,9 @@ struct eio__wanted {
 };
 
 /*
- * Sets what is wanted of a socket of @p addr's family, in order, after the defaults:
- * TCP_NODELAY for a @p stream of TCP. 0, or the first failure.
+ * Sets what is wanted of a socket of this family, in order, after the defaults: TCP_NODELAY
+ * for a @p stream of TCP. 0, or the first failure.
  */
-int eio__sockopts_set(struct eio_fd fd, const struct eio_addr *addr, bool stream,
-		      const struct eio__wanted *w);
+int eio__sockopts_set(struct eio_fd fd, int family, bool stream, const struct eio__wanted *w);
 
 #endif

@@ -30,6 +30,7 @@ struct place {
 	struct eio_flow f, other;
 	int raw[4]; /* far ends, by number; 0: none */
 	struct eio_listener l;
+	struct eio_dgram d;
 	struct eio_addr at;
 	struct eio_dir dir;
 	struct eio_dir_iter it;
@@ -635,6 +636,112 @@ static void check_shut(struct place *p)
 	same(recv(p->raw[0], &b, 1, 0), p->a.rc == 0 ? 0 : -1);
 }
 
+/* Datagrams: what is put in and taken out is counted in messages */
+
+static void dgram_end(struct place *p)
+{
+	struct eio_fd fd;
+	int ends[2];
+
+	same(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, ends), 0);
+	expect_ok(eio_fd_of_unix(&p->sw, ends[0], EIO_FD_CLOSE, &fd));
+	p->d = eio_dgram_of_fd(fd);
+	p->raw[0] = ends[1];
+}
+
+static int dgram_number(struct place *p)
+{
+	struct eio_fd fd;
+
+	expect_ok(eio_dgram_fd(p->d, &fd));
+	return number(fd);
+}
+
+static unsigned take_messages(int unix_fd)
+{
+	unsigned n = 0;
+	char b[8];
+
+	while (recv(unix_fd, b, sizeof(b), MSG_DONTWAIT) >= 0)
+		n++;
+	return n;
+}
+
+static int receive_dgram(struct place *p)
+{
+	return (int) eio_dgram_recv(p->d, p->text, 10, NULL);
+}
+
+static void put_dgram(struct place *p)
+{
+	same(send(p->raw[0], "abc", 3, 0), 3);
+	p->put++;
+}
+
+static void check_receive_dgram(struct place *p)
+{
+	same((p->a.rc == 3) + take_messages(dgram_number(p)), p->put);
+}
+
+static void full_dgram(struct place *p)
+{
+	dgram_end(p);
+	while (send(dgram_number(p), "abc", 3, MSG_DONTWAIT) == 3)
+		p->put++;
+}
+
+static int send_dgram(struct place *p)
+{
+	struct iovec iov = {(char *) "abc", 3};
+
+	return eio_dgram_send(p->d, NULL, &iov, 1);
+}
+
+static void take_dgrams(struct place *p)
+{
+	p->taken += take_messages(p->raw[0]);
+}
+
+static void check_send_dgram(struct place *p)
+{
+	take_dgrams(p);
+	same(p->taken, p->put + (p->a.rc == 0));
+}
+
+static void dgram_listening(struct place *p)
+{
+	expect_ok(eio_addr_parse(&p->at, own_name()));
+	expect_ok(eio_net_datagram(env->net, &p->sw, &p->at, NULL, &p->d));
+}
+
+static int open_dgram(struct place *p)
+{
+	struct eio_dgram_opts opts = {.connect_to = &p->at};
+	struct eio_addr at;
+
+	expect_ok(eio_addr_parse(&at, "unix:socket"));
+	return eio_net_datagram(env->net, NULL, &at, &opts, &p->d);
+}
+
+static void check_open_dgram(struct place *p)
+{
+	same(exists("socket"), p->a.rc == 0);
+	if (p->a.rc == 0)
+		expect_ok(eio_dgram_close(p->d));
+	same(exists("socket"), false);
+}
+
+static int close_dgram(struct place *p)
+{
+	return eio_dgram_close(p->d);
+}
+
+static void check_dgram_closed(struct place *p)
+{
+	same(eio_dgram_close(p->d), -EBADF);
+	same(send(p->raw[0], "x", 1, MSG_NOSIGNAL), -1);
+}
+
 /* Files */
 
 static void file(struct place *p)
@@ -848,6 +955,10 @@ static const struct call calls[] = {
 	{"eio_listener_close", FIRM, listening, close_listener, NULL, check_closed},
 	{"eio_listener_close, accepting", FIRM, listening_and_accepting, close_listener, NULL,
 	 check_closed},
+	{"eio_dgram_recv", WAITS, dgram_end, receive_dgram, put_dgram, check_receive_dgram},
+	{"eio_dgram_send", WAITS, full_dgram, send_dgram, take_dgrams, check_send_dgram},
+	{"eio_net_datagram", QUICK, dgram_listening, open_dgram, NULL, check_open_dgram},
+	{"eio_dgram_close", FIRM, dgram_end, close_dgram, NULL, check_dgram_closed},
 	{"eio_flow_close", FIRM, read_end, close_flow, NULL, check_flow_closed},
 	{"eio_pipe", QUICK, NULL, make_pipe, NULL, check_pipe},
 	{"eio_flow_shutdown", QUICK, socket_end, shut, NULL, check_shut},
