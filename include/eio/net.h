@@ -195,6 +195,69 @@ EIO_API int eio_net_local_addr(struct eio_flow conn, struct eio_addr *ret);
 /** The address of the far end: as eio_net_local_addr, and -ENOTCONN. @since 0.1 */
 EIO_API int eio_net_peer_addr(struct eio_flow conn, struct eio_addr *ret);
 
+/* Unix connections */
+
+/**
+ * Make two connections that are connected to each other.
+ *
+ * Does not wait.
+ *
+ * @param sw  Both are closed at its end; NULL: the caller closes them.
+ * @return 0, or -EMFILE, -ENFILE, -ENOMEM, -ECANCELED, -EINVAL, -EPERM.
+ * @since 0.1
+ */
+EIO_API int eio_net_socketpair(struct eio_switch *sw, struct eio_flow *ret_a,
+			       struct eio_flow *ret_b);
+
+/**
+ * Write bytes to a Unix connection, and pass descriptors with the first of them.
+ *
+ * Waits until all is written. The descriptors stay the caller's, who may close them when
+ * the call has returned; they are pinned as long as it takes.
+ *
+ * @param len    At least 1: descriptors do not go without a byte.
+ * @param n_fds  At most 253.
+ * @return 0, or:
+ *   -EINVAL        no bytes, or too many descriptors
+ *   -EBADF         the connection or one of @p fds is closed; nothing was sent
+ *   -EOPNOTSUPP    not a Unix connection; -ENOTSOCK, -ENOTSUP: not a socket at all
+ *   -ETOOMANYREFS  too many descriptors on their way
+ *   -EPIPE, -ECONNRESET, -ECANCELED, -EPERM, …  as eio_flow_write
+ *   eio_last_error()->done tells how many bytes went; with the first the descriptors did.
+ * @cancel Yes; a part may have gone.
+ * @since 0.1
+ */
+EIO_API int eio_net_send_fds(struct eio_flow conn, const void *buf, size_t len,
+			     const struct eio_fd *fds, unsigned n_fds);
+
+/**
+ * Read some bytes, and take the descriptors that came with them.
+ *
+ * Waits until at least one byte is there. Bytes written before may come in one call with
+ * those that the descriptors were sent with; what was written after them does not. Where
+ * descriptors are expected every read is to be of this kind: eio_flow_read drops those it
+ * meets.
+ *
+ * @param sw        The handles are closed at its end; NULL: the caller closes them.
+ * @param len       Size of @p buf in bytes, at least 1.
+ * @param ret_fds   Room for @p max_fds handles, close-on-exec, in the order they were sent;
+ *   at most 253 come. Without as many the others are left in any state.
+ * @param ret_n     How many came, often 0.
+ * @return Bytes read (> 0), 0 at the end of the stream, or:
+ *   -EMSGSIZE  more than @p max_fds came
+ *   -EMFILE    the process has no room for all that came
+ *              (with these two all of them are closed, and the bytes, of which
+ *              eio_last_error()->done are in @p buf, will not come again)
+ *   -EINVAL    no room for bytes, or the switch is finished
+ *   -ENOMEM    no memory for the handles: what came is lost
+ *   -ENOTSOCK, -ENOTSUP, -ECONNRESET, -EBADF, -ECANCELED, -EPERM
+ * @cancel Yes; nothing was taken then.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD ssize_t eio_net_recv_fds(struct eio_flow conn, struct eio_switch *sw,
+					       void *buf, size_t len, struct eio_fd *ret_fds,
+					       unsigned max_fds, unsigned *ret_n);
+
 EIO_END_DECLS
 
 #endif

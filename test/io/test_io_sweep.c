@@ -636,7 +636,7 @@ static void check_shut(struct place *p)
 	same(recv(p->raw[0], &b, 1, 0), p->a.rc == 0 ? 0 : -1);
 }
 
-/* Datagrams: what is put in and taken out is counted in messages */
+/* Datagrams and descriptors: what is put in and taken out is counted in messages */
 
 static void dgram_end(struct place *p)
 {
@@ -740,6 +740,33 @@ static void check_dgram_closed(struct place *p)
 {
 	same(eio_dgram_close(p->d), -EBADF);
 	same(send(p->raw[0], "x", 1, MSG_NOSIGNAL), -1);
+}
+
+/* What was passed is the place's own file. */
+static int send_fds(struct place *p)
+{
+	struct eio_fd fd = file_on(&p->sw);
+
+	return eio_net_send_fds(p->f, data, LENGTH, &fd, 1);
+}
+
+static void send_fds_from_afar(struct place *p)
+{
+	struct eio_fd far, fd = file_on(&p->sw);
+
+	expect_ok(eio_fd_of_unix(&p->sw, dup(p->raw[0]), EIO_FD_CLOSE, &far));
+	expect_ok(eio_net_send_fds(eio_flow_of_fd(far), data, 3, &fd, 1));
+	p->put += 3;
+}
+
+static int receive_fds(struct place *p)
+{
+	struct eio_fd fd;
+	unsigned n = 0;
+	ssize_t rc = eio_net_recv_fds(p->f, &p->sw, p->text, 10, &fd, 1, &n);
+
+	same(n, rc > 0);
+	return (int) rc;
 }
 
 /* Files */
@@ -959,6 +986,8 @@ static const struct call calls[] = {
 	{"eio_dgram_send", WAITS, full_dgram, send_dgram, take_dgrams, check_send_dgram},
 	{"eio_net_datagram", QUICK, dgram_listening, open_dgram, NULL, check_open_dgram},
 	{"eio_dgram_close", FIRM, dgram_end, close_dgram, NULL, check_dgram_closed},
+	{"eio_net_send_fds", WAITS, full_socket, send_fds, take_out, check_write},
+	{"eio_net_recv_fds", WAITS, socket_end, receive_fds, send_fds_from_afar, check_read},
 	{"eio_flow_close", FIRM, read_end, close_flow, NULL, check_flow_closed},
 	{"eio_pipe", QUICK, NULL, make_pipe, NULL, check_pipe},
 	{"eio_flow_shutdown", QUICK, socket_end, shut, NULL, check_shut},
