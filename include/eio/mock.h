@@ -23,6 +23,7 @@
 #define EIO_MOCK_H
 
 #include <eio/api.h>
+#include <eio/dgram.h>
 #include <eio/domain.h>
 #include <eio/flow.h>
 #include <eio/net.h>
@@ -64,6 +65,7 @@ enum eio_mock_kind {
 	EIO_MOCK_KIND_TAKE,
 	EIO_MOCK_KIND_CONN,
 	EIO_MOCK_KIND_LISTENER,
+	EIO_MOCK_KIND_DGRAM,
 	EIO_MOCK_KIND_FAIL,
 	EIO_MOCK_KIND_SLEEP,
 	EIO_MOCK_KIND_AWAIT,
@@ -125,6 +127,16 @@ struct eio_mock_action {
 #define EIO_MOCK_LISTENER(l)                                                                       \
 	{                                                                                          \
 		EIO_MOCK_KIND_LISTENER, 0, NULL, NULL, NULL, NULL, NULL, NULL, (l)                 \
+	}
+/** Receive: the bytes of C string @p s, from the address *@p addr. */
+#define EIO_MOCK_DATA_FROM(s, addr)                                                                \
+	{                                                                                          \
+		EIO_MOCK_KIND_DATA, -1, (s), NULL, NULL, NULL, NULL, (addr), NULL                  \
+	}
+/** Datagram: the socket *@p d, a struct eio_dgram. */
+#define EIO_MOCK_DGRAM(d)                                                                          \
+	{                                                                                          \
+		EIO_MOCK_KIND_DGRAM, 0, (d), NULL, NULL, NULL, NULL, NULL, NULL                    \
 	}
 /** Any call: fail with the negative code @p err. */
 #define EIO_MOCK_FAIL(err)                                                                         \
@@ -217,14 +229,14 @@ EIO_API void eio_mock_flow_trace(struct eio_mock_flow *m, struct eio_flow to);
 
 /** A scripted network; opaque, in its owner's storage from init to fini. */
 struct eio_mock_net {
-	void *eio_private[24];
+	void *eio_private[32];
 };
 
 /**
  * A network that has only what its script says.
  *
- * Without an action left connect gives -ECONNREFUSED, listen -EADDRNOTAVAIL. A connection
- * or listener that was given a switch is closed at its end.
+ * Without an action left connect gives -ECONNREFUSED, listen and datagram -EADDRNOTAVAIL. A
+ * connection, listener or datagram socket that was given a switch is closed at its end.
  *
  * @param label  For traces; borrowed until fini.
  * @since 0.1
@@ -245,8 +257,13 @@ EIO_API void eio_mock_on_connect(struct eio_mock_net *m, const struct eio_mock_a
 EIO_API void eio_mock_on_listen(struct eio_mock_net *m, const struct eio_mock_action *actions,
 				size_t n);
 
-/** As eio_mock_flow_trace: "net: connect to 127.0.0.1:80", "net: listen on …", and how they
- *  fail, "net: connect to 127.0.0.1:80: ECONNREFUSED". @since 0.1 */
+/** Add actions to what eio_net_datagram does; as eio_mock_on_read. @since 0.1 */
+EIO_API void eio_mock_on_datagram(struct eio_mock_net *m, const struct eio_mock_action *actions,
+				  size_t n);
+
+/** As eio_mock_flow_trace: "net: connect to 127.0.0.1:80", "net: listen on …", "net:
+ *  datagrams at …", and how they fail, "net: connect to 127.0.0.1:80: ECONNREFUSED".
+ *  @since 0.1 */
 EIO_API void eio_mock_net_trace(struct eio_mock_net *m, struct eio_flow to);
 
 /** A scripted listener; opaque, in its owner's storage from init to fini. */
@@ -277,6 +294,43 @@ EIO_API void eio_mock_on_accept(struct eio_mock_listener *m, const struct eio_mo
 /** As eio_mock_flow_trace: "server: accepted 10.0.0.1:4000", "server: accept: EMFILE",
  *  "server: closed". @since 0.1 */
 EIO_API void eio_mock_listener_trace(struct eio_mock_listener *m, struct eio_flow to);
+
+/** A scripted datagram socket; opaque, in its owner's storage from init to fini. */
+struct eio_mock_dgram {
+	void *eio_private[48];
+};
+
+/**
+ * A datagram socket that receives what its script says.
+ *
+ * Each EIO_MOCK_DATA is a datagram of its own, an empty one too, from somebody without a
+ * name; EIO_MOCK_DATA_FROM tells from whom. When the script is used up receiving gives
+ * -ENODATA. Sending without a script takes everything, which the trace shows. It has no
+ * descriptor.
+ *
+ * @param label  For traces and errors; borrowed until fini.
+ * @param addr   Copied; NULL: eio_dgram_local_addr gives -ENOTSUP.
+ * @since 0.1
+ */
+EIO_API struct eio_dgram eio_mock_dgram_init(struct eio_mock_dgram *m, const char *label,
+					     const struct eio_addr *addr);
+
+/** Free what the socket keeps; nobody may use it any more. @since 0.1 */
+EIO_API void eio_mock_dgram_fini(struct eio_mock_dgram *m);
+
+/** Add actions to what receiving does; as eio_mock_on_read. @since 0.1 */
+EIO_API void eio_mock_on_recv(struct eio_mock_dgram *m, const struct eio_mock_action *actions,
+			      size_t n);
+
+/** Add actions to what sending does, as eio_mock_on_read: EIO_MOCK_TAKE takes a datagram of
+ *  at most so many bytes, a longer one is -EMSGSIZE. @since 0.1 */
+EIO_API void eio_mock_on_send(struct eio_mock_dgram *m, const struct eio_mock_action *actions,
+			      size_t n);
+
+/** As eio_mock_flow_trace: "dgram: sent to 10.0.0.1:53 "PING"" (its first 1024 bytes),
+ *  "dgram: received from …", "dgram: receive: ECONNREFUSED", "dgram: send: …",
+ *  "dgram: closed". @since 0.1 */
+EIO_API void eio_mock_dgram_trace(struct eio_mock_dgram *m, struct eio_flow to);
 
 /* Both ends of a connection */
 

@@ -2,7 +2,7 @@
 /*
  * Scripted networks and listeners.
  *
- * What they give is any flow and any listener, so what ends with a switch is closed by a
+ * What they give is any flow, listener or datagram socket, so what ends with a switch is closed by a
  * hook with a record of its own; closing it earlier makes the hook's close a second one,
  * which is harmless.
  *
@@ -15,12 +15,14 @@
 #include <eio/cancel.h>
 #include <eio/fiber.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
-/* What is closed at the end of a switch: one of the two */
+/* What is closed at the end of a switch: one of them */
 struct closing {
 	struct eio_flow conn;
 	struct eio_listener listener;
+	struct eio_dgram dgram;
 };
 
 static void close_it(struct closing c)
@@ -29,6 +31,8 @@ static void close_it(struct closing c)
 		(void) eio_flow_close(c.conn);
 	if (c.listener.ops)
 		(void) eio_listener_close(c.listener);
+	if (c.dgram.ops)
+		(void) eio_dgram_close(c.dgram);
 }
 
 static int release(void *arg)
@@ -235,7 +239,7 @@ void eio_mock_listener_trace(struct eio_mock_listener *m, struct eio_flow to)
 
 struct net {
 	const char *label;
-	struct eio__mock_script connects, listens;
+	struct eio__mock_script connects, listens, datagrams;
 	struct eio_flow trace;
 };
 
@@ -265,7 +269,10 @@ static int next_of(struct net *m, struct eio__mock_script *s, const struct call 
 	char text[EIO_ADDR_TEXT];
 	int rc = eio__mock_script_begin(s, ret);
 
-	eio_addr_format(addr, text, sizeof(text));
+	if (addr)
+		eio_addr_format(addr, text, sizeof(text));
+	else
+		strcpy(text, "any address");
 	if (rc >= 0) {
 		eio__mock_script_end(s);
 		rc = result(rc, c, ret, text);
@@ -324,10 +331,34 @@ static int net_listen(struct eio_net net, struct eio_switch *sw, const struct ei
 	return rc;
 }
 
+static int net_datagram(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
+			const struct eio_dgram_opts *opts, struct eio_dgram *ret)
+{
+	static const struct call call = {"datagram", "datagrams at", EIO_MOCK_KIND_DGRAM,
+					 -EADDRNOTAVAIL};
+
+	struct net *m = net.ptr;
+	struct eio_mock_action a;
+	struct eio_dgram d;
+	int rc = switch_ok(sw);
+
+	(void) opts;
+	if (rc == 0)
+		rc = next_of(m, &m->datagrams, &call, addr, &a);
+	if (rc < 0)
+		return rc;
+	d = *(const struct eio_dgram *) a.data;
+	rc = attach(sw, (struct closing){.dgram = d});
+	if (rc == 0)
+		*ret = d;
+	return rc;
+}
+
 static const struct eio_net_ops net_ops = {
 	.name = "mock",
 	.listen = net_listen,
 	.connect = net_connect,
+	.datagram = net_datagram,
 };
 
 struct eio_net eio_mock_net_init(struct eio_mock_net *pub, const char *label)
@@ -337,6 +368,7 @@ struct eio_net eio_mock_net_init(struct eio_mock_net *pub, const char *label)
 	*m = (struct net){.label = label};
 	eio__mock_script_init(&m->connects);
 	eio__mock_script_init(&m->listens);
+	eio__mock_script_init(&m->datagrams);
 	return (struct eio_net){.ops = &net_ops, .ptr = m};
 }
 
@@ -344,6 +376,7 @@ void eio_mock_net_fini(struct eio_mock_net *m)
 {
 	eio__mock_script_fini(&net_of(m)->connects);
 	eio__mock_script_fini(&net_of(m)->listens);
+	eio__mock_script_fini(&net_of(m)->datagrams);
 }
 
 struct eio_mock_net *eio_mock_net_of(struct eio_net net)
@@ -359,6 +392,11 @@ void eio_mock_on_connect(struct eio_mock_net *m, const struct eio_mock_action *a
 void eio_mock_on_listen(struct eio_mock_net *m, const struct eio_mock_action *actions, size_t n)
 {
 	eio__mock_script_add(&net_of(m)->listens, actions, n);
+}
+
+void eio_mock_on_datagram(struct eio_mock_net *m, const struct eio_mock_action *actions, size_t n)
+{
+	eio__mock_script_add(&net_of(m)->datagrams, actions, n);
 }
 
 void eio_mock_net_trace(struct eio_mock_net *m, struct eio_flow to)

@@ -53,7 +53,7 @@ void eio__mock_script_add(struct eio__mock_script *s, const struct eio_mock_acti
 		if (a->kind == EIO_MOCK_KIND_DATA && a->n < 0)
 			a->n = (int64_t) strlen(a->data);
 		/* Zero bytes would be the end of the stream. */
-		if (a->kind != EIO_MOCK_KIND_DATA || a->n > 0)
+		if (a->kind != EIO_MOCK_KIND_DATA || a->n > 0 || s->messages)
 			s->n++;
 	}
 }
@@ -177,9 +177,10 @@ size_t eio__mock_script_copy(struct eio__mock_script *s, void *buf, size_t len)
 
 	if (len > left)
 		len = left;
-	memcpy(buf, (const char *) a->data + s->off, len);
+	if (len)
+		memcpy(buf, (const char *) a->data + s->off, len);
 	s->off += len;
-	if (len == left)
+	if (len == left || s->messages)
 		advance(s);
 	return len;
 }

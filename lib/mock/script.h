@@ -22,6 +22,7 @@ struct eio__mock_script {
 	struct eio__list waiting; /* for their turn */
 	bool taken;               /* somebody has the turn */
 	bool incomplete;          /* there was no memory for an action */
+	bool messages;            /* data are messages: also if empty, and used up as a whole */
 };
 
 void eio__mock_script_init(struct eio__mock_script *s);

@@ -48,12 +48,12 @@ void eio__mock_trace_bytes(struct eio_flow to, const char *label, const char *ve
 			   const void *data, size_t len)
 {
 	const unsigned char *bytes = data;
-	char text[256];
+	char text[512];
 	size_t used;
 
 	if (!to.ops)
 		return;
-	put(to, text, (size_t) snprintf(text, sizeof(text), "%.200s: %s \"", label, verb));
+	put(to, text, (size_t) snprintf(text, sizeof(text), "%.200s: %.200s \"", label, verb));
 	used = 0;
 	for (size_t i = 0; i < len; i++) {
 		used += (size_t) escape(bytes[i], text + used, sizeof(text) - used);

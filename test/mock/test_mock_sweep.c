@@ -21,10 +21,12 @@ struct place {
 	struct eio_mock_pair pair;
 	struct eio_mock_net net_mock;
 	struct eio_mock_listener door;
+	struct eio_mock_dgram post;
 	struct eio_mock_clock hands;
 	struct eio_flow f, far; /* what the call works on, and its far end */
 	struct eio_net net;
 	struct eio_listener listener;
+	struct eio_dgram d;
 	struct eio_clock clock;
 	struct eio_ticker ticker;
 	struct eio_addr addr;
@@ -505,6 +507,106 @@ static void check_server(struct place *p)
 	end_net(p);
 }
 
+/* Datagrams: what is scripted is got by the call, or by the next one */
+
+static void new_post(struct place *p)
+{
+	new_net(p);
+	p->d = eio_mock_dgram_init(&p->post, "post", NULL);
+}
+
+static void end_post(struct place *p)
+{
+	eio_mock_dgram_fini(&p->post);
+	end_net(p);
+}
+
+static void socket_later(struct place *p)
+{
+	new_post(p);
+	eio_mock_on_datagram(&p->net_mock,
+			     SCRIPT(EIO_MOCK_AWAIT(&p->promise), EIO_MOCK_DGRAM(&p->d)));
+}
+
+static int open_socket(void *arg)
+{
+	struct place *p = arg;
+	struct eio_dgram d;
+
+	return eio_net_datagram(p->net, NULL, &p->addr, NULL, &d);
+}
+
+static int run_datagram(struct place *p)
+{
+	return open_socket(p);
+}
+
+static void check_datagram(struct place *p)
+{
+	resolve_unless_fired(p, open_socket);
+	if (p->a.rc < 0)
+		expect_ok(open_socket(p));
+	same(open_socket(p), -EADDRNOTAVAIL);
+	end_post(p);
+}
+
+static void datagram_later(struct place *p)
+{
+	new_post(p);
+	eio_mock_on_recv(&p->post, SCRIPT(EIO_MOCK_AWAIT(&p->promise), EIO_MOCK_DATA(TEXT)));
+}
+
+static int receive(void *arg)
+{
+	struct place *p = arg;
+
+	return (int) eio_dgram_recv(p->d, p->text, sizeof(p->text), NULL);
+}
+
+static int run_recv(struct place *p)
+{
+	return receive(p);
+}
+
+static void check_recv(struct place *p)
+{
+	resolve_unless_fired(p, receive);
+	if (p->a.rc < 0)
+		same(receive(p), LENGTH);
+	ck_assert_str_eq(p->text, TEXT);
+	same(receive(p), -ENODATA);
+	end_post(p);
+}
+
+static void room_later(struct place *p)
+{
+	new_post(p);
+	eio_mock_on_send(&p->post, SCRIPT(EIO_MOCK_AWAIT(&p->promise), EIO_MOCK_TAKE(LENGTH),
+					  EIO_MOCK_FAIL(-EACCES)));
+}
+
+static int send_one(void *arg)
+{
+	struct place *p = arg;
+	struct iovec iov = {(char *) TEXT, LENGTH};
+
+	return eio_dgram_send(p->d, NULL, &iov, 1);
+}
+
+static int run_send(struct place *p)
+{
+	return send_one(p);
+}
+
+static void check_send(struct place *p)
+{
+	resolve_unless_fired(p, send_one);
+	if (p->a.rc < 0)
+		expect_ok(send_one(p));
+	same(send_one(p), -EACCES);
+	end_post(p);
+}
+
 /* Clocks */
 
 static void new_clock(struct place *p)
@@ -598,6 +700,9 @@ static const struct call calls[] = {
 	 check_closed},
 	{"eio_net_accept_fork", HANDED, visitor_later, run_accept_fork, resolve, check_served},
 	{"eio_net_run_server", WAITS, one_visitor, run_server, stop_server, check_server},
+	{"eio_net_datagram", HANDED, socket_later, run_datagram, resolve, check_datagram},
+	{"eio_dgram_recv", HANDED, datagram_later, run_recv, resolve, check_recv},
+	{"eio_dgram_send", HANDED, room_later, run_send, resolve, check_send},
 	{"eio_sleep", HANDED, new_clock, run_sleep, move_hands, check_clock},
 	{"eio_sleep_until", HANDED, new_clock, run_sleep_until, move_hands, check_clock},
 	{"eio_sleep_until, due", BEGUN, new_clock, run_due_sleep, NULL, check_clock},
