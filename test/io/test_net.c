@@ -11,7 +11,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const struct eio_listen_opts reuse = {.reuse_addr = true};
@@ -1136,6 +1138,119 @@ DIR_TEST(an_imported_listener_is_closed_and_its_path_is_left)
 	return eio_switch_end(&sw, 0);
 }
 
+/* A program that is given its sockets, as systemd does it: from a certain number on, so
+ * many as LISTEN_FDS says */
+
+enum { FIRST_GIVEN = 100 }; /* systemd's is 3, which is libcheck's here */
+
+static void serve_listener(struct eio_fd fd)
+{
+	struct eio_listener l = eio_listener_of_fd(fd);
+	struct eio_addr at, peer;
+	struct eio_flow f;
+	char text[4];
+
+	expect_ok(eio_listener_addr(l, &at));
+	ck_assert_uint_ne(eio_addr_port(&at), 0);
+	expect_ok(eio_net_accept(l, NULL, &f, &peer));
+	expect_ok(eio_flow_read_exact(f, text, 4));
+	expect_ok(eio_flow_write(f, text, 4));
+	expect_ok(eio_flow_close(f));
+	expect_ok(eio_listener_close(l));
+}
+
+static void serve_datagrams(struct eio_fd fd)
+{
+	struct eio_dgram d = eio_dgram_of_fd(fd);
+	struct eio_addr peer;
+	struct iovec iov;
+	char text[8];
+
+	iov = (struct iovec){text, (size_t) eio_dgram_recv(d, text, sizeof(text), &peer)};
+	expect_err(iov.iov_len, 4);
+	expect_ok(eio_dgram_send(d, &peer, &iov, 1));
+	expect_ok(eio_dgram_close(d));
+}
+
+static int activated(struct eio_env *e, void *arg)
+{
+	int n = atoi(getenv("LISTEN_FDS"));
+	struct eio_switch sw;
+
+	(void) e, (void) arg;
+	ck_assert_int_eq(atoi(getenv("LISTEN_PID")), getpid());
+	eio_switch_begin(&sw);
+	for (int i = FIRST_GIVEN; i < FIRST_GIVEN + n; i++) {
+		struct eio_fd fd;
+		int64_t listens;
+
+		expect_ok(eio_fd_of_unix(&sw, i, EIO_FD_CLOSE, &fd));
+		expect_ok(eio_sockopt_get(fd, EIO_SO_ACCEPTCONN, &listens));
+		if (listens)
+			serve_listener(fd);
+		else
+			serve_datagrams(fd);
+		ck_assert(!eio_fd_is_open(fd));
+	}
+	return eio_switch_end(&sw, 0);
+}
+
+/* The child alone has the sockets then. */
+static pid_t start_activated(const int *sockets, int n)
+{
+	char number[16];
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	for (int i = 0; i < n; i++) {
+		if (pid == 0)
+			ck_assert_int_eq(dup2(sockets[i], FIRST_GIVEN + i), FIRST_GIVEN + i);
+		close(sockets[i]);
+	}
+	if (pid > 0)
+		return pid;
+	snprintf(number, sizeof(number), "%d", n);
+	setenv("LISTEN_FDS", number, 1);
+	snprintf(number, sizeof(number), "%d", (int) getpid());
+	setenv("LISTEN_PID", number, 1);
+	_exit(eio_run(NULL, activated, NULL) == 0 ? 0 : 1);
+}
+
+START_TEST(sockets_that_a_program_is_given_serve)
+{
+	static const int types[] = {SOCK_STREAM, SOCK_DGRAM};
+	struct sockaddr_in in[2];
+	int sockets[2], status;
+	pid_t pid;
+
+	for (int i = 0; i < 2; i++) {
+		struct sockaddr *sa = (struct sockaddr *) &in[i];
+		socklen_t len = sizeof(in[i]);
+
+		sockets[i] = socket(AF_INET, types[i] | SOCK_CLOEXEC, 0);
+		in[i] = (struct sockaddr_in){.sin_family = AF_INET,
+					     .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		ck_assert_int_eq(bind(sockets[i], sa, len), 0);
+		ck_assert_int_eq(getsockname(sockets[i], sa, &len), 0);
+		if (types[i] == SOCK_STREAM)
+			ck_assert_int_eq(listen(sockets[i], 1), 0);
+	}
+	pid = start_activated(sockets, 2);
+	for (int i = 0; i < 2; i++) {
+		int fd = socket(AF_INET, types[i] | SOCK_CLOEXEC, 0);
+		char text[8];
+
+		ck_assert_int_eq(connect(fd, (struct sockaddr *) &in[i], sizeof(in[i])), 0);
+		ck_assert_int_eq(send(fd, "ping", 4, 0), 4);
+		ck_assert_int_eq(recv(fd, text, sizeof(text), 0), 4);
+		ck_assert_mem_eq(text, "ping", 4);
+		close(fd);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 /* Providers */
 
 MOCK_TEST(zeroed_capabilities_give_EBADF)
@@ -1277,6 +1392,7 @@ SUITE_MAIN("net", false, connections_of_every_family_carry_bytes_and_know_their_
 	   connections_that_nobody_took_are_reset_with_the_listener_test,
 	   another_domain_may_close_the_listener_test,
 	   an_imported_listener_is_closed_and_its_path_is_left_test,
-	   zeroed_capabilities_give_EBADF_test, missing_operations_have_defaults_test,
+	   sockets_that_a_program_is_given_serve, zeroed_capabilities_give_EBADF_test,
+	   missing_operations_have_defaults_test,
 	   a_programs_own_net_gets_options_and_keeps_to_the_limit_test,
 	   without_a_domain_there_is_no_network)

@@ -943,7 +943,7 @@ END_TEST
 
 /* With sockets */
 
-enum { CLIENTS = 250 };
+enum { CLIENTS = 1000 };
 
 struct hall {
 	struct serving s;
@@ -974,6 +974,19 @@ static int greet(struct eio_flow conn, const struct eio_addr *peer, void *arg)
 	h->served += rc == 0;
 	h->cancelled += rc == -ECANCELED;
 	return (int) rc;
+}
+
+/* The address of the next family; false after the last one. */
+static bool next_place(size_t *i, const char **place)
+{
+	const char *const places[] = {"127.0.0.1:0", "[::1]:0", "unix:socket", own_name()};
+
+	if (*i == 1 && !has_ipv6())
+		++*i;
+	if (*i == COUNT(places))
+		return false;
+	*place = places[(*i)++];
+	return true;
 }
 
 static void open_hall(const char *place)
@@ -1046,14 +1059,23 @@ static unsigned queue_length(void)
 	return n;
 }
 
-/* They wait in the queue when the server begins. How often it enters the kernel until all
- * are served is counted: not once for each. */
-static int serve_burst(void *arg)
+/* As many as the listener's queue holds and both ends have descriptors for. */
+static unsigned burst(void)
 {
-	unsigned n = queue_length() < CLIENTS ? queue_length() : CLIENTS, enters;
+	unsigned n = queue_length() < CLIENTS ? queue_length() : CLIENTS;
+	struct rlimit fds;
 
-	(void) arg;
-	open_hall("127.0.0.1:0");
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &fds), 0);
+	fds.rlim_cur = fds.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &fds), 0);
+	return fds.rlim_cur < 2 * n + 100 ? (unsigned) (fds.rlim_cur - 100) / 2 : n;
+}
+
+static void serve_burst_at(const char *place)
+{
+	unsigned n = burst(), enters;
+
+	open_hall(place);
 	enter_hall(0, n);
 	start(&hall.s);
 	enters = counting.enters;
@@ -1065,21 +1087,37 @@ static int serve_burst(void *arg)
 	leave_hall(0, n, true);
 	stop(&hall.s);
 	close_hall(0);
+}
+
+/* They wait in the queue when the server begins. How often it enters the kernel until all
+ * are served is counted: not once for each. */
+static int serve_burst(void *arg)
+{
+	const char *place;
+
+	(void) arg;
+	for (size_t i = 0; next_place(&i, &place);)
+		serve_burst_at(place);
 	return 0;
 }
 
 START_TEST(connections_opened_at_once_are_served_at_once)
 {
 	faults_install(&counting);
+	enter_scratch();
 	run_ring(serve_burst, 0);
+	leave_scratch();
 }
 END_TEST
 
-RING_TEST(real_connections_keep_to_the_limit)
+DIR_TEST(real_connections_keep_to_the_limit)
 {
+	unsigned max = 1;
+	const char *place;
+
 	(void) arg;
-	for (unsigned max = 1; max < 20; max = max * 3 + 1) {
-		open_hall("127.0.0.1:0");
+	for (size_t i = 0; next_place(&i, &place); max = max * 3 + 1) {
+		open_hall(place);
 		hall.s.opts.max_connections = max;
 		start(&hall.s);
 		enter_hall(0, 60);
@@ -1098,11 +1136,11 @@ RING_TEST(real_connections_keep_to_the_limit)
 
 DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
 {
-	const char *const places[] = {"127.0.0.1:0", "unix:socket", own_name()};
+	const char *place;
 
 	(void) arg;
-	for (size_t i = 0; i < COUNT(places); i++) {
-		open_hall(places[i]);
+	for (size_t i = 0; next_place(&i, &place);) {
+		open_hall(place);
 		start(&hall.s);
 		enter_hall(0, 20);
 		wait_until(hall.live == 20);
@@ -1129,63 +1167,73 @@ DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
 	return 0;
 }
 
-RING_TEST(drained_connections_are_closed)
+DIR_TEST(drained_connections_are_closed)
 {
 	unsigned fds = count_fds();
+	const char *place;
 
 	(void) arg;
-	open_hall("127.0.0.1:0");
-	hall.s.opts.drain_ns = EIO_MS(1);
-	start(&hall.s);
-	enter_hall(0, 20);
-	wait_until(hall.live == 20);
-	stop(&hall.s);
-	wait_until(hall.s.over);
-	expect_ok(hall.s.rc);
-	ck_assert_uint_eq(hall.cancelled, 20);
-	leave_hall(0, 20, false);
-	close_hall(0);
-	ck_assert_uint_eq(count_fds(), fds);
+	for (size_t p = 0; next_place(&p, &place);) {
+		open_hall(place);
+		hall.s.opts.drain_ns = EIO_MS(1);
+		start(&hall.s);
+		enter_hall(0, 20);
+		wait_until(hall.live == 20);
+		stop(&hall.s);
+		wait_until(hall.s.over);
+		expect_ok(hall.s.rc);
+		ck_assert_uint_eq(hall.cancelled, 20);
+		leave_hall(0, 20, false);
+		close_hall(0);
+		ck_assert_uint_eq(count_fds(), fds);
+	}
 	return 0;
 }
 
-RING_TEST(connections_of_a_cancelled_server_are_closed)
+DIR_TEST(connections_of_a_cancelled_server_are_closed)
 {
 	unsigned fds = count_fds();
+	const char *place;
 
 	(void) arg;
-	open_hall("127.0.0.1:0");
-	start(&hall.s);
-	enter_hall(0, 20);
-	wait_until(hall.live == 20);
-	expect_ok(eio_cancel_raise(&hall.s.ctx, -EIO));
-	wait_until(hall.s.over);
-	expect_err(hall.s.rc, -ECANCELED);
-	leave_hall(0, 20, false);
-	/* The listener is still open: the connection is its queue's. */
-	enter_hall(0, 1);
-	close(hall.clients[0]);
-	close_hall(-ECANCELED);
-	ck_assert_uint_eq(count_fds(), fds);
+	for (size_t p = 0; next_place(&p, &place);) {
+		open_hall(place);
+		start(&hall.s);
+		enter_hall(0, 20);
+		wait_until(hall.live == 20);
+		expect_ok(eio_cancel_raise(&hall.s.ctx, -EIO));
+		wait_until(hall.s.over);
+		expect_err(hall.s.rc, -ECANCELED);
+		leave_hall(0, 20, false);
+		/* The listener is still open: the connection is its queue's. */
+		enter_hall(0, 1);
+		close(hall.clients[0]);
+		close_hall(-ECANCELED);
+		ck_assert_uint_eq(count_fds(), fds);
+	}
 	return 0;
 }
 
-RING_TEST(a_listener_closed_under_a_server_ends_it)
+DIR_TEST(a_listener_closed_under_a_server_ends_it)
 {
+	const char *place;
+
 	(void) arg;
-	open_hall("127.0.0.1:0");
-	start(&hall.s);
-	enter_hall(0, 20);
-	wait_until(hall.live == 20);
-	expect_ok(eio_listener_close(hall.s.l));
-	trips(5);
-	ck_assert(!hall.s.over);
-	ck_assert_uint_eq(hall.live, 20);
-	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
-	wait_until(hall.s.over);
-	leave_hall(0, 20, true);
-	close_hall(-EBADF);
-	expect_err(eio_net_run_server(hall.s.l, greet, &hall, NULL), -EBADF);
+	for (size_t p = 0; next_place(&p, &place);) {
+		open_hall(place);
+		start(&hall.s);
+		enter_hall(0, 20);
+		wait_until(hall.live == 20);
+		expect_ok(eio_listener_close(hall.s.l));
+		trips(5);
+		ck_assert(!hall.s.over);
+		ck_assert_uint_eq(hall.live, 20);
+		expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+		wait_until(hall.s.over);
+		leave_hall(0, 20, true);
+		close_hall(-EBADF);
+		expect_err(eio_net_run_server(hall.s.l, greet, &hall, NULL), -EBADF);
+	}
 	return 0;
 }
 
@@ -1218,25 +1266,29 @@ static struct eio_addr local_addr(int unix_fd)
 	return a;
 }
 
-RING_TEST(a_failure_is_reported_with_the_clients_address)
+DIR_TEST(a_failure_is_reported_with_the_clients_address)
 {
-	(void) arg;
-	open_hall("127.0.0.1:0");
-	hall.s.handler = refuse_to_serve;
-	hall.s.opts.on_error = complain;
-	start(&hall.s);
-	for (int i = 0; i < 3; i++) {
-		struct eio_addr client;
+	const char *place;
 
-		enter_hall(0, 1);
-		client = local_addr(hall.clients[0]);
-		wait_until(*log_text());
-		expect_log("parse GET: Protocol error");
-		ck_assert(eio_addr_equal(&client, &complained_about));
-		close(hall.clients[0]);
+	(void) arg;
+	for (size_t p = 0; next_place(&p, &place);) {
+		open_hall(place);
+		hall.s.handler = refuse_to_serve;
+		hall.s.opts.on_error = complain;
+		start(&hall.s);
+		for (int i = 0; i < 3; i++) {
+			struct eio_addr client;
+
+			enter_hall(0, 1);
+			client = local_addr(hall.clients[0]);
+			wait_until(*log_text());
+			expect_log("parse GET: Protocol error");
+			ck_assert(eio_addr_equal(&client, &complained_about));
+			close(hall.clients[0]);
+		}
+		stop(&hall.s);
+		close_hall(0);
 	}
-	stop(&hall.s);
-	close_hall(0);
 	return 0;
 }
 
@@ -1271,32 +1323,37 @@ RING_TEST(a_handler_may_close_its_connection)
 	return 0;
 }
 
-RING_TEST(when_descriptors_run_out_the_server_goes_on)
+DIR_TEST(when_descriptors_run_out_the_server_goes_on)
 {
 	enum { N = 20, SPARE = 4 };
+	const char *place;
 
 	(void) arg;
 	count_warnings();
-	open_hall("127.0.0.1:0");
-	start(&hall.s);
-	enter_hall(0, N);
-	limit_fds(SPARE);
-	wait_until(warnings > 0 && hall.live == SPARE);
-	trips(5);
-	ck_assert_uint_eq(hall.live, SPARE);
-	ck_assert(!hall.s.over);
-	ck_assert_str_eq(last_warning, "server: Too many open files: accepting more slowly");
-	/* Each that ends makes room for the next, with the limit as it is. */
-	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
-	wait_until(hall.served == N);
-	ck_assert_uint_le(hall.most_live, SPARE);
-	leave_hall(0, N, true);
-	lift_fd_limit();
-	enter_hall(0, N);
-	wait_until(hall.served == 2 * N);
-	leave_hall(0, N, true);
-	stop(&hall.s);
-	close_hall(0);
+	for (size_t p = 0; next_place(&p, &place);) {
+		warnings = 0;
+		open_hall(place);
+		start(&hall.s);
+		enter_hall(0, N);
+		limit_fds(SPARE);
+		wait_until(warnings > 0 && hall.live == SPARE);
+		trips(5);
+		ck_assert_uint_eq(hall.live, SPARE);
+		ck_assert(!hall.s.over);
+		ck_assert_str_eq(last_warning,
+				 "server: Too many open files: accepting more slowly");
+		/* Each that ends makes room for the next, with the limit as it is. */
+		expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+		wait_until(hall.served == N);
+		ck_assert_uint_le(hall.most_live, SPARE);
+		leave_hall(0, N, true);
+		lift_fd_limit();
+		enter_hall(0, N);
+		wait_until(hall.served == 2 * N);
+		leave_hall(0, N, true);
+		stop(&hall.s);
+		close_hall(0);
+	}
 	return 0;
 }
 
