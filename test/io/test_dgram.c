@@ -65,22 +65,6 @@ static bool is_waiting(struct eio_dgram d)
 	return recv(fd_number(d), &b, 1, MSG_DONTWAIT | MSG_PEEK) >= 0;
 }
 
-static void expect_equal(const struct eio_addr *a, const struct eio_addr *b)
-{
-	char one[EIO_ADDR_TEXT], other[EIO_ADDR_TEXT];
-
-	ck_assert_msg(eio_addr_equal(a, b), "%s, %s", eio_addr_format(a, one, sizeof(one)),
-		      eio_addr_format(b, other, sizeof(other)));
-}
-
-static void expect_subject(const char *op, const struct eio_addr *a)
-{
-	char text[EIO_ADDR_TEXT];
-
-	ck_assert_str_eq(eio_last_error()->op, op);
-	ck_assert_str_eq(eio_last_error()->subject, eio_addr_format(a, text, sizeof(text)));
-}
-
 /* Every family: where one socket is, and another */
 
 static char abstract[2][64];
@@ -99,32 +83,51 @@ static bool has(size_t family)
 	return *families[family][0] != '[' || has_ipv6();
 }
 
+/* Two sockets of a family, each with an address */
+struct two {
+	struct eio_switch sw;
+	struct eio_dgram a, b;
+	struct eio_addr here, there; /* a's and b's */
+};
+
+/* False: the machine has no such family. */
+static bool meet(size_t family, struct two *t)
+{
+	if (!has(family))
+		return false;
+	eio_switch_begin(&t->sw);
+	t->a = open_at(&t->sw, families[family][0], &t->here);
+	t->b = open_at(&t->sw, families[family][1], &t->there);
+	return true;
+}
+
+static void part(struct two *t)
+{
+	expect_ok(eio_switch_end(&t->sw, 0));
+}
+
 DIR_TEST(datagrams_of_every_family_come_with_their_sender)
 {
 	(void) arg;
 	for (size_t i = 0; i < COUNT(families); i++) {
-		struct eio_addr here, there, peer;
-		struct eio_dgram a, b;
-		struct eio_switch sw;
+		struct eio_addr peer;
+		struct two t;
 
-		if (!has(i))
+		if (!meet(i, &t))
 			continue;
-		eio_switch_begin(&sw);
-		a = open_at(&sw, families[i][0], &here);
-		b = open_at(&sw, families[i][1], &there);
-		expect_ok(send_text(a, &there, "ping"));
-		expect_next(b, "ping", &peer);
-		expect_equal(&peer, &here);
-		expect_ok(send_text(b, &peer, "pong"));
-		expect_next(a, "pong", &peer);
-		expect_equal(&peer, &there);
+		expect_ok(send_text(t.a, &t.there, "ping"));
+		expect_next(t.b, "ping", &peer);
+		expect_same_addr(&peer, &t.here);
+		expect_ok(send_text(t.b, &peer, "pong"));
+		expect_next(t.a, "pong", &peer);
+		expect_same_addr(&peer, &t.there);
 		/* Nobody need be told. */
-		expect_ok(send_text(a, &there, "again"));
-		expect_next(b, "again", NULL);
-		ck_assert_int_ne(fcntl(fd_number(a), F_GETFD) & FD_CLOEXEC, 0);
-		expect_err(eio_dgram_peer_addr(a, &peer), -ENOTCONN);
-		expect_ok(eio_switch_end(&sw, 0));
-		expect_err(eio_dgram_close(a), -EBADF);
+		expect_ok(send_text(t.a, &t.there, "again"));
+		expect_next(t.b, "again", NULL);
+		ck_assert_int_ne(fcntl(fd_number(t.a), F_GETFD) & FD_CLOEXEC, 0);
+		expect_err(eio_dgram_peer_addr(t.a, &peer), -ENOTCONN);
+		part(&t);
+		expect_err(eio_dgram_close(t.a), -EBADF);
 		ck_assert(!exists("one") && !exists("other"));
 	}
 	return 0;
@@ -134,25 +137,21 @@ DIR_TEST(an_empty_datagram_is_a_datagram_and_no_end)
 {
 	(void) arg;
 	for (size_t i = 0; i < COUNT(families); i++) {
-		struct eio_addr here, there, peer;
-		struct eio_dgram a, b;
-		struct eio_switch sw;
+		struct eio_addr peer;
+		struct two t;
 		char c;
 
-		if (!has(i))
+		if (!meet(i, &t))
 			continue;
-		eio_switch_begin(&sw);
-		a = open_at(&sw, families[i][0], &here);
-		b = open_at(&sw, families[i][1], &there);
-		expect_ok(send_text(a, &there, ""));
-		expect_ok(eio_dgram_send(a, &there, NULL, 0));
-		expect_ok(send_text(a, &there, "x"));
-		expect_ok(eio_dgram_recv(b, &c, 1, &peer));
-		expect_equal(&peer, &here);
+		expect_ok(send_text(t.a, &t.there, ""));
+		expect_ok(eio_dgram_send(t.a, &t.there, NULL, 0));
+		expect_ok(send_text(t.a, &t.there, "x"));
+		expect_ok(eio_dgram_recv(t.b, &c, 1, &peer));
+		expect_same_addr(&peer, &t.here);
 		/* It needs no room, nor has it too little. */
-		expect_ok(eio_dgram_recv(b, NULL, 0, NULL));
-		expect_err(eio_dgram_recv(b, &c, 1, NULL), 1);
-		expect_ok(eio_switch_end(&sw, 0));
+		expect_ok(eio_dgram_recv(t.b, NULL, 0, NULL));
+		expect_err(eio_dgram_recv(t.b, &c, 1, NULL), 1);
+		part(&t);
 	}
 	return 0;
 }
@@ -161,29 +160,25 @@ DIR_TEST(a_datagram_that_is_too_long_is_told_and_leaves_the_next_as_it_is)
 {
 	(void) arg;
 	for (size_t i = 0; i < COUNT(families); i++) {
-		struct eio_addr here, there, peer;
+		struct eio_addr peer;
 		char buf[8] = "........";
-		struct eio_dgram a, b;
-		struct eio_switch sw;
+		struct two t;
 
-		if (!has(i))
+		if (!meet(i, &t))
 			continue;
-		eio_switch_begin(&sw);
-		a = open_at(&sw, families[i][0], &here);
-		b = open_at(&sw, families[i][1], &there);
-		expect_ok(send_text(a, &there, "too long"));
-		expect_ok(send_text(a, &there, "none"));
-		expect_ok(send_text(a, &there, "four"));
-		expect_err(eio_dgram_recv(b, buf, 4, &peer), -EMSGSIZE);
+		expect_ok(send_text(t.a, &t.there, "too long"));
+		expect_ok(send_text(t.a, &t.there, "none"));
+		expect_ok(send_text(t.a, &t.there, "four"));
+		expect_err(eio_dgram_recv(t.b, buf, 4, &peer), -EMSGSIZE);
 		ck_assert_uint_eq(eio_last_error()->done, 8);
 		ck_assert_mem_eq(buf, "too ....", 8);
-		expect_equal(&peer, &here);
-		expect_err(eio_dgram_recv(b, NULL, 0, NULL), -EMSGSIZE);
+		expect_same_addr(&peer, &t.here);
+		expect_err(eio_dgram_recv(t.b, NULL, 0, NULL), -EMSGSIZE);
 		ck_assert_uint_eq(eio_last_error()->done, 4);
-		expect_err(eio_dgram_recv(b, buf, 4, NULL), 4);
+		expect_err(eio_dgram_recv(t.b, buf, 4, NULL), 4);
 		ck_assert_mem_eq(buf, "four....", 8);
-		ck_assert(!is_waiting(b));
-		expect_ok(eio_switch_end(&sw, 0));
+		ck_assert(!is_waiting(t.b));
+		part(&t);
 	}
 	return 0;
 }
@@ -213,7 +208,7 @@ RING_TEST(datagrams_are_gathered_and_those_of_any_size_are_whole)
 		ck_assert(is_filled(found, sizes[i], 0));
 	}
 	expect_err(send_bytes(a, &there, data, UDP_MAX + 1), -EMSGSIZE);
-	expect_subject("send_msg", &there);
+	expect_failed_at("send_msg", &there);
 	for (int i = 0; i <= IOV_MAX; i++)
 		iov[i] = (struct iovec){&data[i], 1};
 	expect_err(eio_dgram_send(a, &there, iov, IOV_MAX + 1), -EMSGSIZE);
@@ -246,7 +241,7 @@ RING_TEST(a_socket_without_an_address_gets_one_when_it_sends)
 	if (has_ipv6()) {
 		expect_ok(eio_addr_parse(&there, "[::1]:9"));
 		expect_err(send_text(a, &there, "x"), -EAFNOSUPPORT);
-		expect_subject("send_msg", &there);
+		expect_failed_at("send_msg", &there);
 	}
 	return eio_switch_end(&sw, 0);
 }
@@ -268,7 +263,7 @@ DIR_TEST(a_unix_socket_without_a_name_is_a_sender_of_length_0)
 	ck_assert_uint_eq(peer.len, 0);
 	expect_err(send_text(b, &peer, "x"), -ENOTCONN);
 	expect_ok(eio_dgram_peer_addr(a, &peer));
-	expect_equal(&peer, &at);
+	expect_same_addr(&peer, &at);
 	return eio_switch_end(&sw, 0);
 }
 
@@ -288,7 +283,7 @@ DIR_TEST(a_connected_socket_hears_its_peer_alone)
 		a = open_at(&sw, families[i][0], &one);
 		b = open_with(&sw, families[i][1], &opts, &other);
 		expect_ok(eio_dgram_peer_addr(b, &found));
-		expect_equal(&found, &one);
+		expect_same_addr(&found, &one);
 		stranger = open_at(&sw,
 				   i == 1 ? "[::1]:0"
 				   : i    ? "unix:third"
@@ -298,10 +293,10 @@ DIR_TEST(a_connected_socket_hears_its_peer_alone)
 		ck_assert(rc == (i < 2 ? 0 : -EPERM));
 		expect_ok(send_text(b, NULL, "hello"));
 		expect_next(a, "hello", &found);
-		expect_equal(&found, &other);
+		expect_same_addr(&found, &other);
 		expect_ok(send_text(a, &other, "yes"));
 		expect_next(b, "yes", &found);
-		expect_equal(&found, &one);
+		expect_same_addr(&found, &one);
 		ck_assert(!is_waiting(b));
 		expect_ok(eio_switch_end(&sw, 0));
 	}
@@ -370,7 +365,7 @@ DIR_TEST(a_stale_path_is_replaced_if_asked_for_and_one_in_use_never)
 	ck_assert_int_eq(bind(fd, (struct sockaddr *) &un, sizeof(un)), 0);
 	expect_ok(eio_addr_parse(&at, "unix:socket"));
 	expect_err(eio_net_datagram(env->net, NULL, &at, &reuse, &d), -EADDRINUSE);
-	expect_subject("bind", &at);
+	expect_failed_at("bind", &at);
 	close(fd);
 	expect_err(eio_net_datagram(env->net, NULL, &at, NULL, &d), -EADDRINUSE);
 	ck_assert(exists("socket"));
@@ -481,7 +476,7 @@ DIR_TEST(without_memory_or_descriptors_there_are_no_datagram_sockets)
 	ck_assert_uint_eq(count_fds(), fds);
 	limit_fds(0);
 	expect_err(eio_net_datagram(env->net, NULL, &at, NULL, &d), -EMFILE);
-	expect_subject("socket", &at);
+	expect_failed_at("socket", &at);
 	expect_err(eio_net_datagram(env->net, NULL, NULL, NULL, &d), -EMFILE);
 	expect_err(eio_dgram_socketpair(NULL, &d, &other), -EMFILE);
 	lift_fd_limit();
@@ -556,20 +551,15 @@ DIR_TEST(each_of_several_receivers_gets_a_datagram_of_its_own)
 	(void) arg;
 	for (size_t i = 0; i < COUNT(families); i++) {
 		struct receiving r[RECEIVERS];
-		struct eio_addr here, there;
 		bool came[RECEIVERS] = {false};
-		struct eio_dgram a, b;
-		struct eio_switch sw;
+		struct two t;
 
-		if (!has(i))
+		if (!meet(i, &t))
 			continue;
-		eio_switch_begin(&sw);
-		a = open_at(&sw, families[i][0], &here);
-		b = open_at(&sw, families[i][1], &there);
 		for (int k = 0; k < RECEIVERS; k++)
-			receive_later(&sw, &r[k], b);
+			receive_later(&t.sw, &r[k], t.b);
 		for (char k = 0; k < RECEIVERS; k++)
-			expect_ok(send_bytes(a, &there, &k, 1));
+			expect_ok(send_bytes(t.a, &t.there, &k, 1));
 		for (int k = 0; k < RECEIVERS; k++) {
 			wait_until(r[k].over);
 			expect_err(r[k].n, 1);
@@ -577,7 +567,7 @@ DIR_TEST(each_of_several_receivers_gets_a_datagram_of_its_own)
 		}
 		for (int k = 0; k < RECEIVERS; k++)
 			ck_assert(came[k]);
-		expect_ok(eio_switch_end(&sw, 0));
+		part(&t);
 	}
 	return 0;
 }
@@ -586,23 +576,18 @@ DIR_TEST(a_cancelled_receive_takes_no_datagram)
 {
 	(void) arg;
 	for (size_t i = 0; i < COUNT(families); i++) {
-		struct eio_addr here, there;
-		struct eio_dgram a, b;
 		struct receiving r;
-		struct eio_switch sw;
+		struct two t;
 
-		if (!has(i))
+		if (!meet(i, &t))
 			continue;
-		eio_switch_begin(&sw);
-		a = open_at(&sw, families[i][0], &here);
-		b = open_at(&sw, families[i][1], &there);
-		receive_later(&sw, &r, b);
+		receive_later(&t.sw, &r, t.b);
 		expect_ok(eio_cancel_raise(&r.ctx, -EIO));
 		wait_until(r.over);
 		expect_err(r.n, -ECANCELED);
-		expect_ok(send_text(a, &there, "still"));
-		expect_next(b, "still", NULL);
-		expect_ok(eio_switch_end(&sw, 0));
+		expect_ok(send_text(t.a, &t.there, "still"));
+		expect_next(t.b, "still", NULL);
+		part(&t);
 	}
 	return 0;
 }
@@ -704,7 +689,7 @@ DIR_TEST(an_imported_socket_works_and_its_path_is_left)
 	d = eio_dgram_of_fd(fd);
 	expect_ok(eio_dgram_local_addr(d, &at));
 	expect_ok(eio_addr_parse(&found, "unix:socket"));
-	expect_equal(&at, &found);
+	expect_same_addr(&at, &found);
 	other = open_at(&sw, "unix:other", &found);
 	expect_ok(send_text(other, &at, "in"));
 	expect_next(d, "in", &found);

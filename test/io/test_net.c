@@ -67,23 +67,6 @@ static int listener_number(struct eio_listener l)
 	return number(fd);
 }
 
-static void expect_equal(const struct eio_addr *a, const struct eio_addr *b)
-{
-	char one[EIO_ADDR_TEXT], other[EIO_ADDR_TEXT];
-
-	ck_assert_msg(eio_addr_equal(a, b), "%s, %s", eio_addr_format(a, one, sizeof(one)),
-		      eio_addr_format(b, other, sizeof(other)));
-}
-
-/* The last error is about an operation on this address. */
-static void expect_subject(const char *op, const struct eio_addr *a)
-{
-	char text[EIO_ADDR_TEXT];
-
-	ck_assert_str_eq(eio_last_error()->op, op);
-	ck_assert_str_eq(eio_last_error()->subject, eio_addr_format(a, text, sizeof(text)));
-}
-
 /* Connections of every family */
 
 enum { PLACES = 4 };
@@ -129,13 +112,13 @@ DIR_TEST(connections_of_every_family_carry_bytes_and_know_their_ends)
 		expect_ok(eio_net_accept(l, &sw, &b, &peer));
 		converse(a, b);
 		expect_ok(eio_net_peer_addr(a, &far));
-		expect_equal(&far, &at);
+		expect_same_addr(&far, &at);
 		expect_ok(eio_net_local_addr(b, &near));
-		expect_equal(&near, &at);
+		expect_same_addr(&near, &at);
 		expect_ok(eio_net_local_addr(a, &near));
-		expect_equal(&near, &peer);
+		expect_same_addr(&near, &peer);
 		expect_ok(eio_net_peer_addr(b, &far));
-		expect_equal(&far, &peer);
+		expect_same_addr(&far, &peer);
 		ck_assert_int_ne(fcntl(flow_number(a), F_GETFD) & FD_CLOEXEC, 0);
 		ck_assert_int_ne(fcntl(flow_number(b), F_GETFD) & FD_CLOEXEC, 0);
 		ck_assert_int_ne(fcntl(listener_number(l), F_GETFD) & FD_CLOEXEC, 0);
@@ -306,7 +289,7 @@ static void expect_refused(const struct eio_addr *at, const struct eio_listen_op
 	struct eio_listener l;
 
 	expect_err(eio_net_listen(env->net, NULL, at, opts, &l), -EADDRINUSE);
-	expect_subject("bind", at);
+	expect_failed_at("bind", at);
 	ck_assert_uint_eq(count_fds(), fds);
 	ck_assert(exists("socket"));
 }
@@ -415,7 +398,7 @@ RING_TEST(listeners_have_the_options_asked_for)
 	reusing = listen_with(&sw, "127.0.0.1:0", &reuse, &at);
 	ck_assert_int_eq(option(listener_number(reusing), SOL_SOCKET, SO_REUSEADDR), 1);
 	expect_err(eio_net_listen(env->net, &sw, &at, &reuse, &other), -EADDRINUSE);
-	expect_subject("bind", &at);
+	expect_failed_at("bind", &at);
 	sharing = listen_with(&sw, "127.0.0.1:0", &share, &at);
 	ck_assert_int_eq(option(listener_number(sharing), SOL_SOCKET, SO_REUSEPORT), 1);
 	expect_ok(eio_net_listen(env->net, &sw, &at, &share, &other));
@@ -495,13 +478,13 @@ DIR_TEST(a_listen_that_fails_says_where_and_leaves_nothing)
 
 		expect_ok(eio_addr_parse(&at, failures[i].at));
 		expect_err(eio_net_listen(env->net, NULL, &at, &opts, &l), failures[i].err);
-		expect_subject(failures[i].op, &at);
+		expect_failed_at(failures[i].op, &at);
 		ck_assert_uint_eq(count_fds(), fds);
 	}
 	ck_assert(!exists("socket"));
 	memset(&at, 0, sizeof(at));
 	expect_err(eio_net_listen(env->net, NULL, &at, NULL, &l), -EAFNOSUPPORT);
-	expect_subject("socket", &at);
+	expect_failed_at("socket", &at);
 	ck_assert_uint_eq(count_fds(), fds);
 	return 0;
 }
@@ -530,7 +513,7 @@ DIR_TEST(a_socket_that_is_bound_but_cannot_listen_is_closed_and_removed)
 	expect_ok(eio_addr_parse(&at, "unix:socket"));
 	refuse_to_listen = true;
 	expect_err(eio_net_listen(env->net, &sw, &at, NULL, &l), -EADDRINUSE);
-	expect_subject("listen", &at);
+	expect_failed_at("listen", &at);
 	expect_err(eio_net_listen(env->net, NULL, &at, NULL, &l), -EADDRINUSE);
 	refuse_to_listen = false;
 	ck_assert(!exists("socket"));
@@ -560,7 +543,7 @@ DIR_TEST(without_memory_or_descriptors_nothing_listens)
 	limit_fds(0);
 	expect_err(eio_net_listen(env->net, NULL, &at, NULL, &l), -EMFILE);
 	expect_err(eio_net_connect(env->net, NULL, &at, NULL, &f), -EMFILE);
-	expect_subject("socket", &at);
+	expect_failed_at("socket", &at);
 	lift_fd_limit();
 	ck_assert(!exists("socket"));
 	return 0;
@@ -622,7 +605,7 @@ DIR_TEST(a_connect_that_fails_says_where_and_leaves_nothing)
 	for (size_t i = 0; i < COUNT(failures); i++) {
 		expect_ok(eio_addr_parse(&at, failures[i].at));
 		expect_err(eio_net_connect(env->net, NULL, &at, NULL, &f), failures[i].err);
-		expect_subject("connect", &at);
+		expect_failed_at("connect", &at);
 	}
 	for (size_t i = 0; i < 2; i++) {
 		if (!has(place(i)))
@@ -630,7 +613,7 @@ DIR_TEST(a_connect_that_fails_says_where_and_leaves_nothing)
 		l = listen_at(NULL, place(i), &at);
 		expect_ok(eio_listener_close(l));
 		expect_err(eio_net_connect(env->net, NULL, &at, NULL, &f), -ECONNREFUSED);
-		expect_subject("connect", &at);
+		expect_failed_at("connect", &at);
 	}
 	memset(&at, 0, sizeof(at));
 	expect_err(eio_net_connect(env->net, NULL, &at, NULL, &f), -EAFNOSUPPORT);
@@ -656,14 +639,14 @@ RING_TEST(bind_to_is_the_local_address)
 	expect_ok(eio_net_accept(l, &sw, &f, &found));
 	ck_assert_uint_ne(eio_addr_port(&found), 0);
 	eio_addr_tcp4(&local, "\x7f\0\0\2", eio_addr_port(&found));
-	expect_equal(&found, &local);
+	expect_same_addr(&found, &local);
 	fds = count_fds();
 	expect_ok(eio_addr_parse(&local, "192.0.2.1:0"));
 	expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -EADDRNOTAVAIL);
-	expect_subject("bind", &local);
+	expect_failed_at("bind", &local);
 	local = at;
 	expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -EADDRINUSE);
-	expect_subject("bind", &local);
+	expect_failed_at("bind", &local);
 	ck_assert_uint_eq(count_fds(), fds);
 	return eio_switch_end(&sw, 0);
 }
@@ -684,11 +667,11 @@ RING_TEST(bind_to_takes_a_port_of_its_own_or_says_that_it_is_taken)
 	l = listen_at(&sw, "127.0.0.1:0", &at);
 	expect_ok(eio_net_connect(env->net, &sw, &at, &opts, &f));
 	expect_ok(eio_net_local_addr(f, &found));
-	expect_equal(&found, &local);
+	expect_same_addr(&found, &local);
 	expect_ok(eio_net_accept(l, &sw, &f, &found));
-	expect_equal(&found, &local);
+	expect_same_addr(&found, &local);
 	expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -EADDRINUSE);
-	expect_subject("bind", &local);
+	expect_failed_at("bind", &local);
 	return eio_switch_end(&sw, 0);
 }
 
@@ -708,7 +691,7 @@ DIR_TEST(bind_to_is_of_the_family_that_is_connected_to)
 			expect_ok(eio_addr_parse(&at, families[i]));
 			expect_ok(eio_addr_parse(&local, families[k]));
 			expect_err(eio_net_connect(env->net, NULL, &at, &opts, &f), -EAFNOSUPPORT);
-			expect_subject("bind", &local);
+			expect_failed_at("bind", &local);
 			ck_assert_uint_eq(count_fds(), fds);
 		}
 	}
@@ -731,7 +714,7 @@ DIR_TEST(a_path_that_a_connection_is_bound_to_stays)
 	expect_ok(eio_addr_parse(&local, "unix:client"));
 	expect_ok(eio_net_connect(env->net, &sw, &at, &opts, &f));
 	expect_ok(eio_net_accept(l, &sw, &f, &peer));
-	expect_equal(&peer, &local);
+	expect_same_addr(&peer, &local);
 	expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -EADDRINUSE);
 	expect_ok(eio_switch_end(&sw, 0));
 	ck_assert(exists("client"));
@@ -772,7 +755,7 @@ DIR_TEST(a_connect_that_lasts_too_long_gives_ETIMEDOUT)
 			struct eio_connect_opts opts = {.timeout_ns = limits[k]};
 
 			expect_err(eio_net_connect(env->net, &sw, &at, &opts, &f), -ETIMEDOUT);
-			expect_subject("connect", &at);
+			expect_failed_at("connect", &at);
 		}
 		expect_err(eio_net_connect(env->net, &sw, &at, &wrong, &f), -EINVAL);
 		ck_assert_uint_eq(count_fds(), fds);
@@ -1127,7 +1110,7 @@ DIR_TEST(an_imported_listener_is_closed_and_its_path_is_left)
 	fd = listen_on(&sw, "unix:socket", &at);
 	l = eio_listener_of_fd(fd);
 	expect_ok(eio_listener_addr(l, &found));
-	expect_equal(&found, &at);
+	expect_same_addr(&found, &at);
 	accept_later(&sw, &a, l, &sw);
 	expect_ok(eio_listener_close(l));
 	wait_until(a.over);
@@ -1338,7 +1321,7 @@ MOCK_TEST(a_programs_own_net_gets_options_and_keeps_to_the_limit)
 	expect_ok(eio_net_connect(plain, NULL, &at, NULL, &f));
 	ck_assert_int_eq(eio_now_ns(eio__clock_mono()), 1000);
 	expect_err(eio_net_connect(with, NULL, &at, &opts, &f), -ETIMEDOUT);
-	expect_subject("connect", &at);
+	expect_failed_at("connect", &at);
 	ck_assert_int_eq(eio_now_ns(eio__clock_mono()), 1010);
 	opts.timeout_ns = 1001;
 	expect_ok(eio_net_connect(with, NULL, &at, &opts, &f));

@@ -137,6 +137,22 @@ const char *own_name(void)
 	return name;
 }
 
+void expect_same_addr(const struct eio_addr *a, const struct eio_addr *b)
+{
+	char one[EIO_ADDR_TEXT], other[EIO_ADDR_TEXT];
+
+	ck_assert_msg(eio_addr_equal(a, b), "%s, %s", eio_addr_format(a, one, sizeof(one)),
+		      eio_addr_format(b, other, sizeof(other)));
+}
+
+void expect_failed_at(const char *op, const struct eio_addr *a)
+{
+	char text[EIO_ADDR_TEXT];
+
+	ck_assert_str_eq(eio_last_error()->op, op);
+	ck_assert_str_eq(eio_last_error()->subject, eio_addr_format(a, text, sizeof(text)));
+}
+
 bool has_ipv6(void)
 {
 	struct sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};

@@ -57,6 +57,12 @@ void flow_tcp(struct eio_switch *sw, struct eio_flow *a, struct eio_flow *b);
 /* An abstract Unix address of this process's own: "unix:@…". */
 const char *own_name(void);
 
+/* Are they the same address? */
+void expect_same_addr(const struct eio_addr *a, const struct eio_addr *b);
+
+/* The last error is about an operation on this address. */
+void expect_failed_at(const char *op, const struct eio_addr *a);
+
 /* Has the machine an IPv6 loopback? */
 bool has_ipv6(void);
 
