@@ -260,7 +260,7 @@ DIR_TEST(a_unix_socket_without_a_name_is_a_sender_of_length_0)
 	expect_ok(send_text(a, NULL, "anonymous"));
 	memset(&peer, 0xff, sizeof(peer));
 	expect_next(b, "anonymous", &peer);
-	ck_assert_uint_eq(peer.len, 0);
+	ck_assert_mem_eq(&peer, &(struct eio_addr){.len = 0}, sizeof(peer));
 	expect_err(send_text(b, &peer, "x"), -ENOTCONN);
 	expect_ok(eio_dgram_peer_addr(a, &peer));
 	expect_same_addr(&peer, &at);

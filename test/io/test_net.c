@@ -1039,6 +1039,28 @@ DIR_TEST(accepts_end_with_EBADF_when_the_listener_is_closed_and_its_port_is_free
 	return 0;
 }
 
+/* They are fibers of a switch that goes on. */
+DIR_TEST(accepts_end_with_EBADF_when_the_listeners_switch_ends)
+{
+	(void) arg;
+	for (size_t i = 0; i < PLACES; i++) {
+		struct eio_switch sw, inner;
+		struct accepting a;
+		struct eio_addr at;
+
+		if (!has(place(i)))
+			continue;
+		eio_switch_begin(&sw);
+		eio_switch_begin(&inner);
+		accept_later(&sw, &a, listen_at(&inner, place(i), &at), &sw);
+		expect_ok(eio_switch_end(&inner, 0));
+		wait_until(a.over);
+		expect_err(a.rc, -EBADF);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
 DIR_TEST(connections_that_nobody_took_are_reset_with_the_listener)
 {
 	(void) arg;
@@ -1372,6 +1394,7 @@ SUITE_MAIN("net", false, connections_of_every_family_carry_bytes_and_know_their_
 	   nothing_is_made_or_taken_on_another_domains_switch_test,
 	   a_cancelled_accept_takes_no_connection_test,
 	   accepts_end_with_EBADF_when_the_listener_is_closed_and_its_port_is_free_test,
+	   accepts_end_with_EBADF_when_the_listeners_switch_ends_test,
 	   connections_that_nobody_took_are_reset_with_the_listener_test,
 	   another_domain_may_close_the_listener_test,
 	   an_imported_listener_is_closed_and_its_path_is_left_test,

@@ -585,10 +585,10 @@ DIR_TEST(an_option_that_fails_is_named_and_nothing_is_left)
 
 	(void) arg;
 	for (size_t i = 0; i < COUNT(failures); i++) {
-		const struct eio_sockopt_setting both[] = {{EIO_SO_KEEPALIVE, 1},
-							   failures[i].setting};
-		struct eio_listen_opts listen_opts = {.options = both, .n_options = 2};
-		struct eio_connect_opts connect_opts = {.options = both, .n_options = 2};
+		const struct eio_sockopt_setting all[] = {
+			{EIO_SO_KEEPALIVE, 1}, failures[i].setting, {EIO_SO_KEEPALIVE, 1}};
+		struct eio_listen_opts listen_opts = {.options = all, .n_options = 3};
+		struct eio_connect_opts connect_opts = {.options = all, .n_options = 3};
 		struct eio_listener l;
 		struct eio_addr at;
 		struct eio_flow f;
