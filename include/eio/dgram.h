@@ -78,7 +78,8 @@ EIO_API int eio_net_datagram(struct eio_net net, struct eio_switch *sw, const st
 /**
  * Send a datagram.
  *
- * Waits until the socket takes it, which does not mean that it arrives.
+ * Waits until the socket takes it, a Unix one until the receiver has room for it. That does
+ * not mean that it arrives.
  *
  * @param dst  NULL: where the socket is connected to.
  * @param iov  @p n pieces, at most IOV_MAX, gathered; borrowed for the call. 0 pieces or
@@ -88,8 +89,9 @@ EIO_API int eio_net_datagram(struct eio_net net, struct eio_switch *sw, const st
  *   -EDESTADDRREQ  no @p dst, and not connected; -ENOTCONN for a Unix socket
  *   -ECONNREFUSED  an earlier one has found nobody (connected sockets); nobody has the
  *                  path open (Unix)
- *   -EAFNOSUPPORT, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -ENOENT, -EISCONN, -ENOBUFS,
- *   -ECANCELED, -EBADF, -EPERM, -EOPNOTSUPP
+ *   -EMFILE, -ENFILE  none left to wait for the receiver with (Unix)
+ *   -EAFNOSUPPORT, -ENETUNREACH, -EHOSTUNREACH, -EACCES, -ENOENT (Unix), -ENOBUFS,
+ *   -ENOMEM, -ECANCELED, -EBADF, -EPERM, -EOPNOTSUPP
  * @cancel Yes; it was not sent then.
  * @since 0.1
  */

@@ -28,6 +28,10 @@ struct eio_ll_received {
  * buffers and handles are borrowed for the call. The descriptors stay the caller's; they
  * are pinned as long as the call takes.
  *
+ * When a Unix socket for datagrams has no room at first the kernel (seen with Linux 6.18)
+ * sends an empty one in the end, and the result is 0: there use MSG_DONTWAIT and
+ * eio_ll_await_writable, or eio_dgram_send, which does.
+ *
  * @param dst    Where to; NULL: where the socket is connected to.
  * @param fds    To be passed on, with at least one byte of data, by a Unix socket: others
  *   send the bytes without them, and do not tell.

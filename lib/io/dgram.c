@@ -15,12 +15,44 @@
 
 /* Sockets */
 
+/* An unconnected Unix socket is always writable. So a socket is asked that is connected to
+ * who has no room. */
+static __attribute__((noinline)) int await_receiver(const struct eio_addr *dst)
+{
+	struct eio_fd probe;
+	int rc = eio_ll_socket(NULL, AF_UNIX, SOCK_DGRAM, 0, &probe);
+
+	if (rc < 0)
+		return rc;
+	rc = eio_ll_connect(probe, dst);
+	if (rc == 0)
+		rc = eio_ll_await_writable(probe);
+	eio_fd_close(probe);
+	return rc;
+}
+
+static int await_room(struct eio_fd fd, const struct eio_addr *dst)
+{
+	int rc = eio_ll_await_writable(fd);
+
+	return rc < 0 || !dst || eio__family_of(dst) != AF_UNIX ? rc : await_receiver(dst);
+}
+
+/* The waiting is not left to the ring. When a Unix socket had no room at first, the kernel
+ * (6.18) has forgotten the bytes by its next try, and sends an empty datagram. */
 static int socket_send(struct eio_dgram d, const struct eio_addr *dst, const struct iovec *iov,
 		       int n)
 {
-	ssize_t rc = eio_ll_send_msg(d.u.fd, dst, iov, n, NULL, 0, 0);
+	int rc;
 
-	return rc < 0 ? (int) rc : 0;
+	for (;;) {
+		rc = (int) eio_ll_send_msg(d.u.fd, dst, iov, n, NULL, 0, MSG_DONTWAIT);
+		if (rc != -EAGAIN)
+			return rc < 0 ? rc : 0;
+		rc = await_room(d.u.fd, dst);
+		if (rc < 0)
+			return rc;
+	}
 }
 
 /* MSG_TRUNC: the kernel tells the length that the datagram had. */

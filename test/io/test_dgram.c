@@ -515,6 +515,107 @@ DIR_TEST(no_datagram_socket_is_made_on_a_switch_that_is_off)
 	return 0;
 }
 
+DIR_TEST(a_send_that_fails_names_its_address)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "stale"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct eio_addr at, to;
+	struct eio_switch sw;
+	struct eio_dgram d;
+
+	(void) arg;
+	ck_assert_int_eq(bind(fd, (struct sockaddr *) &un, sizeof(un)), 0);
+	close(fd);
+	eio_switch_begin(&sw);
+	d = open_at(&sw, "unix:socket", &at);
+	expect_ok(eio_addr_parse(&to, "unix:nobody"));
+	expect_err(send_text(d, &to, "x"), -ENOENT);
+	expect_failed_at("send_msg", &to);
+	expect_ok(eio_addr_parse(&to, "unix:stale"));
+	expect_err(send_text(d, &to, "x"), -ECONNREFUSED);
+	expect_failed_at("send_msg", &to);
+	expect_err(send_text(d, NULL, "x"), -ENOTCONN);
+	return eio_switch_end(&sw, 0);
+}
+
+/* Full sockets: Unix ones take nothing while the receiver has no room */
+
+struct sending {
+	struct eio_dgram d;
+	const struct eio_addr *dst;
+	struct eio_cancel ctx;
+	int rc;
+	bool over;
+};
+
+static int send_last(void *arg)
+{
+	struct sending *s = arg;
+
+	eio_cancel_begin(&s->ctx);
+	s->rc = send_text(s->d, s->dst, "last");
+	eio_cancel_end(&s->ctx);
+	s->over = true;
+	return 0;
+}
+
+/* By plain calls: how many there was room for. */
+static unsigned fill_up(struct eio_dgram d, const struct eio_addr *dst)
+{
+	size_t len;
+	const struct sockaddr *sa = eio_addr_sockaddr(dst, &len);
+	unsigned n = 0;
+
+	while (sendto(fd_number(d), "x", 1, MSG_DONTWAIT, sa, (socklen_t) len) == 1)
+		n++;
+	ck_assert_int_eq(errno, EAGAIN);
+	return n;
+}
+
+DIR_TEST(a_send_waits_for_room_at_the_receiver)
+{
+	unsigned fds = count_fds();
+
+	(void) arg;
+	for (int i = 0; i < 8; i++) {
+		bool connected = i & 1, cancelled = i & 2, gone = i & 4;
+		struct eio_addr here, there;
+		struct eio_dgram_opts opts = {.connect_to = connected ? &there : NULL};
+		struct eio_dgram receiver;
+		struct sending s = {.over = false};
+		struct eio_switch sw;
+		unsigned n;
+
+		eio_switch_begin(&sw);
+		receiver = open_at(&sw, "unix:receiver", &there);
+		s.d = open_with(&sw, "unix:sender", &opts, &here);
+		s.dst = connected ? NULL : &there;
+		n = fill_up(s.d, &there);
+		expect_ok(eio_fork(&sw, send_last, &s));
+		trips(5);
+		ck_assert(!s.over);
+		if (cancelled) {
+			expect_ok(eio_cancel_raise(&s.ctx, -EIO));
+			wait_until(s.over);
+		}
+		if (gone)
+			expect_ok(eio_dgram_close(receiver));
+		for (; !gone && n > 0; n--)
+			expect_next(receiver, "x", NULL);
+		wait_until(s.over);
+		expect_err(s.rc, cancelled ? -ECANCELED
+				 : gone    ? connected ? -ECONNREFUSED : -ENOENT
+					   : 0);
+		/* It is what was sent: not less of it. */
+		if (s.rc == 0)
+			expect_next(receiver, "last", NULL);
+		ck_assert(gone || !is_waiting(receiver));
+		expect_ok(eio_switch_end(&sw, 0));
+		ck_assert_uint_eq(count_fds(), fds);
+	}
+	return 0;
+}
+
 /* Several fibers, and closing */
 
 struct receiving {
@@ -788,6 +889,7 @@ SUITE_MAIN("dgram", false, datagrams_of_every_family_come_with_their_sender_test
 	   one_that_cannot_be_made_says_why_and_leaves_nothing_test,
 	   without_memory_or_descriptors_there_are_no_datagram_sockets_test,
 	   no_datagram_socket_is_made_on_a_switch_that_is_off_test,
+	   a_send_that_fails_names_its_address_test, a_send_waits_for_room_at_the_receiver_test,
 	   each_of_several_receivers_gets_a_datagram_of_its_own_test,
 	   a_cancelled_receive_takes_no_datagram_test,
 	   a_receive_that_waits_outlives_the_close_and_no_new_one_begins_test,
