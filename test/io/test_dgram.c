@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include "faults.h"
 #include "io/util.h"
 
 #include "io/env.h"
@@ -572,7 +573,9 @@ static unsigned fill_up(struct eio_dgram d, const struct eio_addr *dst)
 	return n;
 }
 
-DIR_TEST(a_send_waits_for_room_at_the_receiver)
+static struct faults counting;
+
+static int wait_for_room(void *arg)
 {
 	unsigned fds = count_fds();
 
@@ -584,7 +587,7 @@ DIR_TEST(a_send_waits_for_room_at_the_receiver)
 		struct eio_dgram receiver;
 		struct sending s = {.over = false};
 		struct eio_switch sw;
-		unsigned n;
+		unsigned n, tries = counting.entries[IORING_OP_SENDMSG];
 
 		eio_switch_begin(&sw);
 		receiver = open_at(&sw, "unix:receiver", &there);
@@ -592,8 +595,10 @@ DIR_TEST(a_send_waits_for_room_at_the_receiver)
 		s.dst = connected ? NULL : &there;
 		n = fill_up(s.d, &there);
 		expect_ok(eio_fork(&sw, send_last, &s));
-		trips(5);
+		trips(20);
 		ck_assert(!s.over);
+		/* It waits, instead of trying again and again. */
+		ck_assert_uint_eq(counting.entries[IORING_OP_SENDMSG], tries + 1);
 		if (cancelled) {
 			expect_ok(eio_cancel_raise(&s.ctx, -EIO));
 			wait_until(s.over);
@@ -614,6 +619,39 @@ DIR_TEST(a_send_waits_for_room_at_the_receiver)
 		ck_assert_uint_eq(count_fds(), fds);
 	}
 	return 0;
+}
+
+START_TEST(a_send_waits_for_room_at_the_receiver)
+{
+	faults_install(&counting);
+	enter_scratch();
+	run_ring(wait_for_room, 0);
+	leave_scratch();
+}
+END_TEST
+
+/* To wait by address takes a descriptor. */
+DIR_TEST(without_descriptors_a_send_to_a_full_receiver_fails)
+{
+	struct eio_addr here, there;
+	struct eio_dgram a, b;
+	struct eio_switch sw;
+	unsigned n;
+	int rc;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	a = open_at(&sw, "unix:sender", &here);
+	b = open_at(&sw, "unix:receiver", &there);
+	n = fill_up(a, &there);
+	limit_fds(0);
+	rc = send_text(a, &there, "lost");
+	lift_fd_limit();
+	expect_err(rc, -EMFILE);
+	while (n--)
+		expect_next(b, "x", NULL);
+	ck_assert(!is_waiting(b));
+	return eio_switch_end(&sw, 0);
 }
 
 /* Several fibers, and closing */
@@ -889,7 +927,8 @@ SUITE_MAIN("dgram", false, datagrams_of_every_family_come_with_their_sender_test
 	   one_that_cannot_be_made_says_why_and_leaves_nothing_test,
 	   without_memory_or_descriptors_there_are_no_datagram_sockets_test,
 	   no_datagram_socket_is_made_on_a_switch_that_is_off_test,
-	   a_send_that_fails_names_its_address_test, a_send_waits_for_room_at_the_receiver_test,
+	   a_send_that_fails_names_its_address_test, a_send_waits_for_room_at_the_receiver,
+	   without_descriptors_a_send_to_a_full_receiver_fails_test,
 	   each_of_several_receivers_gets_a_datagram_of_its_own_test,
 	   a_cancelled_receive_takes_no_datagram_test,
 	   a_receive_that_waits_outlives_the_close_and_no_new_one_begins_test,
