@@ -66,6 +66,8 @@ enum eio_mock_kind {
 	EIO_MOCK_KIND_CONN,
 	EIO_MOCK_KIND_LISTENER,
 	EIO_MOCK_KIND_DGRAM,
+	EIO_MOCK_KIND_ADDRS,
+	EIO_MOCK_KIND_NAMES,
 	EIO_MOCK_KIND_FAIL,
 	EIO_MOCK_KIND_SLEEP,
 	EIO_MOCK_KIND_AWAIT,
@@ -137,6 +139,17 @@ struct eio_mock_action {
 #define EIO_MOCK_DGRAM(d)                                                                          \
 	{                                                                                          \
 		EIO_MOCK_KIND_DGRAM, 0, (d), NULL, NULL, NULL, NULL, NULL, NULL                    \
+	}
+/** Getaddrinfo: the @p n addresses at @p addrs, struct eio_addr, for sockets of the kind that is
+ *  asked for, of streams if that is any. */
+#define EIO_MOCK_ADDRS(addrs, n)                                                                   \
+	{                                                                                          \
+		EIO_MOCK_KIND_ADDRS, (int64_t) (n), (addrs), NULL, NULL, NULL, NULL, NULL, NULL    \
+	}
+/** Getnameinfo: these C strings. */
+#define EIO_MOCK_NAMES(host, service)                                                              \
+	{                                                                                          \
+		EIO_MOCK_KIND_NAMES, 0, (host), NULL, NULL, (void *) (service), NULL, NULL, NULL   \
 	}
 /** Any call: fail with the negative code @p err. */
 #define EIO_MOCK_FAIL(err)                                                                         \
@@ -229,14 +242,15 @@ EIO_API void eio_mock_flow_trace(struct eio_mock_flow *m, struct eio_flow to);
 
 /** A scripted network; opaque, in its owner's storage from init to fini. */
 struct eio_mock_net {
-	void *eio_private[32];
+	void *eio_private[56];
 };
 
 /**
  * A network that has only what its script says.
  *
- * Without an action left connect gives -ECONNREFUSED, listen and datagram -EADDRNOTAVAIL. A
- * connection, listener or datagram socket that was given a switch is closed at its end.
+ * Without an action left connect gives -ECONNREFUSED, listen and datagram -EADDRNOTAVAIL,
+ * getaddrinfo and getnameinfo EIO_EAI(EAI_NONAME), for numbers too. A connection, listener or
+ * datagram socket that was given a switch is closed at its end.
  *
  * @param label  For traces; borrowed until fini.
  * @since 0.1
@@ -253,6 +267,24 @@ EIO_API struct eio_mock_net *eio_mock_net_of(struct eio_net net);
 EIO_API void eio_mock_on_connect(struct eio_mock_net *m, const struct eio_mock_action *actions,
 				 size_t n);
 
+/**
+ * Add actions to what connecting to @p addr does, which is a script of its own: it goes on
+ * while other addresses are waited for. The script of all others is not used for it.
+ *
+ * @param addr  Copied.
+ * @since 0.1
+ */
+EIO_API void eio_mock_on_connect_to(struct eio_mock_net *m, const struct eio_addr *addr,
+				    const struct eio_mock_action *actions, size_t n);
+
+/** Add actions to what getaddrinfo does; as eio_mock_on_read. @since 0.1 */
+EIO_API void eio_mock_on_getaddrinfo(struct eio_mock_net *m, const struct eio_mock_action *actions,
+				     size_t n);
+
+/** Add actions to what getnameinfo does; as eio_mock_on_read. @since 0.1 */
+EIO_API void eio_mock_on_getnameinfo(struct eio_mock_net *m, const struct eio_mock_action *actions,
+				     size_t n);
+
 /** Add actions to what listen does; as eio_mock_on_read. @since 0.1 */
 EIO_API void eio_mock_on_listen(struct eio_mock_net *m, const struct eio_mock_action *actions,
 				size_t n);
@@ -261,9 +293,9 @@ EIO_API void eio_mock_on_listen(struct eio_mock_net *m, const struct eio_mock_ac
 EIO_API void eio_mock_on_datagram(struct eio_mock_net *m, const struct eio_mock_action *actions,
 				  size_t n);
 
-/** As eio_mock_flow_trace: "net: connect to 127.0.0.1:80", "net: listen on …", "net:
- *  datagrams at …", and how they fail, "net: connect to 127.0.0.1:80: ECONNREFUSED".
- *  @since 0.1 */
+/** As eio_mock_flow_trace: "net: connect to 127.0.0.1:80", "net: listen on …", "net: datagrams at
+ *  …", "net: look up example.org https", "net: names of 127.0.0.1:80", and how they fail, "net:
+ *  connect to 127.0.0.1:80: ECONNREFUSED". @since 0.1 */
 EIO_API void eio_mock_net_trace(struct eio_mock_net *m, struct eio_flow to);
 
 /** A scripted listener; opaque, in its owner's storage from init to fini. */

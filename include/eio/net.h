@@ -19,6 +19,7 @@ struct eio_net_ops;
 struct eio_listener_ops;
 struct eio_dgram; /* <eio/dgram.h> */
 struct eio_dgram_opts;
+struct eio_addr_info;
 
 /** Access to the network. */
 struct eio_net {
@@ -56,6 +57,13 @@ struct eio_connect_opts {
 	void *reserved[4];
 };
 
+/** What kind of socket an address is for. */
+enum eio_socket_kind {
+	EIO_SOCKET_ANY, /**< in questions only */
+	EIO_SOCKET_STREAM,
+	EIO_SOCKET_DATAGRAM,
+};
+
 /** What a network provider implements. A NULL entry gives -EOPNOTSUPP. */
 struct eio_net_ops {
 	const char *name;
@@ -65,6 +73,12 @@ struct eio_net_ops {
 		       const struct eio_connect_opts *opts, struct eio_flow *ret);
 	int (*datagram)(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
 			const struct eio_dgram_opts *opts, struct eio_dgram *ret);
+	/** As eio_net_getaddrinfo; *@p ret by malloc(3), which may be NULL if there are none. */
+	int (*getaddrinfo)(struct eio_net net, const char *host, const char *service,
+			   enum eio_socket_kind kind, struct eio_addr_info **ret, size_t *ret_n);
+	/** As eio_net_getnameinfo. */
+	int (*getnameinfo)(struct eio_net net, const struct eio_addr *addr, char *host,
+			   size_t host_size, char *service, size_t service_size, int flags);
 	void *reserved[4]; /**< zero */
 };
 

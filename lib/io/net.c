@@ -174,6 +174,8 @@ static const struct eio_net_ops uring_ops = {
 	.listen = uring_listen,
 	.connect = uring_connect,
 	.datagram = eio__dgram_open,
+	.getaddrinfo = eio__net_getaddrinfo,
+	.getnameinfo = eio__net_getnameinfo,
 };
 
 struct eio_net eio__net_uring(void)

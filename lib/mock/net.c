@@ -14,6 +14,9 @@
 
 #include <eio/cancel.h>
 #include <eio/fiber.h>
+#include <eio/resolve.h>
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -237,9 +240,17 @@ void eio_mock_listener_trace(struct eio_mock_listener *m, struct eio_flow to)
 
 /* Networks */
 
+/* What connecting to one address does. */
+struct target {
+	struct target *next;
+	struct eio_addr addr;
+	struct eio__mock_script connects;
+};
+
 struct net {
 	const char *label;
-	struct eio__mock_script connects, listens, datagrams;
+	struct eio__mock_script connects, listens, datagrams, addresses, names;
+	struct target *targets;
 	struct eio_flow trace;
 };
 
@@ -250,39 +261,55 @@ static struct net *net_of(struct eio_mock_net *m)
 	return (struct net *) m;
 }
 
+static struct eio__mock_script *connects_of(struct net *m, const struct eio_addr *addr)
+{
+	for (struct target *t = m->targets; t; t = t->next)
+		if (eio_addr_equal(&t->addr, addr))
+			return &t->connects;
+	return &m->connects;
+}
+
 struct call {
 	const char *op, *words;
 	enum eio_mock_kind kind; /* of the action that is a result */
 	int refusal;             /* without an action */
 };
 
-static int result(int rc, const struct call *c, const struct eio_mock_action *a, const char *addr)
+static int result(int rc, const struct call *c, const struct eio_mock_action *a,
+		  const char *subject)
 {
 	if (rc == 0)
-		return eio__fail(c->refusal, c->op, addr);
-	return a->kind == c->kind ? 0 : eio__mock_failure(a, c->op, addr);
+		return eio__fail(c->refusal, c->op, subject);
+	return a->kind == c->kind ? 0 : eio__mock_failure(a, c->op, subject);
 }
 
+/* @p subject is what a failure is about, @p rest is only for the trace. */
 static int next_of(struct net *m, struct eio__mock_script *s, const struct call *c,
+		   const char *subject, const char *rest, struct eio_mock_action *ret)
+{
+	int rc = eio__mock_script_begin(s, ret);
+
+	if (rc >= 0) {
+		eio__mock_script_end(s);
+		rc = result(rc, c, ret, subject);
+	}
+	if (rc < 0)
+		eio__mock_trace(m->trace, "%s: %s %s%s: %s", m->label, c->words, subject, rest,
+				eio_err_name(rc));
+	else
+		eio__mock_trace(m->trace, "%s: %s %s%s", m->label, c->words, subject, rest);
+	return rc;
+}
+
+/* The same for calls about an address. */
+static int next_at(struct net *m, struct eio__mock_script *s, const struct call *c,
 		   const struct eio_addr *addr, struct eio_mock_action *ret)
 {
 	char text[EIO_ADDR_TEXT];
-	int rc = eio__mock_script_begin(s, ret);
 
-	if (addr)
-		eio_addr_format(addr, text, sizeof(text));
-	else
-		strcpy(text, "any address");
-	if (rc >= 0) {
-		eio__mock_script_end(s);
-		rc = result(rc, c, ret, text);
-	}
-	if (rc < 0)
-		eio__mock_trace(m->trace, "%s: %s %s: %s", m->label, c->words, text,
-				eio_err_name(rc));
-	else
-		eio__mock_trace(m->trace, "%s: %s %s", m->label, c->words, text);
-	return rc;
+	if (!addr)
+		return next_of(m, s, c, "any address", "", ret);
+	return next_of(m, s, c, eio_addr_format(addr, text, sizeof(text)), "", ret);
 }
 
 static int net_connect(struct eio_net net, struct eio_switch *sw, const struct eio_addr *addr,
@@ -298,7 +325,7 @@ static int net_connect(struct eio_net net, struct eio_switch *sw, const struct e
 
 	(void) opts;
 	if (rc == 0)
-		rc = next_of(m, &m->connects, &call, addr, &a);
+		rc = next_at(m, connects_of(m, addr), &call, addr, &a);
 	if (rc < 0)
 		return rc;
 	conn = *a.conn;
@@ -321,7 +348,7 @@ static int net_listen(struct eio_net net, struct eio_switch *sw, const struct ei
 
 	(void) opts;
 	if (rc == 0)
-		rc = next_of(m, &m->listens, &call, addr, &a);
+		rc = next_at(m, &m->listens, &call, addr, &a);
 	if (rc < 0)
 		return rc;
 	l = *a.listener;
@@ -344,7 +371,7 @@ static int net_datagram(struct eio_net net, struct eio_switch *sw, const struct 
 
 	(void) opts;
 	if (rc == 0)
-		rc = next_of(m, &m->datagrams, &call, addr, &a);
+		rc = next_at(m, &m->datagrams, &call, addr, &a);
 	if (rc < 0)
 		return rc;
 	d = *(const struct eio_dgram *) a.data;
@@ -354,11 +381,70 @@ static int net_datagram(struct eio_net net, struct eio_switch *sw, const struct 
 	return rc;
 }
 
+static int net_getaddrinfo(struct eio_net net, const char *host, const char *service,
+			   enum eio_socket_kind kind, struct eio_addr_info **ret, size_t *ret_n)
+{
+	static const struct call call = {"getaddrinfo", "look up", EIO_MOCK_KIND_ADDRS,
+					 EIO_EAI(EAI_NONAME)};
+
+	const char *subject = host ? host : service ? service : "nothing";
+	const struct eio_addr *addrs;
+	struct net *m = net.ptr;
+	struct eio_mock_action a;
+	char rest[NI_MAXSERV] = "";
+	int rc;
+
+	if (host && service)
+		snprintf(rest, sizeof(rest), " %s", service);
+	rc = next_of(m, &m->addresses, &call, subject, rest, &a);
+	if (rc < 0)
+		return rc;
+	*ret = calloc((size_t) a.n, sizeof(**ret));
+	if (!*ret && a.n)
+		return eio__fail(-ENOMEM, "getaddrinfo", subject);
+	addrs = a.data;
+	for (int64_t i = 0; i < a.n; i++) {
+		(*ret)[i].addr = addrs[i];
+		(*ret)[i].kind = kind == EIO_SOCKET_ANY ? EIO_SOCKET_STREAM : kind;
+	}
+	*ret_n = (size_t) a.n;
+	return 0;
+}
+
+static bool fits(const char *text, const char *to, size_t size)
+{
+	return !to || !size || strlen(text) < size;
+}
+
+static int net_getnameinfo(struct eio_net net, const struct eio_addr *addr, char *host,
+			   size_t host_size, char *service, size_t service_size, int flags)
+{
+	static const struct call call = {"getnameinfo", "names of", EIO_MOCK_KIND_NAMES,
+					 EIO_EAI(EAI_NONAME)};
+
+	struct net *m = net.ptr;
+	struct eio_mock_action a;
+	int rc = next_at(m, &m->names, &call, addr, &a);
+
+	(void) flags;
+	if (rc < 0)
+		return rc;
+	if (!fits(a.data, host, host_size) || !fits(a.arg, service, service_size))
+		return eio__fail(EIO_EAI(EAI_OVERFLOW), "getnameinfo", a.data);
+	if (host && host_size)
+		strcpy(host, a.data);
+	if (service && service_size)
+		strcpy(service, a.arg);
+	return 0;
+}
+
 static const struct eio_net_ops net_ops = {
 	.name = "mock",
 	.listen = net_listen,
 	.connect = net_connect,
 	.datagram = net_datagram,
+	.getaddrinfo = net_getaddrinfo,
+	.getnameinfo = net_getnameinfo,
 };
 
 struct eio_net eio_mock_net_init(struct eio_mock_net *pub, const char *label)
@@ -369,14 +455,27 @@ struct eio_net eio_mock_net_init(struct eio_mock_net *pub, const char *label)
 	eio__mock_script_init(&m->connects);
 	eio__mock_script_init(&m->listens);
 	eio__mock_script_init(&m->datagrams);
+	eio__mock_script_init(&m->addresses);
+	eio__mock_script_init(&m->names);
 	return (struct eio_net){.ops = &net_ops, .ptr = m};
 }
 
-void eio_mock_net_fini(struct eio_mock_net *m)
+void eio_mock_net_fini(struct eio_mock_net *pub)
 {
-	eio__mock_script_fini(&net_of(m)->connects);
-	eio__mock_script_fini(&net_of(m)->listens);
-	eio__mock_script_fini(&net_of(m)->datagrams);
+	struct net *m = net_of(pub);
+
+	eio__mock_script_fini(&m->connects);
+	eio__mock_script_fini(&m->listens);
+	eio__mock_script_fini(&m->datagrams);
+	eio__mock_script_fini(&m->addresses);
+	eio__mock_script_fini(&m->names);
+	while (m->targets) {
+		struct target *t = m->targets;
+
+		m->targets = t->next;
+		eio__mock_script_fini(&t->connects);
+		free(t);
+	}
 }
 
 struct eio_mock_net *eio_mock_net_of(struct eio_net net)
@@ -387,6 +486,40 @@ struct eio_mock_net *eio_mock_net_of(struct eio_net net)
 void eio_mock_on_connect(struct eio_mock_net *m, const struct eio_mock_action *actions, size_t n)
 {
 	eio__mock_script_add(&net_of(m)->connects, actions, n);
+}
+
+/* Without memory the general script takes the blame. */
+void eio_mock_on_connect_to(struct eio_mock_net *pub, const struct eio_addr *addr,
+			    const struct eio_mock_action *actions, size_t n)
+{
+	struct net *m = net_of(pub);
+	struct eio__mock_script *s = connects_of(m, addr);
+	struct target *t;
+
+	if (s == &m->connects) {
+		t = malloc(sizeof(*t));
+		if (!t) {
+			s->incomplete = true;
+			return;
+		}
+		*t = (struct target){.next = m->targets, .addr = *addr};
+		m->targets = t;
+		s = &t->connects;
+		eio__mock_script_init(s);
+	}
+	eio__mock_script_add(s, actions, n);
+}
+
+void eio_mock_on_getaddrinfo(struct eio_mock_net *m, const struct eio_mock_action *actions,
+			     size_t n)
+{
+	eio__mock_script_add(&net_of(m)->addresses, actions, n);
+}
+
+void eio_mock_on_getnameinfo(struct eio_mock_net *m, const struct eio_mock_action *actions,
+			     size_t n)
+{
+	eio__mock_script_add(&net_of(m)->names, actions, n);
 }
 
 void eio_mock_on_listen(struct eio_mock_net *m, const struct eio_mock_action *actions, size_t n)

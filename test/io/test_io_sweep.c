@@ -12,6 +12,7 @@
 #include "mock/sched.h"
 #include <eio/low_level.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -536,6 +537,31 @@ static void close_if_made(struct place *p)
 		expect_ok(eio_flow_close(p->f));
 }
 
+/* Numbers: a thread that looks up a name opens files, also when nobody waits any more. */
+static int look_up(struct place *p)
+{
+	struct eio_addr_info *list;
+	size_t n;
+	int rc = eio_net_getaddrinfo(env->net, "127.0.0.1", "80", EIO_SOCKET_ANY, &list, &n);
+
+	(void) p;
+	if (rc == 0)
+		free(list);
+	return rc;
+}
+
+static int ask_names(struct place *p)
+{
+	expect_ok(eio_addr_parse(&p->at, "127.0.0.1:80"));
+	return eio_net_getnameinfo(env->net, &p->at, p->text, sizeof(p->text), NULL, 0,
+				   NI_NUMERICHOST);
+}
+
+static void check_names(struct place *p)
+{
+	ck_assert_str_eq(p->text, p->a.rc == 0 ? "127.0.0.1" : "");
+}
+
 static void full_queue(struct place *p)
 {
 	struct eio_listen_opts opts = {.backlog = 1};
@@ -975,6 +1001,8 @@ static const struct call calls[] = {
 	{"eio_net_run_server", WAITS, listening_and_visited, run_server, stop_server, check_served},
 	{"eio_net_connect", QUICK, listening, connect_to, NULL, close_if_made},
 	{"eio_net_connect with a limit", QUICK, listening, connect_with_limit, NULL, close_if_made},
+	{"eio_net_getaddrinfo", QUICK, NULL, look_up, NULL, NULL},
+	{"eio_net_getnameinfo", QUICK, NULL, ask_names, NULL, check_names},
 	{"eio_net_connect to a full queue", STUCK, full_queue, connect_to, NULL, close_if_made},
 	{"eio_net_connect to a full queue by a path", STUCK, full_unix_queue, connect_to, NULL,
 	 close_if_made},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "mock/util.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
 
@@ -154,6 +155,101 @@ MOCK_TEST(a_connect_that_takes_too_long_times_out)
 	on_connect(EIO_MOCK_SLEEP(20), EIO_MOCK_CONN(&flows[0]));
 	expect_err(eio_net_connect(net, NULL, &here, &opts, &f), -ETIMEDOUT);
 	ck_assert_int_eq(eio_now_ns(env->clock), 10);
+	tear_down();
+	return 0;
+}
+
+MOCK_TEST(addresses_with_scripts_of_their_own_do_not_wait_for_each_other)
+{
+	struct eio_addr other;
+	struct eio_switch sw;
+	struct eio_flow f, g, h;
+	struct caller slow;
+
+	(void) arg;
+	set_up();
+	expect_ok(eio_addr_parse(&other, "127.0.0.1:81"));
+	eio_mock_on_connect_to(&mock, &here, SCRIPT(EIO_MOCK_SLEEP(20)));
+	eio_mock_on_connect_to(&mock, &other, SCRIPT(EIO_MOCK_SLEEP(5), EIO_MOCK_CONN(&flows[1])));
+	eio_mock_on_connect_to(&mock, &here, SCRIPT(EIO_MOCK_CONN(&flows[0])));
+	on_connect(EIO_MOCK_CONN(&flows[2]));
+	eio_switch_begin(&sw);
+	start(&sw, &slow, dial, &f);
+	expect_ok(eio_net_connect(net, NULL, &other, NULL, &g));
+	ck_assert_ptr_eq(g.u.ptr, flows[1].u.ptr);
+	ck_assert_int_eq(eio_now_ns(env->clock), 5);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_ok(slow.rc);
+	ck_assert_ptr_eq(f.u.ptr, flows[0].u.ptr);
+	/* Used up; that of the others is not for it. */
+	expect_err(dial(&f), -ECONNREFUSED);
+	expect_ok(eio_addr_parse(&other, "127.0.0.1:82"));
+	expect_ok(eio_net_connect(net, NULL, &other, NULL, &h));
+	ck_assert_ptr_eq(h.u.ptr, flows[2].u.ptr);
+	tear_down();
+	return 0;
+}
+
+static int look_up(enum eio_socket_kind kind, struct eio_addr_info **ret, size_t *ret_n)
+{
+	return eio_net_getaddrinfo(net, "example.org", "https", kind, ret, ret_n);
+}
+
+CORE_TEST(look_ups_give_the_scripted_addresses)
+{
+	struct eio_addr_info *list;
+	struct eio_addr addrs[2];
+	size_t n;
+
+	(void) arg;
+	set_up();
+	addrs[0] = here;
+	expect_ok(eio_addr_parse(&addrs[1], "[::1]:80"));
+	eio_mock_on_getaddrinfo(&mock, SCRIPT(EIO_MOCK_ADDRS(addrs, 2), EIO_MOCK_ADDRS(addrs, 1),
+					      EIO_MOCK_FAIL(EIO_EAI(EAI_AGAIN)),
+					      EIO_MOCK_ADDRS(NULL, 0), EIO_MOCK_CONN(&flows[0])));
+	expect_ok(look_up(EIO_SOCKET_ANY, &list, &n));
+	ck_assert_uint_eq(n, 2);
+	ck_assert(eio_addr_equal(&list[0].addr, &addrs[0]));
+	ck_assert(eio_addr_equal(&list[1].addr, &addrs[1]));
+	ck_assert_int_eq(list[0].kind, EIO_SOCKET_STREAM);
+	free(list);
+	expect_ok(look_up(EIO_SOCKET_DATAGRAM, &list, &n));
+	ck_assert_uint_eq(n, 1);
+	ck_assert_int_eq(list[0].kind, EIO_SOCKET_DATAGRAM);
+	free(list);
+	expect_err(look_up(EIO_SOCKET_ANY, &list, &n), EIO_EAI(EAI_AGAIN));
+	ck_assert_str_eq(eio_last_error()->subject, "example.org");
+	expect_err(look_up(EIO_SOCKET_ANY, &list, &n), EIO_EAI(EAI_NONAME));
+	expect_err(look_up(EIO_SOCKET_ANY, &list, &n), -EINVAL);
+	expect_err(look_up(EIO_SOCKET_ANY, &list, &n), EIO_EAI(EAI_NONAME));
+	tear_down();
+	return 0;
+}
+
+CORE_TEST(names_of_addresses_are_scripted)
+{
+	char host[12] = "-", service[6] = "-";
+
+	(void) arg;
+	set_up();
+	eio_mock_on_getnameinfo(&mock, SCRIPT(EIO_MOCK_NAMES("example.org", "https"),
+					      EIO_MOCK_NAMES("example.org", "https"),
+					      EIO_MOCK_NAMES("example.com", "http"),
+					      EIO_MOCK_NAMES("example.com", "http")));
+	expect_ok(eio_net_getnameinfo(net, &here, host, sizeof(host), service, sizeof(service), 0));
+	ck_assert_str_eq(host, "example.org");
+	ck_assert_str_eq(service, "https");
+	expect_ok(eio_net_getnameinfo(net, &here, host, 0, NULL, 7, 0));
+	expect_err(eio_net_getnameinfo(net, &here, host, 11, service, sizeof(service), 0),
+		   EIO_EAI(EAI_OVERFLOW));
+	expect_err(eio_net_getnameinfo(net, &here, host, sizeof(host), service, 4, 0),
+		   EIO_EAI(EAI_OVERFLOW));
+	ck_assert_str_eq(host, "example.org");
+	ck_assert_str_eq(service, "https");
+	expect_err(eio_net_getnameinfo(net, &here, host, sizeof(host), NULL, 0, 0),
+		   EIO_EAI(EAI_NONAME));
+	ck_assert_str_eq(eio_last_error()->subject, "127.0.0.1:80");
 	tear_down();
 	return 0;
 }
@@ -351,23 +447,33 @@ static int take_without_memory(void *arg)
 	struct eio_switch sw;
 	struct eio_listener l;
 	struct eio_flow f;
-	int accept, connect, listen;
+	struct eio_addr_info *list;
+	struct eio_addr other;
+	int accept, connect, listen, found, dialled;
+	size_t n;
 
 	(void) arg;
 	set_up();
 	on_accept(EIO_MOCK_CONN(&flows[0]));
 	on_connect(EIO_MOCK_CONN(&flows[1]));
 	on_listen(EIO_MOCK_LISTENER(&listener));
+	expect_ok(eio_addr_parse(&other, "127.0.0.1:81"));
+	eio_mock_on_getaddrinfo(&mock, SCRIPT(EIO_MOCK_ADDRS(&here, 1)));
 	eio_error_set(-EIO, "the record", NULL);
 	eio_switch_begin(&sw);
 	use_memory_up(1);
 	accept = eio_net_accept(listener, &sw, &f, NULL);
 	connect = eio_net_connect(net, &sw, &here, NULL, &f);
 	listen = eio_net_listen(net, &sw, &here, NULL, &l);
+	found = eio_net_getaddrinfo(net, "a", NULL, EIO_SOCKET_ANY, &list, &n);
+	eio_mock_on_connect_to(&mock, &other, SCRIPT(EIO_MOCK_CONN(&flows[2])));
+	dialled = eio_net_connect(net, NULL, &other, NULL, &f);
 	give_memory_back();
 	expect_err(accept, -ENOMEM);
 	expect_err(connect, -ENOMEM);
 	expect_err(listen, -ENOMEM);
+	expect_err(found, -ENOMEM);
+	expect_err(dialled, -ENOMEM);
 	ck_assert(is_closed(0) && is_closed(1));
 	expect_err(eio_listener_close(listener), -EBADF);
 	expect_ok(eio_switch_end(&sw, 0));
@@ -508,7 +614,10 @@ CORE_TEST(a_trace_tells_of_the_net_what_it_was_asked_and_how_it_failed)
 {
 	struct eio_buffer_sink text;
 	struct eio_flow trace = eio_buffer_sink_init(&text, 0), f;
+	struct eio_addr_info *list;
 	struct eio_listener l;
+	char host[64];
+	size_t n;
 
 	(void) arg;
 	set_up();
@@ -519,10 +628,20 @@ CORE_TEST(a_trace_tells_of_the_net_what_it_was_asked_and_how_it_failed)
 	expect_err(dial(&f), -ECONNREFUSED);
 	expect_ok(eio_net_listen(net, NULL, &here, NULL, &l));
 	expect_err(eio_net_listen(net, NULL, &here, NULL, &l), -EACCES);
+	eio_mock_on_getaddrinfo(&mock, SCRIPT(EIO_MOCK_ADDRS(&here, 1)));
+	eio_mock_on_getnameinfo(&mock, SCRIPT(EIO_MOCK_NAMES("localhost", "http")));
+	expect_ok(eio_net_getaddrinfo(net, "localhost", "http", EIO_SOCKET_ANY, &list, &n));
+	free(list);
+	expect_err(eio_net_getaddrinfo(net, NULL, "http", EIO_SOCKET_ANY, &list, &n),
+		   EIO_EAI(EAI_NONAME));
+	expect_ok(eio_net_getnameinfo(net, &here, host, sizeof(host), NULL, 0, 0));
 	ck_assert_str_eq(text.data, "net: connect to 127.0.0.1:80\n"
 				    "net: connect to 127.0.0.1:80: ECONNREFUSED\n"
 				    "net: listen on 127.0.0.1:80\n"
-				    "net: listen on 127.0.0.1:80: EACCES\n");
+				    "net: listen on 127.0.0.1:80: EACCES\n"
+				    "net: look up localhost http\n"
+				    "net: look up http: EIO_EAI\n"
+				    "net: names of 127.0.0.1:80\n");
 	eio_buffer_sink_fini(&text);
 	tear_down();
 	return 0;
@@ -533,6 +652,8 @@ SUITE_MAIN("mock_net", false, each_connect_gives_the_next_scripted_connection_te
 	   listening_gives_the_scripted_listener_with_its_address_test,
 	   a_cancelled_connect_or_listen_leaves_the_script_as_it_was_test,
 	   a_connect_that_takes_too_long_times_out_test,
+	   addresses_with_scripts_of_their_own_do_not_wait_for_each_other_test,
+	   look_ups_give_the_scripted_addresses_test, names_of_addresses_are_scripted_test,
 	   each_accept_gives_the_next_scripted_connection_and_its_peer_test,
 	   accepts_at_the_same_time_take_turns_in_the_scripts_time_test,
 	   closing_a_listener_makes_accepts_that_wait_ebadf_test,

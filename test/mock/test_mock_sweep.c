@@ -6,6 +6,7 @@
 #include "mock/util.h"
 #include "sweep.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <sys/uio.h>
 
@@ -359,6 +360,56 @@ static int run_connect(struct place *p)
 	return dial(p);
 }
 
+static void addresses_later(struct place *p)
+{
+	new_net(p);
+	eio_mock_on_getaddrinfo(&p->net_mock,
+				SCRIPT(EIO_MOCK_AWAIT(&p->promise), EIO_MOCK_ADDRS(&p->addr, 1)));
+}
+
+static int look_up(void *arg)
+{
+	struct place *p = arg;
+	struct eio_addr_info *list;
+	size_t n;
+	int rc = eio_net_getaddrinfo(p->net, "host", "http", EIO_SOCKET_ANY, &list, &n);
+
+	if (rc < 0)
+		return rc;
+	same(n, 1);
+	same(eio_addr_equal(&list[0].addr, &p->addr), true);
+	free(list);
+	return 0;
+}
+
+static int run_look_up(struct place *p)
+{
+	return look_up(p);
+}
+
+static void names_later(struct place *p)
+{
+	new_net(p);
+	eio_mock_on_getnameinfo(
+		&p->net_mock, SCRIPT(EIO_MOCK_AWAIT(&p->promise), EIO_MOCK_NAMES("host", "http")));
+}
+
+static int ask_names(void *arg)
+{
+	struct place *p = arg;
+
+	p->text[0] = '\0';
+	return eio_net_getnameinfo(p->net, &p->addr, p->text, sizeof(p->text), NULL, 0, 0);
+}
+
+static int run_names(struct place *p)
+{
+	int rc = ask_names(p);
+
+	same(strcmp(p->text, rc == 0 ? "host" : ""), 0);
+	return rc;
+}
+
 static void listener_later(struct place *p)
 {
 	new_net(p);
@@ -429,6 +480,16 @@ static void check_connect(struct place *p)
 {
 	expect_one(p, dial, -ECONNREFUSED);
 	ck_assert_ptr_eq(p->conn.u.ptr, p->f.u.ptr);
+}
+
+static void check_look_up(struct place *p)
+{
+	expect_one(p, look_up, EIO_EAI(EAI_NONAME));
+}
+
+static void check_names(struct place *p)
+{
+	expect_one(p, ask_names, EIO_EAI(EAI_NONAME));
 }
 
 static void check_listen(struct place *p)
@@ -694,6 +755,8 @@ static const struct call calls[] = {
 	{"eio_flow_copy from a pair", WAITS, new_pair, run_copy, send_and_close, check_copied},
 	{"eio_flow_copy_n from a pair", HANDED, new_pair, run_copy_n, send_text, check_copied},
 	{"eio_net_connect", HANDED, connection_later, run_connect, resolve, check_connect},
+	{"eio_net_getaddrinfo", HANDED, addresses_later, run_look_up, resolve, check_look_up},
+	{"eio_net_getnameinfo", HANDED, names_later, run_names, resolve, check_names},
 	{"eio_net_listen", HANDED, listener_later, run_listen, resolve, check_listen},
 	{"eio_net_accept", HANDED, visitor_later, run_accept, resolve, check_accept},
 	{"eio_net_accept, closed", WAITS, visitor_later, run_accept_closed, close_door,
