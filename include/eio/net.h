@@ -50,7 +50,9 @@ struct eio_listen_opts {
 /** NULL or zeroed: all defaults. */
 struct eio_connect_opts {
 	const struct eio_addr *bind_to; /**< local address, NULL = any; a Unix path stays there */
-	int64_t timeout_ns;             /**< for the whole call; 0 = none, then -ETIMEDOUT */
+	/** Longer than this: -ETIMEDOUT. For the whole call, 0 = no limit; with
+	 *  eio_net_connect_host for each address, 0 = 10 s. */
+	int64_t timeout_ns;
 	/** Set in this order before the socket is bound or connected. */
 	const struct eio_sockopt_setting *options;
 	unsigned n_options;

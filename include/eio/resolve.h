@@ -71,6 +71,37 @@ EIO_API EIO_NODISCARD int eio_net_getnameinfo(struct eio_net net, const struct e
 					      char *host, size_t host_size, char *service,
 					      size_t service_size, int flags);
 
+/**
+ * Connect to a host by its name, trying its addresses as RFC 8305 ("happy eyeballs") says.
+ *
+ * The addresses are looked up by one call and tried in its order, but with IPv6 and IPv4
+ * taking turns. The next attempt begins when one has failed, or 250 ms after the last began;
+ * the earlier ones go on. At most 16 are under way. The first connection that comes about is
+ * the result; the others are cancelled or closed before the call returns.
+ *
+ * @param sw    The connection is closed at its end; NULL: the caller closes it.
+ * @param host, service  As for eio_net_getaddrinfo.
+ * @param opts  NULL = defaults. timeout_ns limits each attempt, not the look-up nor the whole
+ *   call. With bind_to only addresses of its family are tried.
+ * @return 0, or:
+ *   as eio_net_getaddrinfo  the look-up failed; nothing was tried
+ *   as eio_net_connect      every attempt failed: the failure of the address tried first,
+ *                           with host and address as the last error's subject:
+ *                           "example.org (192.0.2.1:443)"
+ *   -ETIMEDOUT    that failure was the end of its time
+ *   -EAFNOSUPPORT bind_to's family is not among the addresses
+ *   -EINVAL       a negative timeout_ns
+ *   -ENOMEM       also when there is no stack for the first attempt; for later ones that
+ *                 address is left out
+ * @cancel Yes. A connection that came about at the same moment is the result all the same.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_net_connect_host(struct eio_net net, struct eio_switch *sw,
+					       const char *host, const char *service,
+					       const struct eio_connect_opts *opts,
+					       struct eio_flow *ret);
+
 EIO_END_DECLS
 
 #endif

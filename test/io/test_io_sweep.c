@@ -537,6 +537,14 @@ static void close_if_made(struct place *p)
 		expect_ok(eio_flow_close(p->f));
 }
 
+static int connect_by_name(struct place *p)
+{
+	char port[8];
+
+	snprintf(port, sizeof(port), "%u", eio_addr_port(&p->at));
+	return eio_net_connect_host(env->net, NULL, "127.0.0.1", port, NULL, &p->f);
+}
+
 /* Numbers: a thread that looks up a name opens files, also when nobody waits any more. */
 static int look_up(struct place *p)
 {
@@ -1001,6 +1009,9 @@ static const struct call calls[] = {
 	{"eio_net_run_server", WAITS, listening_and_visited, run_server, stop_server, check_served},
 	{"eio_net_connect", QUICK, listening, connect_to, NULL, close_if_made},
 	{"eio_net_connect with a limit", QUICK, listening, connect_with_limit, NULL, close_if_made},
+	{"eio_net_connect_host", QUICK, listening, connect_by_name, NULL, close_if_made},
+	{"eio_net_connect_host, a full queue", STUCK, full_queue, connect_by_name, NULL,
+	 close_if_made},
 	{"eio_net_getaddrinfo", QUICK, NULL, look_up, NULL, NULL},
 	{"eio_net_getnameinfo", QUICK, NULL, ask_names, NULL, check_names},
 	{"eio_net_connect to a full queue", STUCK, full_queue, connect_to, NULL, close_if_made},

@@ -31,6 +31,7 @@ struct place {
 	struct eio_clock clock;
 	struct eio_ticker ticker;
 	struct eio_addr addr;
+	struct eio_addr addrs[2];
 	struct eio_buffer_sink sink;
 	struct eio_flow conn; /* what the call got */
 	struct eio_listener got;
@@ -358,6 +359,23 @@ static int dial(void *arg)
 static int run_connect(struct place *p)
 {
 	return dial(p);
+}
+
+/* A look-up at once, then a race of two, of which the first waits. */
+static void race_later(struct place *p)
+{
+	new_net(p);
+	p->addrs[0] = p->addr;
+	expect_ok(eio_addr_parse(&p->addrs[1], "[::1]:80"));
+	eio_mock_on_getaddrinfo(&p->net_mock, SCRIPT(EIO_MOCK_ADDRS(p->addrs, 2)));
+	eio_mock_on_connect_to(&p->net_mock, &p->addrs[0],
+			       SCRIPT(EIO_MOCK_AWAIT(&p->promise), EIO_MOCK_CONN(&p->f)));
+	eio_mock_on_connect_to(&p->net_mock, &p->addrs[1], SCRIPT(EIO_MOCK_FAIL(-ENETUNREACH)));
+}
+
+static int run_connect_host(struct place *p)
+{
+	return eio_net_connect_host(p->net, NULL, "host", "http", NULL, &p->conn);
 }
 
 static void addresses_later(struct place *p)
@@ -755,6 +773,7 @@ static const struct call calls[] = {
 	{"eio_flow_copy from a pair", WAITS, new_pair, run_copy, send_and_close, check_copied},
 	{"eio_flow_copy_n from a pair", HANDED, new_pair, run_copy_n, send_text, check_copied},
 	{"eio_net_connect", HANDED, connection_later, run_connect, resolve, check_connect},
+	{"eio_net_connect_host", HANDED, race_later, run_connect_host, resolve, check_connect},
 	{"eio_net_getaddrinfo", HANDED, addresses_later, run_look_up, resolve, check_look_up},
 	{"eio_net_getnameinfo", HANDED, names_later, run_names, resolve, check_names},
 	{"eio_net_listen", HANDED, listener_later, run_listen, resolve, check_listen},
