@@ -139,10 +139,10 @@ static inline bool is_plain(const struct io_uring_cqe *cqe)
  */
 static inline void expect(const struct io_uring_cqe *cqe)
 {
-	const char *op = (const char *) (uintptr_t) cqe->user_data;
+	uintptr_t op = (uintptr_t) cqe->user_data; /* or of another kind, and no address */
 
 	for (int line = FRAMES_BELOW; line < FRAMES_ABOVE; line++)
-		__builtin_prefetch(op + line * 64, 1);
+		__builtin_prefetch((const void *) (op + (uintptr_t) (line * 64)), 1);
 	__asm__ volatile(""); /* or gcc takes what only fetches for something without effect */
 }
 
