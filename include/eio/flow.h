@@ -39,8 +39,9 @@ struct eio_view {
 	const char *data;
 	size_t len;
 	/**
-	 * The provider's: the first @p used bytes were used. False if the rest cannot be
-	 * read again. NULL: there is nothing to give back, and no way to.
+	 * The provider's: the first @p used bytes were used (at most len). False if the rest
+	 * cannot be read again. It must not wait. NULL: there is nothing to give back, and no
+	 * way to.
 	 */
 	bool (*release)(struct eio_view *view, size_t used);
 	void *ptr;   /**< the provider's */
@@ -51,35 +52,65 @@ struct eio_view {
 struct eio_copy {
 	uint64_t left; /**< bytes that may still be moved */
 	uint64_t done; /**< bytes that were */
-	/* The caller's; providers call eio_copy_moved. */
+	/* The library's; providers call eio_copy_moved. */
 	int (*moved)(uint64_t n, void *arg);
 	void *arg;
 };
 
 /**
- * What a provider implements. The wrappers below have checked for cancellation and
- * for length 0 before they call. A NULL read or write_some gives -EOPNOTSUPP, a NULL
- * shutdown or close 0, a NULL fd -ENOTSUP; a NULL copy_from or borrow has a generic form.
+ * What a provider implements. Every operation but name may be NULL.
+ *
+ * What the calls below have done before they get here, so that a provider need not: the
+ * value is no zeroed one, the caller is not cancelled (but for close), there is something
+ * to move (len, or the first entry's length, is at least 1, and n is 1 to IOV_MAX).
+ *
+ * What an operation owes:
+ * - Buffers and vectors are borrowed for the call, and nothing in a vector is changed.
+ * - Counts are at most what was asked for, and at most INT_MAX.
+ * - If it waits it waits by calls of the library, which see to cancellation: their
+ *   -ECANCELED is passed on. It must not have consumed bytes that it does not tell of: if
+ *   some were moved before the failure, they are the result, and the next call fails.
+ * - Failures are negative codes, with eio_error_set if there is more to say. -ECANCELED is
+ *   for callers that were cancelled only.
+ * - One reader and one writer may be in it at the same time, not two of either.
+ * - After close the others give -EBADF, as long as the provider's memory is there.
  */
 struct eio_flow_ops {
-	const char *name;
-	/** Some bytes (> 0), 0 at the end, or a negative code. */
+	const char *name; /**< for error details; NULL: none */
+	/** Some bytes (> 0), 0 at the end. NULL: -EOPNOTSUPP. */
 	ssize_t (*read)(struct eio_flow f, void *buf, size_t len);
-	/** Writes at least one byte of the vector; how many, or a negative code. */
+	/** The same into a vector. NULL: read fills the first entry. */
+	ssize_t (*readv)(struct eio_flow f, const struct iovec *iov, int n);
+	/**
+	 * Takes at least one byte of the vector: how many. Taken bytes are on their way: a
+	 * provider that keeps them back loses them at close. NULL: -EOPNOTSUPP.
+	 */
 	ssize_t (*write_some)(struct eio_flow f, const struct iovec *iov, int n);
 	/**
-	 * Move up to c->left bytes from @p src by a shorter way than through memory, and
-	 * tell of each piece by eio_copy_moved. 0 at the end of src or when nothing is
-	 * left; -EOPNOTSUPP: the generic loop goes on.
+	 * Move up to c->left bytes (at least 1) from @p src by a shorter way than through
+	 * memory, and tell of each piece by eio_copy_moved as soon as it is in the sink.
+	 *
+	 * 0 at the end of @p src or when nothing is left. -EOPNOTSUPP: the common way goes
+	 * on from here, so nothing that was read may be on its way. It reads with
+	 * eio_flow_read or eio_flow_read_borrow; whether @p src is a flow that it knows it
+	 * sees by src.ops. NULL: the common way.
 	 */
 	int (*copy_from)(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 	/**
-	 * Hand out up to @p max bytes in the source's own memory: how many (> 0), 0 at the
-	 * end, or a negative code; @p ret is written only with the first.
+	 * Wait for bytes as read does, and hand out up to @p max of them in the source's own
+	 * memory: how many (> 0), 0 at the end; @p ret is written with the first only.
+	 * The bytes are read: the next read gives what is behind them. Several views may be
+	 * out at a time; release gets each back. NULL: read, into memory of the library's.
 	 */
 	ssize_t (*borrow)(struct eio_flow f, size_t max, struct eio_view *ret);
+	/** NULL: 0, there is no such notion. */
 	int (*shutdown)(struct eio_flow f, enum eio_shutdown how);
+	/** May wait, but does not fail for a cancellation. NULL: 0. */
 	int (*close)(struct eio_flow f);
+	/**
+	 * The descriptor below, at once. Only if who uses it in the flow's place misses
+	 * nothing: no filter has one. NULL: -ENOTSUP.
+	 */
 	int (*fd)(struct eio_flow f, struct eio_fd *ret);
 	void *reserved[4]; /**< zero */
 };
@@ -111,6 +142,38 @@ EIO_API EIO_NODISCARD ssize_t eio_flow_read(struct eio_flow f, void *buf, size_t
  * @since 0.1
  */
 EIO_API EIO_NODISCARD int eio_flow_read_exact(struct eio_flow f, void *buf, size_t len);
+
+/**
+ * Read some bytes into a vector, its first entries first.
+ *
+ * @param iov  Borrowed for the call. Of more than IOV_MAX entries the first are used.
+ * @param n    How many; where all are empty the call returns 0 at once.
+ * @return Bytes read (> 0), perhaps no more than the first entry takes though there are
+ *   others; else as eio_flow_read, and -EINVAL for n < 0.
+ * @cancel As eio_flow_read.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD ssize_t eio_flow_readv(struct eio_flow f, const struct iovec *iov, int n);
+
+/**
+ * Read to the end of the stream.
+ *
+ * @param max      At most so many bytes; 0 = no limit.
+ * @param ret      The bytes and a NUL behind them; the caller frees it. Written only on
+ *   success.
+ * @param ret_len  Optional: how many, without the NUL.
+ * @return 0, or:
+ *   EIO_ELIMIT  there are more than @p max
+ *   -ENOMEM     memory ran out
+ *   as eio_flow_read
+ * @cancel Yes. What was read before a failure of any kind is lost, unless @p src is a file:
+ *   then its position is where it was. eio_last_error()->done tells how much it was.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_flow_read_all(struct eio_flow src, size_t max, char **ret,
+					    size_t *ret_len);
 
 /**
  * Read some bytes without a buffer: they come in memory of the source.
@@ -170,6 +233,21 @@ EIO_API EIO_NODISCARD ssize_t eio_flow_write_some(struct eio_flow f, const struc
 						  int n);
 
 /**
+ * Write formatted text, of any length, as one write.
+ *
+ * Up to 255 bytes are formatted on the fiber's stack, more in memory that is freed before
+ * the call returns.
+ *
+ * @return 0, or as eio_flow_write, and, with nothing written:
+ *   -ENOMEM             no memory for a long text
+ *   -EILSEQ, -EOVERFLOW as vsnprintf(3) fails
+ * @cancel As eio_flow_write.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API int eio_flow_printf(struct eio_flow dst, const char *format, ...) EIO_PRINTF(2, 3);
+
+/**
  * Copy until the end of @p src, the fastest way the two ends allow.
  *
  * What goes from a file to a connection may still be read from the file's cached pages
@@ -199,6 +277,8 @@ EIO_API int eio_flow_copy_n(struct eio_flow src, struct eio_flow dst, uint64_t m
  * For a provider's copy_from: @p n more bytes are in the sink.
  *
  * @return 0, or a negative code that copy_from returns at once.
+ * @cancel As what the copy's caller wants called.
+ * @thread The copying fiber.
  * @since 0.1
  */
 EIO_API EIO_NODISCARD int eio_copy_moved(struct eio_copy *c, uint64_t n);
@@ -242,6 +322,22 @@ struct eio_string_source {
 EIO_API struct eio_flow eio_string_source_init(struct eio_string_source *s, const void *data,
 					       size_t len);
 
+/** Reads a vector; in its owner's storage. */
+struct eio_iov_source {
+	const struct iovec *iov; /**< the first entry that is not used up */
+	int n;                   /**< entries from there on */
+	size_t off;              /**< bytes of the first that are used */
+};
+
+/**
+ * A flow that reads the bytes of @p n entries, one after the other. The entries and what
+ * they point to are borrowed while it is used, and not changed.
+ *
+ * @since 0.1
+ */
+EIO_API struct eio_flow eio_iov_source_init(struct eio_iov_source *s, const struct iovec *iov,
+					    int n);
+
 /** Gathers what is written; in its owner's storage. */
 struct eio_buffer_sink {
 	char *data; /**< NUL-terminated once something was written; NULL before */
@@ -265,6 +361,25 @@ EIO_API void eio_buffer_sink_fini(struct eio_buffer_sink *s);
 
 /** Reading it is at the end at once; writing to it succeeds and keeps nothing. @since 0.1 */
 EIO_API struct eio_flow eio_null(void);
+
+/** A flow's counts; in its owner's storage. */
+struct eio_flow_counter {
+	struct eio_flow of;   /**< what is counted */
+	uint64_t read;        /**< bytes that were read and not given back */
+	uint64_t written;     /**< bytes that it took */
+	struct eio_view lent; /**< the library's */
+};
+
+/**
+ * A flow that is @p of, and counts what goes through.
+ *
+ * What is written to it, copies too, goes the ways that @p of has. Copies from it go
+ * through memory, and it has no descriptor, by which its count could be gone past: for
+ * the descriptor and its options ask @p of. Closing it closes @p of.
+ *
+ * @since 0.1
+ */
+EIO_API struct eio_flow eio_flow_counter_init(struct eio_flow_counter *c, struct eio_flow of);
 
 /**
  * Make a pipe whose two ends are closed at the end of @p sw.

@@ -136,3 +136,27 @@ int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *ret_bytes)
 {
 	return eio_flow_copy_n(src, dst, UINT64_MAX, NULL, NULL, ret_bytes);
 }
+
+int eio_flow_read_all(struct eio_flow src, size_t max, char **ret, size_t *ret_len)
+{
+	struct eio_buffer_sink sink;
+	uint64_t n;
+	int rc = eio_flow_copy(src, eio_buffer_sink_init(&sink, max), &n);
+	/* Without memory to shrink to what is needed, the larger block will do. */
+	char *text = rc == 0 ? realloc(sink.data, sink.len + 1) : NULL;
+
+	if (text)
+		sink.data = text;
+	else if (rc == 0 && !sink.data)
+		rc = eio__fail(-ENOMEM, "read", NULL);
+	if (rc < 0) {
+		unread(src, n);
+		eio_buffer_sink_fini(&sink);
+		return rc;
+	}
+	sink.data[sink.len] = '\0';
+	*ret = sink.data;
+	if (ret_len)
+		*ret_len = sink.len;
+	return 0;
+}

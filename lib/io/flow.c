@@ -13,6 +13,8 @@
 #include <eio/fiber.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -20,6 +22,7 @@
 enum {
 	WINDOW = 8,         /* entries of a vector that are copied at a time */
 	COPIED = 16 * 1024, /* of a view of a source without buffers, at most */
+	PRINTED = 256,      /* text and its NUL that need no memory */
 };
 
 int eio__flow_enter(struct eio_flow f, const char *op)
@@ -60,6 +63,23 @@ int eio_flow_read_exact(struct eio_flow f, void *buf, size_t len)
 	return 0;
 }
 
+ssize_t eio_flow_readv(struct eio_flow f, const struct iovec *iov, int n)
+{
+	int rc = eio__flow_enter(f, "read");
+
+	if (rc < 0)
+		return rc;
+	if (n < 0)
+		return eio__fail(-EINVAL, "read", NULL);
+	for (; n > 0 && iov->iov_len == 0; n--)
+		iov++;
+	if (n == 0)
+		return 0;
+	if (f.ops->readv)
+		return f.ops->readv(f, iov, n < IOV_MAX ? n : IOV_MAX);
+	return eio_flow_read(f, iov->iov_base, iov->iov_len);
+}
+
 /* Of a source that hands out no buffers of its own. */
 static bool release_copied(struct eio_view *view, size_t used)
 {
@@ -67,7 +87,7 @@ static bool release_copied(struct eio_view *view, size_t used)
 	return used == view->len;
 }
 
-static ssize_t borrow_copied(struct eio_flow f, size_t max, struct eio_view *ret)
+ssize_t eio__flow_borrow_copied(struct eio_flow f, size_t max, struct eio_view *ret)
 {
 	char *buf = malloc(max < COPIED ? max : COPIED);
 	ssize_t n;
@@ -91,7 +111,7 @@ ssize_t eio_flow_read_borrow(struct eio_flow f, size_t max, struct eio_view *ret
 		return rc;
 	if (max > EIO__COUNT_MAX)
 		max = EIO__COUNT_MAX;
-	return f.ops->borrow ? f.ops->borrow(f, max, ret) : borrow_copied(f, max, ret);
+	return f.ops->borrow ? f.ops->borrow(f, max, ret) : eio__flow_borrow_copied(f, max, ret);
 }
 
 bool eio_view_release_part(struct eio_view *view, size_t used)
@@ -227,6 +247,29 @@ int eio_flow_write(struct eio_flow f, const void *buf, size_t len)
 int eio_flow_copy_string(struct eio_flow dst, const char *text)
 {
 	return eio_flow_write(dst, text, strlen(text));
+}
+
+int eio_flow_printf(struct eio_flow dst, const char *format, ...)
+{
+	char brief[PRINTED], *text = NULL;
+	int len, rc = eio__flow_enter(dst, "write");
+	va_list args;
+
+	if (rc < 0)
+		return rc;
+	va_start(args, format);
+	len = vsnprintf(brief, sizeof(brief), format, args);
+	va_end(args);
+	if (len >= PRINTED) {
+		va_start(args, format);
+		len = vasprintf(&text, format, args);
+		va_end(args);
+	}
+	if (len < 0)
+		return eio__fail(-errno, "format", NULL);
+	rc = eio_flow_write(dst, text ? text : brief, (size_t) len);
+	free(text);
+	return rc;
 }
 
 /* The rest */

@@ -29,6 +29,12 @@ static int get_fd(struct eio_flow f, struct eio_fd *ret)
 	return 0;
 }
 
+/* Of sockets too: the kernel receives by it. */
+static ssize_t read_vector(struct eio_flow f, const struct iovec *iov, int n)
+{
+	return eio_ll_readv(f.u.fd, iov, n, EIO_CURRENT);
+}
+
 /* Files, pipes and terminals */
 
 static ssize_t file_read(struct eio_flow f, void *buf, size_t len)
@@ -50,6 +56,7 @@ static int file_shutdown(struct eio_flow f, enum eio_shutdown how)
 static const struct eio_flow_ops file_ops = {
 	.name = "file",
 	.read = file_read,
+	.readv = read_vector,
 	.write_some = file_write_some,
 	.copy_from = eio__copy_to_file,
 	.shutdown = file_shutdown,
@@ -182,6 +189,7 @@ static int socket_shutdown(struct eio_flow f, enum eio_shutdown how)
 static const struct eio_flow_ops socket_ops = {
 	.name = "socket",
 	.read = socket_read,
+	.readv = read_vector,
 	.write_some = socket_write_some,
 	.copy_from = eio__copy_to_socket,
 	.shutdown = socket_shutdown,
@@ -193,6 +201,7 @@ static const struct eio_flow_ops socket_ops = {
 static const struct eio_flow_ops foreign_socket_ops = {
 	.name = "socket",
 	.read = socket_read,
+	.readv = read_vector,
 	.write_some = socket_write_some,
 	.shutdown = socket_shutdown,
 	.close = close_fd,

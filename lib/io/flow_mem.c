@@ -68,6 +68,80 @@ struct eio_flow eio_string_source_init(struct eio_string_source *s, const void *
 	return (struct eio_flow){.ops = &string_ops, .u.ptr = s};
 }
 
+/* A vector as a source. An entry that is used up is left when the next bytes are wanted, so
+ * that a view of its end can still be given back. */
+
+/* Bytes left in the first entry that has some; 0 at the end. */
+static size_t iov_left(struct eio_iov_source *s)
+{
+	while (s->n > 0 && s->off == s->iov->iov_len) {
+		s->iov++;
+		s->n--;
+		s->off = 0;
+	}
+	return s->n > 0 ? s->iov->iov_len - s->off : 0;
+}
+
+/* Up to @p max bytes of one entry. */
+static size_t iov_take(struct eio_iov_source *s, size_t max, const char **ret)
+{
+	size_t left = iov_left(s), n = left < max ? left : max;
+
+	if (n == 0)
+		return 0;
+	*ret = (const char *) s->iov->iov_base + s->off;
+	s->off += n;
+	return n;
+}
+
+static ssize_t iov_read(struct eio_flow f, void *buf, size_t len)
+{
+	size_t done = 0, n;
+	const char *data;
+
+	while ((n = iov_take(f.u.ptr, len - done, &data)) > 0) {
+		memcpy((char *) buf + done, data, n);
+		done += n;
+	}
+	return (ssize_t) done;
+}
+
+static bool iov_release(struct eio_view *view, size_t used)
+{
+	struct eio_iov_source *s = view->ptr;
+	size_t unused = view->len - used;
+
+	/* The view read last ends where the source is, in the same entry: some may share memory. */
+	if (unused > 0 && (view->id != (uintptr_t) s->iov || s->n <= 0 ||
+			   view->data + view->len != (const char *) s->iov->iov_base + s->off))
+		return false;
+	s->off -= unused;
+	return true;
+}
+
+static ssize_t iov_borrow(struct eio_flow f, size_t max, struct eio_view *ret)
+{
+	struct eio_iov_source *s = f.u.ptr;
+	const char *data;
+	size_t n = iov_take(s, max, &data);
+
+	if (n > 0)
+		*ret = (struct eio_view){data, n, iov_release, s, (uintptr_t) s->iov};
+	return (ssize_t) n;
+}
+
+static const struct eio_flow_ops iov_ops = {
+	.name = "vector",
+	.read = iov_read,
+	.borrow = iov_borrow,
+};
+
+struct eio_flow eio_iov_source_init(struct eio_iov_source *s, const struct iovec *iov, int n)
+{
+	*s = (struct eio_iov_source){.iov = iov, .n = n};
+	return (struct eio_flow){.ops = &iov_ops, .u.ptr = s};
+}
+
 /* A growing buffer as a sink */
 
 /*

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static const struct eio_flow zeroed;
 
@@ -33,6 +34,56 @@ MOCK_TEST(a_string_is_read_in_pieces_and_is_then_at_its_end)
 	f = eio_string_source_init(&s, NULL, 0);
 	expect_ok(eio_flow_read(f, b, 8));
 	expect_err(eio_flow_write(f, "x", 1), -EOPNOTSUPP);
+	return 0;
+}
+
+/* Vectors */
+
+enum { PARTS = 300 };
+
+/* Entries of 0 to 6 bytes of the pattern, the first and the last ones empty. */
+static size_t make_parts(struct iovec *iov, char *text)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < PARTS; i++) {
+		size_t n = i < 3 || i >= PARTS - 2 ? 0 : (size_t) i * 5 % 7;
+
+		iov[i] = (struct iovec){n ? text + len : NULL, n};
+		len += n;
+	}
+	fill(text, len, 0);
+	return len;
+}
+
+MOCK_TEST(a_vector_is_read_across_its_entries_in_any_steps)
+{
+	struct iovec iov[PARTS], before[PARTS];
+	char text[PARTS * 7], b[PARTS * 7];
+	size_t len = make_parts(iov, text);
+	struct eio_iov_source s;
+
+	(void) arg;
+	memcpy(before, iov, sizeof(iov));
+	for (size_t step = 1; step < sizeof(b); step = step * 2 + 1) {
+		struct eio_flow f = eio_iov_source_init(&s, iov, PARTS);
+		size_t done = 0;
+		ssize_t n;
+
+		while ((n = eio_flow_read(f, b + done, step)) > 0) {
+			ck_assert_uint_eq((size_t) n, step < len - done ? step : len - done);
+			done += (size_t) n;
+		}
+		expect_ok(n);
+		expect_ok(eio_flow_read(f, b, 1));
+		ck_assert_uint_eq(done, len);
+		ck_assert(is_filled(b, len, 0));
+	}
+	ck_assert_mem_eq(before, iov, sizeof(iov));
+	expect_ok(eio_flow_read(eio_iov_source_init(&s, NULL, 0), b, 1));
+	expect_ok(eio_flow_read(eio_iov_source_init(&s, iov, -1), b, 1));
+	expect_ok(eio_flow_read(eio_iov_source_init(&s, iov, 3), b, 1));
+	expect_err(eio_flow_write(eio_iov_source_init(&s, iov, 3), b, 1), -EOPNOTSUPP);
 	return 0;
 }
 
@@ -228,12 +279,16 @@ RING_TEST(random_bytes_differ_each_time)
 static void expect_no_flow(struct eio_flow f, struct eio_flow good)
 {
 	struct iovec iov = {"x", 1};
+	char *text = NULL, b;
 	uint64_t n = 9;
-	char b;
 
 	expect_err(eio_flow_read(f, &b, 1), -EBADF);
 	expect_err(eio_flow_read_exact(f, &b, 1), -EBADF);
 	ck_assert_uint_eq(eio_last_error()->done, 0);
+	expect_err(eio_flow_readv(f, &(struct iovec){&b, 1}, 1), -EBADF);
+	expect_err(eio_flow_read_all(f, 0, &text, NULL), -EBADF);
+	ck_assert_ptr_null(text);
+	expect_err(eio_flow_printf(f, "%d", 1), -EBADF);
 	expect_err(eio_flow_write(f, "x", 1), -EBADF);
 	ck_assert_uint_eq(eio_last_error()->done, 0);
 	expect_err(eio_flow_writev(f, &iov, 1), -EBADF);
@@ -294,14 +349,19 @@ MOCK_TEST(missing_operations_have_defaults)
 	struct eio_string_source s;
 	struct iovec iov = {"x", 1};
 	struct script one = {.len = 1};
+	struct eio_view view;
 	struct eio_fd fd;
+	char *text, b;
 	uint64_t n = 9;
-	char b;
 
 	(void) arg;
 	expect_err(eio_flow_read(f, &b, 1), -EOPNOTSUPP);
 	ck_assert_str_eq(eio_last_error()->subject, "nothing");
 	expect_err(eio_flow_read_exact(f, &b, 1), -EOPNOTSUPP);
+	expect_err(eio_flow_readv(f, &(struct iovec){&b, 1}, 1), -EOPNOTSUPP);
+	expect_err(eio_flow_read_borrow(f, 1, &view), -EOPNOTSUPP);
+	expect_err(eio_flow_read_all(f, 0, &text, NULL), -EOPNOTSUPP);
+	expect_err(eio_flow_printf(f, "x"), -EOPNOTSUPP);
 	expect_err(eio_flow_write(f, "x", 1), -EOPNOTSUPP);
 	expect_err(eio_flow_write_some(f, &iov, 1), -EOPNOTSUPP);
 	expect_ok(eio_flow_shutdown(f, EIO_SHUT_SEND));
@@ -370,11 +430,16 @@ MOCK_TEST(length_0_does_not_reach_the_provider)
 	struct iovec empty[3] = {{NULL, 0}, {"", 0}, {NULL, 0}};
 	int calls = 0;
 	struct eio_flow f = {.ops = &count_ops, .u.ptr = &calls};
+	struct eio_view view;
 	uint64_t n;
 
 	(void) arg;
 	expect_ok(eio_flow_read(f, NULL, 0));
 	expect_ok(eio_flow_read_exact(f, NULL, 0));
+	expect_ok(eio_flow_readv(f, NULL, 0));
+	expect_ok(eio_flow_readv(f, empty, 3));
+	expect_ok(eio_flow_read_borrow(f, 0, &view));
+	expect_ok(eio_flow_printf(f, "%s", ""));
 	expect_ok(eio_flow_write(f, NULL, 0));
 	expect_ok(eio_flow_writev(f, NULL, 0));
 	expect_ok(eio_flow_writev(f, empty, 3));
@@ -383,6 +448,7 @@ MOCK_TEST(length_0_does_not_reach_the_provider)
 	expect_ok(eio_flow_copy_n(f, f, 0, NULL, NULL, &n));
 	expect_ok(eio_flow_copy_string(f, ""));
 	ck_assert_int_eq(calls, 0);
+	expect_err(eio_flow_readv(f, empty, -1), -EINVAL);
 	expect_err(eio_flow_writev(f, empty, -1), -EINVAL);
 	expect_err(eio_flow_write_some(f, empty, -1), -EINVAL);
 	ck_assert_int_eq(calls, 0);
@@ -416,8 +482,9 @@ MOCK_TEST(a_cancelled_caller_does_not_reach_the_provider_but_to_close)
 	int calls = 0;
 	struct eio_flow f = {.ops = &count_ops, .u.ptr = &calls};
 	struct eio_cancel c;
+	struct eio_view view;
 	uint64_t n = 9;
-	char b;
+	char *text, b;
 
 	(void) arg;
 	eio_cancel_begin(&c);
@@ -428,6 +495,10 @@ MOCK_TEST(a_cancelled_caller_does_not_reach_the_provider_but_to_close)
 	expect_err(eio_flow_read_exact(f, &b, 1), -ECANCELED);
 	ck_assert_uint_eq(eio_last_error()->done, 0);
 	expect_err(eio_flow_read_exact(f, &b, 0), -ECANCELED);
+	expect_err(eio_flow_readv(f, NULL, 0), -ECANCELED);
+	expect_err(eio_flow_read_borrow(f, 0, &view), -ECANCELED);
+	expect_err(eio_flow_read_all(f, 0, &text, NULL), -ECANCELED);
+	expect_err(eio_flow_printf(f, "%s", ""), -ECANCELED);
 	expect_err(eio_flow_write(f, "x", 1), -ECANCELED);
 	expect_err(eio_flow_write(f, "x", 0), -ECANCELED);
 	expect_err(eio_flow_copy(f, f, &n), -ECANCELED);
@@ -497,6 +568,407 @@ MOCK_TEST(read_exact_says_how_far_it_came)
 	ck_assert_uint_eq(eio_last_error()->done, 8);
 	ck_assert(is_filled(b, 8, 0));
 	eio_cancel_end(&c);
+	return 0;
+}
+
+/* Reading into vectors */
+
+static ssize_t vector_read(struct eio_flow f, const struct iovec *iov, int n)
+{
+	(void) f;
+	note("%d,%zu", n, iov->iov_len);
+	return 1;
+}
+
+MOCK_TEST(readv_without_an_operation_of_its_own_fills_the_first_entry)
+{
+	static const struct eio_flow_ops ops = {.name = "vectors", .readv = vector_read};
+	struct iovec iov[IOV_MAX + 5];
+	struct script s = {.len = 100};
+	char b[8] = "", c[8] = "";
+
+	(void) arg;
+	for (int i = 0; i < IOV_MAX + 5; i++)
+		iov[i] = (struct iovec){i % 2 ? c : b, i == 0 ? 0 : sizeof(b)};
+	expect_err(eio_flow_readv(script_source(&s), iov, 4), 8);
+	ck_assert(is_filled(c, 8, 0));
+	ck_assert_int_eq(b[0], 0);
+	/* With one: no empty entries first, and not more than the kernel would take. */
+	expect_err(eio_flow_readv((struct eio_flow){.ops = &ops}, iov, 3), 1);
+	expect_err(eio_flow_readv((struct eio_flow){.ops = &ops}, iov, IOV_MAX + 5), 1);
+	expect_log("2,8 1024,8");
+	return 0;
+}
+
+/* More entries than the kernel takes. */
+RING_TEST(readv_scatters_what_pipes_files_and_sockets_have)
+{
+	enum { N = IOV_MAX + 20 };
+	struct iovec iov[N];
+	struct eio_switch sw;
+	char text[2 * N + 10], b[2 * N];
+	struct eio_flow r, w;
+
+	(void) arg;
+	fill(text, sizeof(text), 0);
+	eio_switch_begin(&sw);
+	for (int kind = 0; kind < 4; kind++) {
+		if (kind == 0)
+			flow_pipe(&sw, &r, &w);
+		else if (kind == 1)
+			flow_pair(&sw, &r, &w);
+		else if (kind == 2)
+			flow_tcp(&sw, &r, &w);
+		else
+			r = w = eio_flow_of_fd(file_on(&sw));
+		expect_ok(eio_flow_write(w, text, sizeof(text)));
+		if (kind == 3)
+			ck_assert_int_eq(lseek(flow_number(r), 0, SEEK_SET), 0);
+		/* Backwards, so that the order shows. */
+		for (int i = 0; i < N; i++)
+			iov[i] = (struct iovec){b + 2 * (N - 1 - i), 2};
+		expect_err(eio_flow_readv(r, iov, N), 2 * IOV_MAX);
+		for (int i = 0; i < IOV_MAX; i++)
+			ck_assert(is_filled(iov[i].iov_base, 2, (size_t) i * 2));
+		expect_err(eio_flow_readv(r, iov, 2), 4);
+		ck_assert(is_filled(iov[1].iov_base, 2, 2 * IOV_MAX + 2));
+		expect_ok(eio_flow_close(w));
+		if (kind < 3) {
+			expect_ok(eio_flow_read_exact(r, b, sizeof(text) - 2 * IOV_MAX - 4));
+			expect_ok(eio_flow_readv(r, iov, 2));
+		}
+	}
+	return eio_switch_end(&sw, 0);
+}
+
+/* Reading everything */
+
+MOCK_TEST(read_all_gives_the_bytes_and_a_NUL)
+{
+	static const size_t lens[] = {0, 1, 4095, 4096, 4097, 300000};
+
+	(void) arg;
+	for (size_t i = 0; i < COUNT(lens) * 3; i++) {
+		struct script s = {.len = lens[i / 3], .step = i % 3 ? 1000 * (i % 3) : 0};
+		size_t len = 99;
+		char *text = NULL;
+
+		expect_ok(eio_flow_read_all(script_source(&s), s.len, &text, &len));
+		ck_assert_uint_eq(len, s.len);
+		ck_assert(is_filled(text, len, 0));
+		ck_assert_int_eq(text[len], '\0');
+		free(text);
+		s.done = 0;
+		expect_ok(eio_flow_read_all(script_source(&s), 0, &text, NULL));
+		ck_assert(is_filled(text, s.len, 0));
+		free(text);
+	}
+	return 0;
+}
+
+MOCK_TEST(read_all_that_fails_gives_nothing)
+{
+	struct script longer = {.len = 5001}, broken = {.len = 5000, .fail_at = 70, .err = -EIO};
+	struct script cancelled = {.len = 5000, .step = 100, .cancel_at = 300};
+	struct eio_cancel c;
+	char *text = NULL;
+	size_t len = 99;
+
+	(void) arg;
+	expect_err(eio_flow_read_all(script_source(&longer), 5000, &text, &len), EIO_ELIMIT);
+	ck_assert_uint_eq(eio_last_error()->done, 5000);
+	expect_err(eio_flow_read_all(script_source(&broken), 5000, &text, &len), -EIO);
+	ck_assert_uint_eq(eio_last_error()->done, 70);
+	eio_cancel_begin(&c);
+	cancelled.cancel = &c;
+	expect_err(eio_flow_read_all(script_source(&cancelled), 0, &text, &len), -ECANCELED);
+	ck_assert_uint_eq(eio_last_error()->done, 300);
+	eio_cancel_end(&c);
+	ck_assert_ptr_null(text);
+	ck_assert_uint_eq(len, 99);
+	return 0;
+}
+
+RING_TEST(read_all_that_fails_leaves_a_file_where_it_was)
+{
+	struct eio_switch sw;
+	struct eio_flow f;
+	char *text = NULL;
+	size_t len;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	f = eio_flow_of_fd(file_on(&sw));
+	expect_ok(eio_flow_copy_string(f, "0123456789"));
+	ck_assert_int_eq(lseek(flow_number(f), 2, SEEK_SET), 2);
+	expect_err(eio_flow_read_all(f, 7, &text, &len), EIO_ELIMIT);
+	ck_assert_int_eq(lseek(flow_number(f), 0, SEEK_CUR), 2);
+	expect_ok(eio_flow_read_all(f, 8, &text, &len));
+	ck_assert_uint_eq(len, 8);
+	ck_assert_str_eq(text, "23456789");
+	free(text);
+	expect_ok(eio_flow_read_all(f, 8, &text, &len));
+	ck_assert_uint_eq(len, 0);
+	ck_assert_str_eq(text, "");
+	free(text);
+	return eio_switch_end(&sw, 0);
+}
+
+static int read_all_without_memory(void *arg)
+{
+	struct script large = {.len = 100000}, empty = {.len = 0};
+	char *text = NULL;
+	int rc, rc_empty;
+
+	(void) arg;
+	eio_error_set(-EIO, "the record", NULL);
+	use_memory_up(1);
+	rc = eio_flow_read_all(script_source(&large), 0, &text, NULL);
+	rc_empty = eio_flow_read_all(script_source(&empty), 0, &text, NULL);
+	give_memory_back();
+	expect_err(rc, -ENOMEM);
+	expect_err(rc_empty, -ENOMEM);
+	ck_assert_ptr_null(text);
+	return 0;
+}
+
+START_TEST(without_memory_read_all_fails)
+{
+	if (!SANITIZED)
+		expect_ok(eio__mock_run(read_all_without_memory, NULL));
+}
+END_TEST
+
+/* Views */
+
+MOCK_TEST(views_of_memory_are_given_back_last_first)
+{
+	struct iovec iov[3] = {{"abc", 3}, {"", 0}, {"defg", 4}};
+	struct eio_string_source string;
+	struct eio_iov_source vector;
+	struct eio_view a, b;
+	char text[8] = "";
+
+	(void) arg;
+	for (int i = 0; i < 2; i++) {
+		struct eio_flow f = i ? eio_iov_source_init(&vector, iov, 3)
+				      : eio_string_source_init(&string, "abcdefg", 7);
+
+		expect_err(eio_flow_read_borrow(f, 3, &a), 3);
+		ck_assert_uint_eq(a.len, 3);
+		ck_assert_mem_eq(a.data, "abc", 3);
+		expect_err(eio_flow_read_borrow(f, 2, &b), 2);
+		ck_assert_mem_eq(b.data, "de", 2);
+		/* Not the last one. */
+		ck_assert(!eio_view_release_part(&a, 1));
+		ck_assert_ptr_null(a.data);
+		ck_assert(eio_view_release_part(&b, 1));
+		ck_assert_uint_eq(b.len, 0);
+		expect_err(eio_flow_read_borrow(f, 100, &a), 3);
+		ck_assert_mem_eq(a.data, "efg", 3);
+		ck_assert(eio_view_release_part(&a, 0));
+		expect_err(eio_flow_read_borrow(f, 1, &a), 1);
+		eio_view_release(&a);
+		expect_err(eio_flow_read(f, text, 8), 2);
+		ck_assert_str_eq(text, "fg");
+		expect_ok(eio_flow_read_borrow(f, 8, &a));
+		ck_assert_ptr_null(a.data);
+		memset(text, 0, sizeof(text));
+	}
+	return 0;
+}
+
+/* The same memory twice, and a view of the first: its end is not the source's place. */
+MOCK_TEST(a_view_of_another_entry_is_not_given_back_for_one_with_the_same_memory)
+{
+	static char text[4] = "abc";
+	struct iovec iov[2] = {{text, 3}, {text, 3}};
+	struct eio_iov_source s;
+	struct eio_flow f = eio_iov_source_init(&s, iov, 2);
+	struct eio_view a, b;
+
+	(void) arg;
+	expect_err(eio_flow_read_borrow(f, 3, &a), 3);
+	expect_err(eio_flow_read_borrow(f, 3, &b), 3);
+	ck_assert(!eio_view_release_part(&a, 0));
+	ck_assert(eio_view_release_part(&b, 3));
+	expect_ok(eio_flow_read_borrow(f, 3, &a));
+	return 0;
+}
+
+MOCK_TEST(views_of_a_source_that_lends_nothing_are_copies_and_cannot_go_back)
+{
+	struct script s = {.len = 100000};
+	struct eio_view a, b;
+
+	(void) arg;
+	expect_err(eio_flow_read_borrow(script_source(&s), 10, &a), 10);
+	expect_err(eio_flow_read_borrow(script_source(&s), 10, &b), 10);
+	ck_assert(is_filled(a.data, a.len, 0));
+	ck_assert(is_filled(b.data, b.len, 10));
+	ck_assert(!eio_view_release_part(&a, 9));
+	ck_assert(eio_view_release_part(&b, 10));
+	/* Nothing happens to what is zeroed, and too much is all. */
+	ck_assert(eio_view_release_part(&b, 0));
+	eio_view_release(&b);
+	expect_err(eio_flow_read_borrow(script_source(&s), SIZE_MAX, &a), 16384);
+	ck_assert(eio_view_release_part(&a, SIZE_MAX));
+	return 0;
+}
+
+/* Formatted text */
+
+MOCK_TEST(printf_is_one_write_of_any_length)
+{
+	static const int lens[] = {1, 254, 255, 256, 257, 100000};
+
+	(void) arg;
+	for (size_t i = 0; i < COUNT(lens); i++) {
+		struct eio_buffer_sink sink;
+		struct eio_flow_counter count;
+		struct eio_flow f = eio_buffer_sink_init(&sink, 0);
+
+		expect_ok(eio_flow_printf(eio_flow_counter_init(&count, f), "%*d", lens[i], 7));
+		ck_assert_uint_eq(sink.len, (size_t) lens[i]);
+		ck_assert_int_eq(sink.data[sink.len - 1], '7');
+		ck_assert_uint_eq(count.written, (uint64_t) lens[i]);
+		expect_ok(eio_flow_printf(f, "%s-%c%%", "text", 'x'));
+		ck_assert_str_eq(sink.data + lens[i], "text-x%");
+		eio_buffer_sink_fini(&sink);
+	}
+	return 0;
+}
+
+static unsigned writes;
+
+static ssize_t write_once(struct eio_flow f, const struct iovec *iov, int n)
+{
+	(void) f;
+	writes += (unsigned) n;
+	return (ssize_t) iov->iov_len;
+}
+
+static int print_in_need(void *arg)
+{
+	static const struct eio_flow_ops ops = {.name = "once", .write_some = write_once};
+	struct eio_flow f = {.ops = &ops};
+	int brief, large, wrong;
+	char text[256];
+
+	(void) arg;
+	memset(text, 'x', 255);
+	text[255] = '\0';
+	eio_error_set(-EIO, "the record", NULL);
+	use_memory_up(1);
+	brief = eio_flow_printf(f, "%s", text);
+	large = eio_flow_printf(f, "%s!", text);
+	give_memory_back();
+	wrong = eio_flow_printf(f, "%lc", (wint_t) 0x110000);
+	expect_ok(brief);
+	expect_err(large, -ENOMEM);
+	expect_err(wrong, -EILSEQ);
+	ck_assert_uint_eq(writes, 1);
+	return 0;
+}
+
+START_TEST(printf_needs_memory_for_long_texts_only_and_writes_nothing_if_it_fails)
+{
+	writes = 0;
+	if (!SANITIZED)
+		expect_ok(eio__mock_run(print_in_need, NULL));
+}
+END_TEST
+
+/* Counting */
+
+MOCK_TEST(a_counter_counts_what_is_read_and_written)
+{
+	struct script from = {.len = 100, .step = 7}, to = {.step = 5};
+	struct eio_flow_counter in, out;
+	struct eio_flow r = eio_flow_counter_init(&in, script_source(&from));
+	struct eio_flow w = eio_flow_counter_init(&out, script_sink(&to));
+	struct iovec iov[2] = {{(char[100]){0}, 100}, {NULL, 0}};
+	char b[100];
+
+	(void) arg;
+	fill(b, sizeof(b), 0);
+	expect_err(eio_flow_read(r, b, 100), 7);
+	ck_assert_uint_eq(in.read, 7);
+	expect_err(eio_flow_readv(r, iov, 2), 7);
+	expect_ok(eio_flow_read_exact(r, b, 36));
+	ck_assert_uint_eq(in.read, 50);
+	from.err = -EIO;
+	expect_err(eio_flow_read(r, b, 1), -EIO);
+	ck_assert_uint_eq(in.read, 50);
+	ck_assert_uint_eq(in.written, 0);
+	expect_err(eio_flow_write(r, b, 1), -EOPNOTSUPP);
+	ck_assert_uint_eq(in.written, 0);
+
+	fill(b, sizeof(b), 0);
+	expect_ok(eio_flow_write(w, b, 20));
+	iov[0] = (struct iovec){b + 20, 80};
+	expect_err(eio_flow_write_some(w, iov, 2), 5);
+	ck_assert_uint_eq(out.written, 25);
+	to.err = -ENOSPC;
+	to.fail_at = 30;
+	expect_err(eio_flow_write(w, b + 25, 75), -ENOSPC);
+	ck_assert_uint_eq(out.written, 30);
+	ck_assert_uint_eq(out.read, 0);
+	return 0;
+}
+
+MOCK_TEST(a_counter_takes_back_what_views_give_back)
+{
+	struct eio_string_source s;
+	struct eio_flow_counter inner, outer;
+	struct eio_flow f = eio_string_source_init(&s, "0123456789", 10);
+	struct eio_view a, b;
+
+	(void) arg;
+	f = eio_flow_counter_init(&outer, eio_flow_counter_init(&inner, f));
+	expect_err(eio_flow_read_borrow(f, 4, &a), 4);
+	ck_assert_ptr_eq(a.data, s.data - 4);
+	ck_assert_uint_eq(outer.read, 4);
+	ck_assert(eio_view_release_part(&a, 1));
+	ck_assert_uint_eq(outer.read, 1);
+	ck_assert_uint_eq(inner.read, 1);
+	/* Two at a time: the second is a copy, counted once. */
+	expect_err(eio_flow_read_borrow(f, 4, &a), 4);
+	expect_err(eio_flow_read_borrow(f, 3, &b), 3);
+	ck_assert_mem_eq(a.data, "1234", 4);
+	ck_assert_mem_eq(b.data, "567", 3);
+	ck_assert_uint_eq(outer.read, 8);
+	ck_assert(!eio_view_release_part(&b, 0));
+	ck_assert(!eio_view_release_part(&a, 0));
+	ck_assert_uint_eq(outer.read, 8);
+	ck_assert_uint_eq(inner.read, 8);
+	/* And then there is room again. */
+	expect_err(eio_flow_read_borrow(f, 9, &a), 2);
+	ck_assert_ptr_eq(a.data, s.data - 2);
+	eio_view_release(&a);
+	expect_ok(eio_flow_read_borrow(f, 9, &a));
+	ck_assert_uint_eq(outer.read, 10);
+	ck_assert_uint_eq(inner.read, 10);
+	return 0;
+}
+
+MOCK_TEST(a_counter_hands_on_the_rest_but_no_descriptor)
+{
+	int calls = 0;
+	struct eio_flow_counter c;
+	struct eio_flow f = {.ops = &count_ops, .u.ptr = &calls};
+	struct eio_fd fd;
+
+	(void) arg;
+	f = eio_flow_counter_init(&c, f);
+	expect_err(eio_flow_shutdown(f, EIO_SHUT_SEND), -ENOTCONN);
+	expect_err(eio_flow_close(f), -EIO);
+	expect_log("shutdown 1 close");
+	expect_err(eio_flow_fd(f, &fd), -ENOTSUP);
+	expect_ok(eio_flow_fd(c.of, &fd));
+	f = eio_flow_counter_init(&c, zeroed);
+	expect_err(eio_flow_read(f, &calls, 1), -EBADF);
+	expect_err(eio_flow_close(f), -EBADF);
 	return 0;
 }
 
@@ -1088,6 +1560,19 @@ END_TEST
 
 SUITE_MAIN(
 	"flow", false, a_string_is_read_in_pieces_and_is_then_at_its_end_test,
+	a_vector_is_read_across_its_entries_in_any_steps_test,
+	readv_without_an_operation_of_its_own_fills_the_first_entry_test,
+	readv_scatters_what_pipes_files_and_sockets_have_test,
+	read_all_gives_the_bytes_and_a_NUL_test, read_all_that_fails_gives_nothing_test,
+	read_all_that_fails_leaves_a_file_where_it_was_test, without_memory_read_all_fails,
+	views_of_memory_are_given_back_last_first_test,
+	a_view_of_another_entry_is_not_given_back_for_one_with_the_same_memory_test,
+	views_of_a_source_that_lends_nothing_are_copies_and_cannot_go_back_test,
+	printf_is_one_write_of_any_length_test,
+	printf_needs_memory_for_long_texts_only_and_writes_nothing_if_it_fails,
+	a_counter_counts_what_is_read_and_written_test,
+	a_counter_takes_back_what_views_give_back_test,
+	a_counter_hands_on_the_rest_but_no_descriptor_test,
 	a_buffer_gathers_what_is_written_and_ends_it_test, a_buffer_grows_and_is_always_ended_test,
 	a_buffer_takes_up_to_its_limit_and_says_how_much_test,
 	copying_to_a_limited_buffer_fails_only_if_more_comes_test,

@@ -43,6 +43,7 @@ struct place {
 	size_t put, taken; /* bytes the test put in and took out */
 	unsigned served;
 	char **names;
+	char *all;
 	char text[LENGTH];
 };
 
@@ -162,6 +163,28 @@ static void check_read(struct place *p)
 	same(is_filled(p->text, moved(p), 0), true);
 }
 
+static int read_vector(struct place *p)
+{
+	struct iovec iov[2] = {{p->text, 2}, {p->text + 2, 8}};
+
+	return (int) eio_flow_readv(p->f, iov, 2);
+}
+
+static int read_everything(struct place *p)
+{
+	return eio_flow_read_all(p->f, 0, &p->all, &p->taken);
+}
+
+/* What was read of a pipe before the failure is not given back. */
+static void check_read_everything(struct place *p)
+{
+	same(p->all != NULL, p->a.rc == 0);
+	same((p->a.rc == 0 ? p->taken : p->a.done) + left_over(p), p->put);
+	if (p->all)
+		same(is_filled(p->all, p->taken, 0), true);
+	free(p->all);
+}
+
 /* The writer comes by another name: that of the descriptor. */
 static void write_to_fifo(struct place *p)
 {
@@ -252,6 +275,11 @@ static int write_some(struct place *p)
 	struct iovec iov = {data, LENGTH};
 
 	return (int) eio_flow_write_some(p->f, &iov, 1);
+}
+
+static int print(struct place *p)
+{
+	return eio_flow_printf(p->f, "%*d", LENGTH, 1);
 }
 
 /* What the call says it has written is what arrives. */
@@ -972,6 +1000,10 @@ static const struct call calls[] = {
 	{"eio_flow_read a pipe", WAITS, read_end, read_some, put_three, check_read},
 	{"eio_flow_read a socket", WAITS, socket_end, read_some, put_three, check_read},
 	{"eio_flow_read a FIFO", WAITS, fifo_end, read_some, write_to_fifo, check_read},
+	{"eio_flow_readv a pipe", WAITS, read_end, read_vector, put_three, check_read},
+	{"eio_flow_readv a socket", WAITS, socket_end, read_vector, put_three, check_read},
+	{"eio_flow_read_all a pipe", WAITS, read_end, read_everything, put_and_end,
+	 check_read_everything},
 	{"eio_flow_read_borrow a pipe", WAITS, read_end, borrow_some, put_three, check_read},
 	{"eio_flow_read_borrow a socket", WAITS, socket_end, borrow_some, put_three, check_read},
 	{"eio_flow_read_exact", WAITS, half_full, read_six, put_three, check_read_six},
@@ -980,6 +1012,7 @@ static const struct call calls[] = {
 	{"eio_flow_write to a socket", WAITS, full_socket, write_all, take_out, check_write},
 	{"eio_flow_writev to a pipe", WAITS, full_pipe, write_vector, take_out, check_write},
 	{"eio_flow_writev to a socket", WAITS, full_socket, write_vector, take_out, check_write},
+	{"eio_flow_printf to a pipe", WAITS, full_pipe, print, take_out, check_write},
 	{"eio_flow_write_some to a pipe", WAITS, full_pipe, write_some, take_out, check_write_some},
 	{"eio_flow_write_some to a socket", WAITS, full_socket, write_some, take_out,
 	 check_write_some},

@@ -325,6 +325,34 @@ static void check_copied(struct place *p)
 	eio_buffer_sink_fini(&p->sink);
 }
 
+/* Copies that tell of their pieces to who waits */
+
+static int tell(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
+{
+	(void) dst, (void) src;
+	return eio_copy_moved(c, PART);
+}
+
+static int await_when_told(uint64_t n, void *arg)
+{
+	same(n, PART);
+	return await_promise(arg);
+}
+
+static int run_told(struct place *p)
+{
+	static const struct eio_flow_ops ops = {.name = "teller", .copy_from = tell};
+
+	return eio_flow_copy_n(eio_null(), (struct eio_flow){.ops = &ops}, LENGTH, await_when_told,
+			       p, &p->n);
+}
+
+static void check_told(struct place *p)
+{
+	same(p->n, p->a.rc == 0 ? PART : p->a.done);
+	same(p->value == p, p->a.rc == 0);
+}
+
 /* Networks */
 
 static void new_net(struct place *p)
@@ -772,6 +800,7 @@ static const struct call calls[] = {
 	 check_some_sent},
 	{"eio_flow_copy from a pair", WAITS, new_pair, run_copy, send_and_close, check_copied},
 	{"eio_flow_copy_n from a pair", HANDED, new_pair, run_copy_n, send_text, check_copied},
+	{"eio_copy_moved, eio_flow_copy_n", HANDED, NULL, run_told, resolve, check_told},
 	{"eio_net_connect", HANDED, connection_later, run_connect, resolve, check_connect},
 	{"eio_net_connect_host", HANDED, race_later, run_connect_host, resolve, check_connect},
 	{"eio_net_getaddrinfo", HANDED, addresses_later, run_look_up, resolve, check_look_up},
