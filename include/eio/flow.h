@@ -55,6 +55,8 @@ struct eio_copy {
 	/* The library's; providers call eio_copy_moved. */
 	int (*moved)(uint64_t n, void *arg);
 	void *arg;
+	int stopped;  /* what moved said when it stopped the copy */
+	size_t piece; /* the size that suits the sink, 0: any */
 };
 
 /**
@@ -250,13 +252,13 @@ EIO_API int eio_flow_printf(struct eio_flow dst, const char *format, ...) EIO_PR
 /**
  * Copy until the end of @p src, the fastest way the two ends allow.
  *
- * What goes from a file to a connection may still be read from the file's cached pages
- * after the call returned: changing the file then changes what is not sent yet.
+ * What goes from a file to a connection or a pipe may still be read from the file's cached
+ * pages after the call returned: changing the file then changes what is not received yet.
  *
  * @param ret_bytes  Optional: bytes copied, set on failure too.
  * @return 0 at the end of @p src, or the first failure of either side.
- * @cancel Yes. What was read and could not be written, for whatever reason, is lost,
- *   unless @p src is a file: then its position is where the copy came to.
+ * @cancel Yes. What was read and could not be written, for whatever reason, is lost, unless
+ *   @p src is a file or memory: then its position is where the copy came to.
  * @since 0.1
  */
 EIO_API int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *ret_bytes);
@@ -264,9 +266,10 @@ EIO_API int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *re
 /**
  * Copy at most @p max bytes, and tell how it goes.
  *
- * @param moved  Optional: called after each piece of @p n bytes, in the copying fiber; a
- *   negative result stops the copy and is its result. Good for progress, and with
- *   eio_timeout_reset for a limit on the time nothing moves.
+ * @param moved  Optional: called whenever @p n more bytes are in the sink, in the copying
+ *   fiber; it may wait. A negative result stops the copy at once, as a failure to write
+ *   would, and is its result. Good for progress, and with eio_timeout_reset for a limit on
+ *   the time nothing moves.
  * @return 0 at the end of @p src or when @p max bytes were copied, or as eio_flow_copy.
  * @since 0.1
  */

@@ -2,8 +2,11 @@
 /*
  * Copying from any flow to any other.
  *
- * The sink's own way comes first. What it leaves goes piece by piece, out of the source's
- * buffers if it hands them out, else through one of the copy's.
+ * The sink's own way comes first. What it leaves goes the common way, piece by piece: out
+ * of the source's memory if it lends any, else through the copy's.
+ *
+ * A source that lends small buffers is waited for by borrowing, so that an idle copy holds
+ * no memory. While much comes it is read, since large pieces cost less than they save.
  */
 #include "io/copy.h"
 #include "core/error.h"
@@ -11,18 +14,27 @@
 #include <eio/fiber.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
 	PIECE_FIRST = 16 * 1024, /* most copies end within the first piece */
 	PIECE = 128 * 1024,      /* to TCP half the time of 64 KiB; more gains little */
+	LENT_MUCH = 4096,        /* a view from which on more is likely to come … */
+	LENT_LARGE = 64 * 1024,  /* … and one that is as good as a piece */
+	LENT_MOST = 1024 * 1024, /* at a time, so that it shows how far it came */
 };
 
 int eio_copy_moved(struct eio_copy *c, uint64_t n)
 {
+	int rc;
+
 	c->left -= n;
 	c->done += n;
-	return c->moved ? c->moved(n, c->arg) : 0;
+	rc = c->moved ? c->moved(n, c->arg) : 0;
+	if (rc < 0)
+		c->stopped = rc;
+	return c->stopped;
 }
 
 /* What was read and not written: a file has it still. Of a program's own flow nobody knows
@@ -40,46 +52,58 @@ static void unread(struct eio_flow src, uint64_t bytes)
 	eio_fd_unuse(src.u.fd);
 }
 
-/* One piece that was read. The failure to write comes before the wish to stop. */
-static int write_piece(struct eio_flow dst, const void *data, size_t len, struct eio_copy *c,
-		       uint64_t *done)
+/* One piece that was read. Each step is told of: the sink may be slow. */
+static int write_piece(struct eio_flow dst, const char *data, size_t len, struct eio_copy *c,
+		       size_t *done)
 {
-	int rc = eio__flow_write_all(dst, data, len, done);
-	int stop = *done > 0 ? eio_copy_moved(c, *done) : 0;
-
-	return rc < 0 ? rc : stop;
-}
-
-static int copy_borrowed(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
-{
-	while (c->left > 0) {
-		struct eio_view view;
-		ssize_t n = eio_flow_read_borrow(src, eio__copy_piece(c, EIO__COUNT_MAX), &view);
-		uint64_t done = 0;
+	for (*done = 0; *done < len;) {
+		struct iovec iov = {(void *) (data + *done), len - *done};
+		ssize_t n = eio_flow_write_some(dst, &iov, 1);
 		int rc;
 
-		if (n <= 0)
+		if (n < 0)
 			return (int) n;
-		rc = write_piece(dst, view.data, view.len, c, &done);
-		(void) eio_view_release_part(&view, (size_t) done);
+		*done += (size_t) n;
+		rc = eio_copy_moved(c, (uint64_t) n);
 		if (rc < 0)
 			return rc;
 	}
 	return 0;
 }
 
-int eio__copy_through_memory(struct eio_flow dst, struct eio_flow src, struct eio_copy *c,
-			     size_t piece)
+/* Out of the source's memory: 0 at the end, 1 when reading is better. */
+static int copy_lent(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
-	size_t size = eio__copy_piece(c, PIECE_FIRST);
-	char *buf = malloc(size ? size : 1);
+	while (c->left > 0) {
+		struct eio_view view;
+		ssize_t n = eio_flow_read_borrow(src, eio__copy_piece(c, LENT_MOST), &view);
+		size_t done;
+		int rc;
+
+		if (n <= 0)
+			return (int) n;
+		rc = write_piece(dst, view.data, view.len, c, &done);
+		(void) eio_view_release_part(&view, done);
+		if (rc < 0)
+			return rc;
+		if (n >= LENT_MUCH && n < LENT_LARGE && c->left > 0 && src.ops->read)
+			return 1;
+	}
+	return 0;
+}
+
+/* Through the copy's memory: 0 at the end, 1 when a source that lends gives little. */
+static int copy_read(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
+{
+	size_t piece = c->piece ? c->piece : PIECE, size = eio__copy_piece(c, PIECE_FIRST);
+	char *buf = malloc(size);
 	int rc = 0;
 
 	if (!buf)
 		return eio__fail(-ENOMEM, "copy", NULL);
 	while (rc == 0 && c->left > 0) {
 		ssize_t n = eio_flow_read(src, buf, eio__copy_piece(c, size));
-		uint64_t done = 0;
+		size_t done;
 
 		if (n <= 0) {
 			rc = (int) n;
@@ -88,8 +112,10 @@ int eio__copy_through_memory(struct eio_flow dst, struct eio_flow src, struct ei
 		rc = write_piece(dst, buf, (size_t) n, c, &done);
 		if (rc < 0)
 			unread(src, (uint64_t) n - done);
+		else if (src.ops->borrow && n < LENT_MUCH)
+			rc = c->left > 0;
 		/* A full piece promises more. Without the memory, small ones do. */
-		if ((size_t) n == size && size < piece && c->left > size) {
+		if (rc == 0 && (size_t) n == size && size < piece && c->left > size) {
 			char *bigger = malloc(piece);
 
 			if (bigger) {
@@ -103,6 +129,18 @@ int eio__copy_through_memory(struct eio_flow dst, struct eio_flow src, struct ei
 	return rc;
 }
 
+int eio__copy_common(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
+{
+	int rc = c->left > 0;
+
+	while (rc > 0) {
+		rc = src.ops->borrow ? copy_lent(dst, src, c) : 1;
+		if (rc > 0)
+			rc = copy_read(dst, src, c);
+	}
+	return rc;
+}
+
 static int copy(struct eio_flow src, struct eio_flow dst, struct eio_copy *c)
 {
 	int rc = eio__flow_enter(src, "copy");
@@ -111,14 +149,10 @@ static int copy(struct eio_flow src, struct eio_flow dst, struct eio_copy *c)
 		rc = eio__flow_enter(dst, "copy");
 	if (rc < 0 || c->left == 0)
 		return rc;
-	if (dst.ops->copy_from) {
-		rc = dst.ops->copy_from(dst, src, c);
-		if (rc != -EOPNOTSUPP)
-			return rc;
-	}
-	if (src.ops->borrow)
-		return copy_borrowed(dst, src, c);
-	return eio__copy_through_memory(dst, src, c, PIECE);
+	rc = dst.ops->copy_from ? dst.ops->copy_from(dst, src, c) : -EOPNOTSUPP;
+	if (c->stopped < 0)
+		return c->stopped;
+	return rc == -EOPNOTSUPP ? eio__copy_common(dst, src, c) : rc;
 }
 
 int eio_flow_copy_n(struct eio_flow src, struct eio_flow dst, uint64_t max,
@@ -142,20 +176,17 @@ int eio_flow_read_all(struct eio_flow src, size_t max, char **ret, size_t *ret_l
 	struct eio_buffer_sink sink;
 	uint64_t n;
 	int rc = eio_flow_copy(src, eio_buffer_sink_init(&sink, max), &n);
-	/* Without memory to shrink to what is needed, the larger block will do. */
-	char *text = rc == 0 ? realloc(sink.data, sink.len + 1) : NULL;
+	char *text;
 
-	if (text)
-		sink.data = text;
-	else if (rc == 0 && !sink.data)
-		rc = eio__fail(-ENOMEM, "read", NULL);
 	if (rc < 0) {
 		unread(src, n);
 		eio_buffer_sink_fini(&sink);
 		return rc;
 	}
-	sink.data[sink.len] = '\0';
-	*ret = sink.data;
+	/* The sink made room, and ended it, before it read. What is too much goes back; if that
+	 * cannot be, the larger block will do. */
+	text = realloc(sink.data, sink.len + 1);
+	*ret = text ? text : sink.data;
 	if (ret_len)
 		*ret_len = sink.len;
 	return 0;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Copying between flows: what the generic loop and the short cuts tell each other.
+ * Copying between flows: what the common way and the short cuts tell each other.
  */
 #ifndef EIO__IO_COPY_H
 #define EIO__IO_COPY_H
 
 #include "io/flow.h"
+
+#include <sys/types.h>
 
 /* As much as one piece of at most @p most bytes may take. */
 static inline size_t eio__copy_piece(const struct eio_copy *c, size_t most)
@@ -13,12 +15,21 @@ static inline size_t eio__copy_piece(const struct eio_copy *c, size_t most)
 	return c->left < most ? (size_t) c->left : most;
 }
 
-/* Copies through memory, in pieces that grow up to @p piece bytes. */
-int eio__copy_through_memory(struct eio_flow dst, struct eio_flow src, struct eio_copy *c,
-			     size_t piece);
+/* The common way, in pieces that suit the sink. */
+int eio__copy_common(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 
 /* copy_from of descriptors. */
 int eio__copy_to_file(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
+
+/* What a descriptor is, by the S_IFMT bits. */
+int eio__copy_look(struct eio_fd handle, mode_t *ret_kind);
+
+/* Is the file's next part, as long as asked for or to its end, in the page cache? No, if
+ * the kernel (before 6.5) or the file system cannot tell. */
+bool eio__copy_is_cached(int fd, size_t len);
+
+/* sendfile and splice know no MSG_NOSIGNAL. */
+bool eio__copy_raises_no_sigpipe(void);
 
 #endif

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Copying to descriptors, by the way that was measured to be fastest.
+ * Copying to sockets, by the way that was measured to be fastest.
  *
- * In most cases that goes through memory. A splice runs in a kernel worker: to a socket,
- * by way of a pipe, it was no faster, and a slow peer would hold a worker. It pays only
- * into a pipe larger than the default. A buffered write to a file also goes to a worker,
- * so those pieces are large. Registered buffers made no difference to either.
+ * In most cases that goes through memory. A splice by the ring runs in a kernel worker: by
+ * way of a pipe it was no faster, and a slow peer would hold a worker. Registered buffers
+ * made no difference.
  *
- * From a file to a socket, sendfile(2) takes a quarter of the time of any of these. It is
- * called directly, and only for what the kernel says is in the page cache, so that it
- * waits for no disk; the socket is O_NONBLOCK from then on, so that it waits for no peer.
+ * From a file, sendfile(2) takes a quarter of the time of any of these. It is called
+ * directly, and only for what the kernel says is in the page cache, so that it waits for no
+ * disk; the socket is O_NONBLOCK from then on, so that it waits for no peer.
  */
 #include "core/error.h"
 #include "io/copy.h"
@@ -29,13 +28,11 @@
 #endif
 
 enum {
-	FILE_PIECE = 256 * 1024,
-	PIPE_WORTH = 256 * 1024, /* the size from which splice is faster */
-	SPLICE_PIECE = 1024 * 1024,
+	MEMORY_PIECE = 256 * 1024,
+	SEND_PIECE = 1024 * 1024,
 };
 
-/* The descriptor's kind, and the size if it is a pipe. */
-static int look(struct eio_fd handle, mode_t *ret_mode, int *ret_pipe_size)
+int eio__copy_look(struct eio_fd handle, mode_t *ret_kind)
 {
 	struct stat st;
 	int fd = eio_fd_use(handle), rc;
@@ -43,58 +40,12 @@ static int look(struct eio_fd handle, mode_t *ret_mode, int *ret_pipe_size)
 	if (fd < 0)
 		return eio__fail(fd, "copy", NULL);
 	rc = fstat(fd, &st) < 0 ? eio__fail(-errno, "fstat", NULL) : 0;
-	*ret_mode = st.st_mode & S_IFMT;
-	*ret_pipe_size = rc == 0 && S_ISFIFO(st.st_mode) ? fcntl(fd, F_GETPIPE_SZ) : 0;
+	*ret_kind = rc == 0 ? st.st_mode & S_IFMT : 0;
 	eio_fd_unuse(handle);
 	return rc;
 }
 
-/* Waits for room before it splices, so that no kernel worker waits for the reader. No
- * bytes are under way when the kernel refuses. */
-static int splice_to_pipe(struct eio_fd dst, struct eio_fd src, struct eio_copy *c)
-{
-	int rc = 0;
-
-	while (rc == 0 && c->left > 0) {
-		ssize_t n;
-
-		rc = eio_ll_await_writable(dst);
-		if (rc < 0)
-			return rc;
-		n = eio_ll_splice(src, dst, eio__copy_piece(c, SPLICE_PIECE));
-		if (n <= 0)
-			return n == -EINVAL ? -EOPNOTSUPP : (int) n;
-		rc = eio_copy_moved(c, (uint64_t) n);
-	}
-	return rc;
-}
-
-int eio__copy_to_file(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
-{
-	mode_t from, to;
-	int pipe_size, unused;
-	int rc = look(dst.u.fd, &to, &pipe_size);
-
-	if (rc < 0)
-		return rc;
-	if (S_ISREG(to) && src.ops->read) {
-		rc = eio__copy_through_memory(dst, src, c, FILE_PIECE);
-		/* Not for another loop to go on: a piece may have been read. */
-		return rc == -EOPNOTSUPP ? -EIO : rc;
-	}
-	if (pipe_size < PIPE_WORTH || !eio__flow_is_file(src))
-		return -EOPNOTSUPP;
-	rc = look(src.u.fd, &from, &unused);
-	if (rc < 0)
-		return rc;
-	return S_ISREG(from) ? splice_to_pipe(dst.u.fd, src.u.fd, c) : -EOPNOTSUPP;
-}
-
-/* To sockets */
-
-/* Is the file's next part, as long as asked for or to its end, in the page cache? No, if
- * the kernel (before 6.5) or the file system cannot tell. */
-static bool is_cached(int fd, size_t len)
+bool eio__copy_is_cached(int fd, size_t len)
 {
 	struct {
 		uint64_t off, len;
@@ -106,8 +57,11 @@ static bool is_cached(int fd, size_t len)
 	off_t from = lseek(fd, 0, SEEK_CUR);
 	struct stat st;
 
-	if (from < 0 || fstat(fd, &st) < 0 || from >= st.st_size)
-		return from >= 0;
+	/* Without a size it only pretends to be a file, and may wait for anything. */
+	if (from < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
+		return false;
+	if (from >= st.st_size)
+		return true;
 	end = (uint64_t) from + len;
 	if (end > (uint64_t) st.st_size)
 		end = (uint64_t) st.st_size;
@@ -126,7 +80,7 @@ static ssize_t send_cached(int to, struct eio_fd src, size_t len)
 
 	if (from < 0)
 		return eio__fail(from, "sendfile", NULL);
-	if (is_cached(from, len)) {
+	if (eio__copy_is_cached(from, len)) {
 		n = sendfile(to, from, NULL, len);
 		if (n < 0)
 			n = errno == EINVAL ? -EOPNOTSUPP : -errno;
@@ -138,11 +92,13 @@ static ssize_t send_cached(int to, struct eio_fd src, size_t len)
 /* The part that is not cached, through memory. */
 static int send_uncached(struct eio_flow dst, struct eio_flow src, size_t len, struct eio_copy *c)
 {
-	struct eio_copy part = {.left = len, .moved = c->moved, .arg = c->arg};
-	int rc = eio__copy_through_memory(dst, src, &part, FILE_PIECE);
+	uint64_t beyond = c->left - len;
+	int rc;
 
-	c->done += part.done;
-	c->left -= part.done;
+	c->left = len;
+	c->piece = MEMORY_PIECE;
+	rc = eio__copy_common(dst, src, c);
+	c->left += beyond;
 	return rc;
 }
 
@@ -150,7 +106,7 @@ static int send_pieces(struct eio_flow dst, int to, struct eio_flow src, struct 
 {
 	while (c->left > 0) {
 		uint64_t before = c->done;
-		size_t len = eio__copy_piece(c, SPLICE_PIECE);
+		size_t len = eio__copy_piece(c, SEND_PIECE);
 		ssize_t n = send_cached(to, src.u.fd, len);
 		int rc;
 
@@ -173,8 +129,7 @@ static int send_pieces(struct eio_flow dst, int to, struct eio_flow src, struct 
 	return 0;
 }
 
-/* sendfile knows no MSG_NOSIGNAL. */
-static bool sigpipe_is_ignored(void)
+bool eio__copy_raises_no_sigpipe(void)
 {
 	struct sigaction now;
 
@@ -183,12 +138,12 @@ static bool sigpipe_is_ignored(void)
 
 int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
-	int pipe_size, flags, to, rc;
+	int flags, to, rc;
 	mode_t kind;
 
-	if (!eio__flow_is_file(src) || !sigpipe_is_ignored())
+	if (!eio__flow_is_file(src) || !eio__copy_raises_no_sigpipe())
 		return -EOPNOTSUPP;
-	rc = look(src.u.fd, &kind, &pipe_size);
+	rc = eio__copy_look(src.u.fd, &kind);
 	if (rc < 0 || !S_ISREG(kind))
 		return rc < 0 ? rc : -EOPNOTSUPP;
 	to = eio_fd_use(dst.u.fd);

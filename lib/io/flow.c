@@ -216,14 +216,6 @@ static __attribute__((noinline)) int write_on(struct eio_flow f, const struct io
 	return rc < 0 ? eio__fail_done(rc, "write", done) : 0;
 }
 
-int eio__flow_write_all(struct eio_flow f, const void *buf, size_t len, uint64_t *done)
-{
-	struct iovec iov = {(void *) buf, len};
-	struct rest r = {&iov, 1, 0};
-
-	return write_all(f, &r, done);
-}
-
 int eio_flow_writev(struct eio_flow f, const struct iovec *iov, int n)
 {
 	int rc = eio__flow_enter(f, "write");

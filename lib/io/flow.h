@@ -26,7 +26,4 @@ int eio__flow_enter(struct eio_flow f, const char *op);
 /* The borrow of a source that has none: its read, into memory of the library's. */
 ssize_t eio__flow_borrow_copied(struct eio_flow f, size_t max, struct eio_view *ret);
 
-/* Writes it all; what was written is added to *done, also on failure. */
-int eio__flow_write_all(struct eio_flow f, const void *buf, size_t len, uint64_t *done);
-
 #endif

@@ -204,20 +204,23 @@ static ssize_t sink_write_some(struct eio_flow f, const struct iovec *iov, int n
 	return (ssize_t) total;
 }
 
-/* Reads straight into the buffer. At the limit the generic loop goes on: whether that
+/* Reads straight into the buffer, what is free of it, in pieces that do not hold the other
+ * fibers up. At the limit the generic loop goes on: whether that
  * is a failure depends on whether another byte comes. */
 static int sink_copy_from(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
+	enum { LEAST = 4096, MOST = 1024 * 1024 };
 	struct eio_buffer_sink *s = dst.u.ptr;
 	int rc = 0;
 
 	while (rc == 0 && c->left > 0) {
 		size_t spare = s->size > s->len + 1 ? s->size - s->len - 1 : 0;
+		size_t piece = spare < LEAST ? LEAST : spare < MOST ? spare : MOST;
 		ssize_t n;
 
 		if (s->max && s->len >= s->max)
 			return -EOPNOTSUPP;
-		n = sink_room(s, eio__copy_piece(c, spare > 4096 ? spare : 4096));
+		n = sink_room(s, eio__copy_piece(c, piece));
 		if (n < 0)
 			return (int) n;
 		n = eio_flow_read(src, s->data + s->len, (size_t) n);

@@ -19,14 +19,43 @@
 
 /* The two ends of a copy */
 
-enum kind { STRING, OWN, REGULAR, PIPE, BIG_PIPE, SOCKET, TCP, BUFFER, NOTHING };
-
-static const char *const kind_names[] = {
-	"string", "own", "file", "pipe", "big pipe", "socket", "TCP", "buffer", "null",
+enum kind {
+	STRING,
+	VECTOR,
+	LENDER, /* of small buffers */
+	OWN,
+	COUNTED, /* another one's bytes: a string's, or to a buffer */
+	REGULAR,
+	PIPE,
+	BIG_PIPE,
+	SOCKET,
+	TCP,
+	BUFFER,
+	NOTHING,
 };
 
-static const enum kind sources[] = {STRING, OWN, REGULAR, PIPE, BIG_PIPE, SOCKET, TCP};
-static const enum kind sinks[] = {OWN, REGULAR, PIPE, BIG_PIPE, SOCKET, TCP, BUFFER, NOTHING};
+static const char *const kind_names[] = {
+	"string", "vector",   "lender", "own", "counter", "file",
+	"pipe",   "big pipe", "socket", "TCP", "buffer",  "null",
+};
+
+static const enum kind sources[] = {STRING,  VECTOR, LENDER,   OWN,    COUNTED,
+				    REGULAR, PIPE,   BIG_PIPE, SOCKET, TCP};
+static const enum kind sinks[] = {OWN,    COUNTED, REGULAR, PIPE,   BIG_PIPE,
+				  SOCKET, TCP,     BUFFER,  NOTHING};
+
+/* Sources that have still what was not written. */
+static bool keeps(enum kind from)
+{
+	return from == STRING || from == VECTOR || from == COUNTED || from == REGULAR;
+}
+
+/* Between these nothing is read that is not written as well. */
+static bool nothing_is_under_way(enum kind from, enum kind to)
+{
+	return (from == PIPE || from == BIG_PIPE) &&
+	       (to == PIPE || to == BIG_PIPE || to == REGULAR);
+}
 
 enum { MOST = 700001 };
 
@@ -36,6 +65,9 @@ static char pattern[MOST];
 struct source {
 	struct eio_flow f;
 	struct eio_string_source string;
+	struct eio_iov_source vector;
+	struct eio_flow_counter count;
+	struct iovec iov[3];
 	struct script script;
 	struct eio_flow other; /* the far end */
 	size_t len;
@@ -46,6 +78,7 @@ struct sink {
 	enum kind kind;
 	struct eio_flow f;
 	struct eio_buffer_sink buffer;
+	struct eio_flow_counter count;
 	struct script script;
 	struct eio_flow other;
 	size_t done;
@@ -76,6 +109,37 @@ static int feed(void *arg)
 	return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
 }
 
+/* Out of the pattern, which it need not give back. */
+static ssize_t lend(struct eio_flow f, size_t max, struct eio_view *ret)
+{
+	struct script *s = f.u.ptr;
+	size_t left = s->len - s->done;
+	ssize_t n = script_next(s, max < left ? max : left);
+
+	if (n > 0) {
+		*ret = (struct eio_view){pattern + s->done, (size_t) n, NULL, NULL, 0};
+		script_did(s, (size_t) n);
+	}
+	return n;
+}
+
+static const struct eio_flow_ops lender_ops = {
+	.name = "lender", .read = script_read, .borrow = lend};
+
+/* How much of a source that keeps it was not copied. */
+static size_t source_left(const struct source *s, enum kind kind)
+{
+	size_t left = 0;
+
+	if (kind == REGULAR)
+		return s->len - (size_t) lseek(flow_number(s->f), 0, SEEK_CUR);
+	if (kind != VECTOR)
+		return s->string.len;
+	for (int i = 0; i < s->vector.n; i++)
+		left += s->vector.iov[i].iov_len;
+	return left - s->vector.off;
+}
+
 static void source_begin(struct eio_switch *sw, struct source *s, enum kind kind, size_t len)
 {
 	struct eio_fd fd;
@@ -84,6 +148,18 @@ static void source_begin(struct eio_switch *sw, struct source *s, enum kind kind
 	switch (kind) {
 	case STRING:
 		s->f = eio_string_source_init(&s->string, pattern, len);
+		break;
+	case COUNTED:
+		s->f = eio_string_source_init(&s->string, pattern, len);
+		s->f = eio_flow_counter_init(&s->count, s->f);
+		break;
+	case VECTOR:
+		s->iov[0] = (struct iovec){pattern, len / 3};
+		s->iov[2] = (struct iovec){pattern + len / 3, len - len / 3};
+		s->f = eio_iov_source_init(&s->vector, s->iov, 3);
+		break;
+	case LENDER:
+		s->f = (struct eio_flow){.ops = &lender_ops, .u.ptr = &s->script};
 		break;
 	case OWN:
 		s->f = script_source(&s->script);
@@ -120,6 +196,10 @@ static void sink_begin(struct eio_switch *sw, struct sink *s, enum kind kind)
 	case BUFFER:
 		s->f = eio_buffer_sink_init(&s->buffer, 0);
 		break;
+	case COUNTED:
+		s->f = eio_buffer_sink_init(&s->buffer, 0);
+		s->f = eio_flow_counter_init(&s->count, s->f);
+		break;
 	case NOTHING:
 		s->f = eio_null();
 		break;
@@ -142,6 +222,7 @@ static size_t sink_has(const struct sink *s)
 
 	switch (s->kind) {
 	case BUFFER:
+	case COUNTED:
 		return s->buffer.len;
 	case NOTHING:
 		return 20000;
@@ -162,9 +243,12 @@ static size_t sink_end(struct sink *s, size_t said)
 	ssize_t n;
 
 	switch (s->kind) {
+	case COUNTED:
+		ck_assert_uint_eq(s->count.written, s->buffer.len);
+		/* fall through */
 	case BUFFER:
 		s->done = s->buffer.len;
-		ck_assert(is_filled(s->buffer.data, s->done, 0));
+		ck_assert(s->done == 0 || is_filled(s->buffer.data, s->done, 0));
 		eio_buffer_sink_fini(&s->buffer);
 		break;
 	case NOTHING:
@@ -210,6 +294,8 @@ static void copy_one(enum kind from, enum kind to, size_t len, const size_t *lim
 	ck_assert_msg(total == len && sink_end(&sink, total) == len,
 		      "%zu bytes from %s to %s: %llu, found %zu", len, kind_names[from],
 		      kind_names[to], (unsigned long long) total, sink.done);
+	if (from == COUNTED)
+		ck_assert_uint_eq(source.count.read, len);
 	expect_ok(eio_switch_end(&sw, 0));
 }
 
@@ -544,6 +630,98 @@ RING_TEST(files_are_copied_from_and_to_their_positions)
 	return eio_switch_end(&sw, 0);
 }
 
+/* Being told */
+
+struct told {
+	uint64_t n;
+	unsigned calls;
+	uint64_t stop_at;
+	int answer; /* from stop_at bytes on */
+};
+
+static int hear(uint64_t n, void *arg)
+{
+	struct told *t = arg;
+
+	ck_assert_uint_gt(n, 0);
+	t->n += n;
+	t->calls++;
+	return t->n >= t->stop_at ? t->answer : 1; /* only what is negative stops */
+}
+
+RING_TEST(every_way_tells_of_each_piece)
+{
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < COUNT(sources) * COUNT(sinks); k++) {
+		enum kind from = sources[k / COUNT(sinks)], to = sinks[k % COUNT(sinks)];
+		struct told told = {.stop_at = UINT64_MAX};
+		struct eio_switch sw;
+		struct source source;
+		struct sink sink;
+		uint64_t n;
+
+		eio_switch_begin(&sw);
+		source_begin(&sw, &source, from, MOST);
+		sink_begin(&sw, &sink, to);
+		expect_ok(eio_flow_copy_n(source.f, sink.f, 300000, hear, &told, &n));
+		ck_assert_uint_eq(n, 300000);
+		ck_assert_uint_eq(told.n, n);
+		expect_ok(eio_flow_copy_n(source.f, sink.f, UINT64_MAX, hear, &told, &n));
+		ck_assert_uint_eq(n, MOST - 300000);
+		ck_assert_uint_eq(told.n, MOST);
+		ck_assert_uint_ge(told.calls, 2);
+		ck_assert_uint_eq(sink_end(&sink, MOST), MOST);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* What the sink has is what was told of, and what a source can keep it keeps. Whatever the
+ * code means elsewhere. */
+RING_TEST(a_negative_answer_stops_every_way_at_once)
+{
+	static const int codes[] = {-EINTR, -EOPNOTSUPP, -EAGAIN, -ECANCELED, EIO_EOF, -EINVAL};
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	for (size_t k = 0; k < COUNT(sources) * COUNT(sinks) * 2; k++) {
+		enum kind from = sources[k / 2 / COUNT(sinks)], to = sinks[k / 2 % COUNT(sinks)];
+		struct told told = {k % 2 ? 50000 : 0, 0, 50000, codes[k % COUNT(codes)]};
+		uint64_t before = told.n, n;
+		struct eio_switch sw;
+		struct source source;
+		struct sink sink;
+		unsigned calls;
+
+		eio_switch_begin(&sw);
+		source_begin(&sw, &source, from, MOST);
+		sink_begin(&sw, &sink, to);
+		expect_err(eio_flow_copy_n(source.f, sink.f, MOST, hear, &told, &n), told.answer);
+		calls = told.calls;
+		ck_assert_uint_eq(n, told.n - before);
+		ck_assert_uint_ge(n, k % 2 ? 1 : 50000);
+		ck_assert_uint_eq(eio_last_error()->done, n);
+		if (k % 2)
+			ck_assert_uint_eq(calls, 1);
+		if (keeps(from))
+			ck_assert_uint_eq(source_left(&source, from), MOST - n);
+		if (from == COUNTED)
+			ck_assert_uint_eq(source.count.read, n);
+		/* The rest can still be copied where nothing was lost. */
+		if (keeps(from) || nothing_is_under_way(from, to)) {
+			told.stop_at = UINT64_MAX;
+			expect_ok(eio_flow_copy_n(source.f, sink.f, MOST, hear, &told, &n));
+			ck_assert_uint_eq(told.n - before, MOST);
+		}
+		ck_assert_uint_eq(sink_end(&sink, told.n - before), told.n - before);
+		if (from >= REGULAR)
+			expect_ok(eio_flow_close(source.f));
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
 /* Failures midway */
 
 RING_TEST(a_source_that_fails_midway_has_copied_what_came_before)
@@ -561,18 +739,13 @@ RING_TEST(a_source_that_fails_midway_has_copied_what_came_before)
 		for (size_t i = 0; i < COUNT(places) * COUNT(codes); i++) {
 			int code = codes[i / COUNT(places)];
 			size_t place = places[i % COUNT(places)];
-			int rc;
 
 			eio_switch_begin(&sw);
 			source_begin(&sw, &source, OWN, MOST);
 			source.script.err = code;
 			source.script.fail_at = place;
 			sink_begin(&sw, &sink, sinks[k]);
-			rc = eio_flow_copy(source.f, sink.f, &n);
-			/* To a file it would mean something else. */
-			if (code == -EOPNOTSUPP && sinks[k] == REGULAR)
-				code = -EIO;
-			expect_err(rc, code);
+			expect_err(eio_flow_copy(source.f, sink.f, &n), code);
 			ck_assert_uint_eq(eio_last_error()->done, place);
 			ck_assert_uint_eq(n, place);
 			ck_assert_msg(sink_end(&sink, n) == place, "%s: %zu of %zu",
@@ -606,10 +779,10 @@ RING_TEST(a_sink_that_fails_midway_has_taken_what_is_said)
 		ck_assert_uint_eq(eio_last_error()->done, place);
 		ck_assert_uint_eq(n, place);
 		ck_assert_uint_eq(sink.script.done, place);
-		if (kind == STRING)
-			ck_assert_uint_eq(source.string.len, MOST - place);
-		if (kind == REGULAR)
-			ck_assert_int_eq(lseek(flow_number(source.f), 0, SEEK_CUR), (off_t) place);
+		if (keeps(kind))
+			ck_assert_uint_eq(source_left(&source, kind), MOST - place);
+		if (kind == COUNTED)
+			ck_assert_uint_eq(source.count.read, place);
 		(void) eio_flow_close(source.f);
 		expect_ok(eio_switch_end(&sw, 0));
 	}
@@ -836,10 +1009,10 @@ RING_TEST(a_copy_cancelled_while_it_waits_for_room_says_what_arrives)
 				 flags | O_NONBLOCK);
 		expect_ok(eio_flow_close(s.to));
 		ck_assert_msg(count_to_end(r) == s.n, "%s to %s", kind_names[from], kind_names[to]);
-		if (from == STRING)
-			ck_assert_uint_eq(source.string.len, MOST - s.n);
 		if (from == REGULAR)
 			ck_assert_int_eq(lseek(flow_number(source.f), 0, SEEK_CUR), (off_t) s.n);
+		else if (keeps(from))
+			ck_assert_uint_eq(source_left(&source, from), MOST - s.n);
 		(void) eio_flow_close(source.f);
 		expect_ok(eio_switch_end(&sw, 0));
 	}
@@ -1062,7 +1235,8 @@ SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
 	   long_files_reach_sockets_partly_cached_test, a_file_sent_to_nobody_raises_no_SIGPIPE,
 	   a_file_that_grows_or_shrinks_is_sent_as_it_is_then_test,
 	   a_socket_is_read_while_a_file_goes_to_it_test,
-	   files_are_copied_from_and_to_their_positions_test,
+	   files_are_copied_from_and_to_their_positions_test, every_way_tells_of_each_piece_test,
+	   a_negative_answer_stops_every_way_at_once_test,
 	   a_source_that_fails_midway_has_copied_what_came_before_test,
 	   a_sink_that_fails_midway_has_taken_what_is_said_test,
 	   a_full_device_fails_with_ENOSPC_test, a_reader_that_goes_away_ends_the_copy_test,
