@@ -255,6 +255,9 @@ EIO_API int eio_flow_printf(struct eio_flow dst, const char *format, ...) EIO_PR
  * What goes from a file to a connection or a pipe may still be read from the file's cached
  * pages after the call returned: changing the file then changes what is not received yet.
  *
+ * From connection to connection a copy that waits for bytes holds neither memory nor
+ * descriptors. While large pieces come it has a pipe, if it can get one.
+ *
  * @param ret_bytes  Optional: bytes copied, set on failure too.
  * @return 0 at the end of @p src, or the first failure of either side.
  * @cancel Yes. What was read and could not be written, for whatever reason, is lost, unless

@@ -32,4 +32,7 @@ bool eio__copy_is_cached(int fd, size_t len);
 /* sendfile and splice know no MSG_NOSIGNAL. */
 bool eio__copy_raises_no_sigpipe(void);
 
+/* To a socket from another, both eio__flow_is_socket. */
+int eio__copy_between_sockets(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
+
 #endif

@@ -141,6 +141,8 @@ int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_cop
 	int flags, to, rc;
 	mode_t kind;
 
+	if (eio__flow_is_socket(src))
+		return eio__copy_between_sockets(dst, src, c);
 	if (!eio__flow_is_file(src) || !eio__copy_raises_no_sigpipe())
 		return -EOPNOTSUPP;
 	rc = eio__copy_look(src.u.fd, &kind);

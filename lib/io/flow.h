@@ -17,6 +17,12 @@ struct eio_flow eio__flow_socket(struct eio_fd fd);
 /* Was it made by eio__flow_file? */
 bool eio__flow_is_file(struct eio_flow f);
 
+/* Was it made by eio__flow_socket? Sockets from outside were not. */
+bool eio__flow_is_socket(struct eio_flow f);
+
+/* What a socket takes at once: bytes, or a code; -EAGAIN: nothing. */
+ssize_t eio__socket_send_now(struct eio_fd fd, const void *buf, size_t len);
+
 /* The reading end of a named pipe that was opened without waiting for a writer. */
 struct eio_flow eio__flow_fifo(struct eio_fd fd);
 

@@ -145,15 +145,14 @@ static __attribute__((noinline)) int send_vector(struct eio_fd handle, const str
 	return ready < 0 ? ready : eio__fail(rc, "sendmsg", NULL);
 }
 
-/* What the socket takes at once. */
-static ssize_t send_now(struct eio_fd handle, const struct iovec *iov)
+ssize_t eio__socket_send_now(struct eio_fd handle, const void *buf, size_t len)
 {
 	int fd = eio_fd_use(handle);
 	ssize_t n;
 
 	if (fd < 0)
 		return eio__fail(fd, "send", NULL);
-	n = send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0)
 		n = -errno;
 	eio_fd_unuse(handle);
@@ -167,7 +166,7 @@ static ssize_t socket_write_some(struct eio_flow f, const struct iovec *iov, int
 	if (n != 1)
 		return send_vector(f.u.fd, iov, n);
 	if (eio__go_direct())
-		sent = send_now(f.u.fd, iov);
+		sent = eio__socket_send_now(f.u.fd, iov->iov_base, iov->iov_len);
 	if (sent != -EAGAIN)
 		return sent < 0 ? eio__fail((int) sent, "send", NULL) : sent;
 	return eio_ll_send(f.u.fd, iov->iov_base, iov->iov_len, 0);
@@ -211,6 +210,11 @@ static const struct eio_flow_ops foreign_socket_ops = {
 struct eio_flow eio__flow_socket(struct eio_fd fd)
 {
 	return (struct eio_flow){.ops = &socket_ops, .u.fd = fd};
+}
+
+bool eio__flow_is_socket(struct eio_flow f)
+{
+	return f.ops == &socket_ops;
 }
 
 /* Making them */

@@ -444,6 +444,15 @@ static void check_copy_files(struct place *p)
 	same(p->n, all_or_done(p, sizeof(data)));
 }
 
+/* Two connections of the library's. */
+static void two_sockets(struct place *p)
+{
+	connected_end(p);
+	p->other = p->f;
+	p->raw[1] = p->raw[0];
+	connected_end(p);
+}
+
 /* A pipe of more than 64 KiB. */
 static void file_and_full_pipe(struct place *p)
 {
@@ -1063,6 +1072,8 @@ static const struct call calls[] = {
 	{"eio_flow_copy a pipe to a full pipe", WAITS, pipe_and_full_pipe, copy_file, take_out,
 	 check_copy_pipe},
 	{"eio_flow_copy a file to a file", QUICK, two_files, copy_file, NULL, check_copy_files},
+	{"eio_flow_copy a socket to a socket", WAITS, two_sockets, copy_to_other, put_and_end,
+	 check_copy_to_pipe},
 	{"eio_flow_copy a file to a small pipe", WAITS, file_and_full_small_pipe, copy_file,
 	 take_out, check_copy_file},
 	{"eio_flow_copy a file to a large pipe", WAITS, file_and_full_pipe, copy_file, take_out,
