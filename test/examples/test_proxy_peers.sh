@@ -1,0 +1,105 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# proxy between programs that others wrote: nginx as its upstream, socat on both sides.
+#
+# Usage: test_proxy_peers.sh PROXY HELLO
+. "$(dirname "$0")/lib.sh"
+proxy=$1
+PATH=$PATH:/usr/sbin
+
+need_ring "$2"
+for program in curl nginx socat; do
+	command -v $program >/dev/null || {
+		echo "no $program"
+		exit 77
+	}
+done
+
+# wait_for WORDS... -- COMMAND...: until it succeeds.
+wait_for() {
+	words=
+	while [ "$1" != -- ]; do
+		words="$words $1"
+		shift
+	done
+	shift
+	for _ in $(seq 200); do
+		"$@" 2>/dev/null && return
+		sleep 0.05
+	done
+	fail "in vain:$words"
+}
+
+# Web pages by way of the proxy, from nginx at a Unix socket.
+mkdir "$tmp/root" "$tmp/nginx"
+chmod 755 "$tmp"
+for size in 0 1 1000 70000 20000000; do
+	head -c $size /dev/urandom >"$tmp/root/$size"
+done
+cat >"$tmp/nginx.conf" <<END
+daemon off;
+worker_processes 1;
+error_log stderr;
+pid $tmp/nginx/pid;
+events {}
+http {
+	access_log off;
+	client_body_temp_path $tmp/nginx/body;
+	proxy_temp_path $tmp/nginx/proxy;
+	fastcgi_temp_path $tmp/nginx/fastcgi;
+	uwsgi_temp_path $tmp/nginx/uwsgi;
+	scgi_temp_path $tmp/nginx/scgi;
+	sendfile on;
+	server {
+		listen unix:$tmp/web;
+		root $tmp/root;
+	}
+}
+END
+nginx -p "$tmp/nginx" -e stderr -c "$tmp/nginx.conf" 2>"$tmp/nginx.err" &
+nginx=$!
+pids="$pids $nginx"
+wait_for nginx listens -- [ -S "$tmp/web" ]
+start_server "$proxy" 0 "unix:$tmp/web"
+files=$(open_files)
+: >"$tmp/requests"
+for i in $(seq 8); do
+	for size in 0 1 1000 70000 20000000; do
+		printf 'url = "http://127.0.0.1:%s/%s"\noutput = "%s/%s-%s"\n' "$port" $size "$tmp" $size "$i" \
+			>>"$tmp/requests"
+	done
+done
+check 40 parallel downloads from nginx -- curl -s -S --no-progress-meter --max-time 60 \
+	--parallel --parallel-immediate --parallel-max 40 -K "$tmp/requests"
+for i in $(seq 8); do
+	for size in 0 1 1000 70000 20000000; do
+		check "download $size-$i" -- cmp "$tmp/root/$size" "$tmp/$size-$i"
+	done
+done
+# Clients that go in the middle of it are no failure.
+for _ in 1 2 3; do
+	curl -s --max-time 30 "http://127.0.0.1:$port/20000000" | head -c 100000 >/dev/null
+done
+files_are "$files"
+stop_server TERM
+kill -TERM $nginx
+wait $nginx
+
+# socat on both sides: the answer comes after the end of the question, in a direction that is
+# still open then.
+socat -t 20 "UNIX-LISTEN:$tmp/far" "SYSTEM:'cat >$tmp/heard; cat $tmp/root/20000000'" \
+	2>"$tmp/socat.err" &
+far=$!
+pids="$pids $far"
+wait_for socat listens -- [ -S "$tmp/far" ]
+start_server "$proxy" --stats 0 "unix:$tmp/far"
+check socat speaks by way of the proxy -- \
+	eval "socat -t 20 - 'TCP:127.0.0.1:$port' <'$tmp/root/70000' >'$tmp/answer'"
+check what it said -- cmp "$tmp/root/70000" "$tmp/heard"
+check the answer after the end of the question -- cmp "$tmp/root/20000000" "$tmp/answer"
+wait $far
+stop_server TERM
+check it was counted -- grep -q '^served=1 .* up=70000 down=20000000$' "$tmp/server.out"
+
+finish
