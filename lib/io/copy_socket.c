@@ -103,16 +103,12 @@ static __attribute__((noinline)) ssize_t pass_long(const struct pair *p, const c
 	if (buf) {
 		memcpy(buf, small, have);
 		n = recv_now(p->from, buf + have, eio__copy_piece(p->c, PIECE) - have);
-		if (n == 0 && have == 0) {
-			free(buf);
-			return 0;
-		}
 		len += n > 0 ? (size_t) n : 0;
 	}
 	if (len > 0)
 		rc = send_piece(p, buf ? buf : small, len);
 	free(buf);
-	/* The socket tells of a failure only once; of its end it tells again. */
+	/* The socket tells of a failure only once; its end is seen again, by the short way. */
 	if (rc == 0 && n < 0 && n != -EAGAIN)
 		rc = eio__fail((int) n, "recv", NULL);
 	return rc < 0 ? rc : len > 0 ? (ssize_t) len : 1;
@@ -127,7 +123,7 @@ static __attribute__((noinline)) ssize_t pass_short(const struct pair *p)
 
 	if (n <= 0)
 		return n;
-	if (n == SMALL && p->c->left > SMALL)
+	if (n == SMALL)
 		return pass_long(p, small, SMALL);
 	rc = send_piece(p, small, (size_t) n);
 	return rc < 0 ? rc : n;
