@@ -66,6 +66,17 @@ int pipe2(int ends[2], int flags)
 	return 0;
 }
 
+static unsigned refuse_recvs; /* so many find nothing */
+
+ssize_t recv(int fd, void *buf, size_t len, int flags)
+{
+	if (refuse_recvs == 0)
+		return recvfrom(fd, buf, len, flags, NULL, NULL);
+	refuse_recvs--;
+	errno = EAGAIN;
+	return -1;
+}
+
 static void forget_calls(void)
 {
 	splices = pipes = 0;
@@ -864,7 +875,7 @@ RING_TEST(a_server_that_is_gone_ends_the_copy)
 		expect_ok(eio_flow_close(l.source));
 		expect_ok(eio_switch_end(&sw, 0));
 
-		/* … and while it waits for bytes: it notices with one of the next. */
+		/* … and while it waits for bytes: TCP tells with one of the next. */
 		eio_switch_begin(&sw);
 		line_begin(&sw, &l, i % 2);
 		put_into(&sw, &l, i / 2 ? STREAM : LONGS);
@@ -874,6 +885,46 @@ RING_TEST(a_server_that_is_gone_ends_the_copy)
 			trips(2);
 		}
 		ck_assert_msg(l.rc == -EPIPE || l.rc == -ECONNRESET, "%s", eio_err_name(l.rc));
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+/* The socket tells of it once, and of a broken pipe from then on. */
+RING_TEST(a_server_that_reset_is_told_from_one_that_went)
+{
+	(void) arg;
+	for (int mood = 0; mood < MOODS; mood++) {
+		struct eio_switch sw;
+		struct line l;
+
+		eio_switch_begin(&sw);
+		line_begin(&sw, &l, true);
+		put_into(&sw, &l, mood);
+		reset_by(l.server);
+		wait_until(poll(&(struct pollfd){.fd = flow_number(l.sink)}, 1, 0) == 1);
+		send_message(&l, 100);
+		wait_until(l.over);
+		expect_err(l.rc, -ECONNRESET);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
+RING_TEST(a_wake_up_for_nothing_is_no_end)
+{
+	(void) arg;
+	for (int tcp = 0; tcp < 2; tcp++) {
+		struct eio_switch sw;
+		struct line l;
+
+		eio_switch_begin(&sw);
+		line_begin(&sw, &l, tcp);
+		put_into(&sw, &l, LONGS);
+		refuse_recvs = 1;
+		pass_message(&l, 1000);
+		ck_assert_uint_eq(refuse_recvs, 0);
+		line_end(&l);
 		expect_ok(eio_switch_end(&sw, 0));
 	}
 	return 0;
@@ -959,5 +1010,7 @@ SUITE_MAIN("copy_socket", true, what_arrives_is_what_was_sent_whatever_its_lengt
 	   a_copy_cancelled_while_it_waits_for_room_says_what_arrives_test,
 	   a_reset_source_fails_after_what_came_before_test,
 	   a_reset_right_behind_a_full_short_piece_is_not_forgotten_test,
-	   a_server_that_is_gone_ends_the_copy_test, a_handle_closed_in_the_middle_gives_EBADF_test,
+	   a_server_that_is_gone_ends_the_copy_test, a_wake_up_for_nothing_is_no_end_test,
+	   a_server_that_reset_is_told_from_one_that_went_test,
+	   a_handle_closed_in_the_middle_gives_EBADF_test,
 	   a_failing_splice_is_the_copys_failure_test)
