@@ -16,19 +16,13 @@ for program in curl nginx socat; do
 	}
 done
 
-# wait_for WORDS... -- COMMAND...: until it succeeds.
-wait_for() {
-	words=
-	while [ "$1" != -- ]; do
-		words="$words $1"
-		shift
-	done
-	shift
+# wait_for_socket PATH: until a server has made it.
+wait_for_socket() {
 	for _ in $(seq 200); do
-		"$@" 2>/dev/null && return
+		[ -S "$1" ] && return
 		sleep 0.05
 	done
-	fail "in vain:$words"
+	fail "nobody makes $1"
 }
 
 # Web pages by way of the proxy, from nginx at a Unix socket.
@@ -60,7 +54,7 @@ END
 nginx -p "$tmp/nginx" -e stderr -c "$tmp/nginx.conf" 2>"$tmp/nginx.err" &
 nginx=$!
 pids="$pids $nginx"
-wait_for nginx listens -- [ -S "$tmp/web" ]
+wait_for_socket "$tmp/web"
 start_server "$proxy" 0 "unix:$tmp/web"
 files=$(open_files)
 : >"$tmp/requests"
@@ -92,7 +86,7 @@ socat -t 20 "UNIX-LISTEN:$tmp/far" "SYSTEM:'cat >$tmp/heard; cat $tmp/root/20000
 	2>"$tmp/socat.err" &
 far=$!
 pids="$pids $far"
-wait_for socat listens -- [ -S "$tmp/far" ]
+wait_for_socket "$tmp/far"
 start_server "$proxy" --stats 0 "unix:$tmp/far"
 check socat speaks by way of the proxy -- \
 	eval "socat -t 20 - 'TCP:127.0.0.1:$port' <'$tmp/root/70000' >'$tmp/answer'"
