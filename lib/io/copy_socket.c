@@ -9,9 +9,9 @@
  *             page, for others in a poll, and has nothing else. They go through memory that
  *             is had for one piece. A large piece: on with the stream.
  *   stream    splice(2) moves pages from one socket's queue to a pipe and on to the other
- *             socket; no byte is copied, which takes a quarter to a half of the time. The pipe
- *             is had while bytes flow, and closed before the next wait for some. A small
- *             piece: back to messages.
+ *             socket; no byte is copied, which takes a quarter to two thirds of the time.
+ *             The pipe is had while bytes flow, and closed before the next wait for some. A
+ *             small piece: back to messages.
  *
  * A splice by the ring would run in a kernel worker, and with few fibers a send by the ring
  * costs more than it saves here. So both are called directly, as is a receive for what is
