@@ -1,88 +1,60 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Strict where leniency has been a hole in other servers: no white space before a colon, no
- * folded headers, no control characters, one Host, one meaning of Content-Length.
- * Lenient in two places, as RFC 9112 allows: lines may end in a bare LF, and empty lines may
- * precede a request.
+ * Strict where leniency has been a hole in other servers: lines end in CR LF, no white space
+ * before a colon, no folded fields, no control characters, one Host, one Content-Length,
+ * never that and Transfer-Encoding together. Lenient in one place, as RFC 9112 asks for:
+ * empty lines may precede a request.
  */
 #include "http_parse.h"
 
-#include <stdint.h>
-#include <string.h>
-#include <strings.h>
-
-struct span {
-	const char *p;
-	size_t len;
+/* What the fields said that only all of them together can be judged by. */
+struct framing {
+	unsigned fields, hosts;
+	bool close, keep_alive;
+	bool sized;            /* Content-Length */
+	bool coded;            /* Transfer-Encoding */
+	bool chunked, unknown; /* codings of it */
 };
 
-/* What the headers said. */
-struct headers {
-	unsigned hosts;
-	bool close, keep_alive, coded, sized;
-	uint64_t length;
-};
+/* Sets of the bytes below 128. */
+#define BIT(c) ((uint64_t) 1 << ((c) &63))
+static const uint64_t digits = (uint64_t) 0x3ff << '0';
+static const uint64_t letters = (uint64_t) 0x3ffffff << ('A' & 63) | (uint64_t) 0x3ffffff
+									     << ('a' & 63);
 
-/* Cuts a line off the input, without its CR LF. False: its end has not come yet. */
-static bool next_line(struct span *input, struct span *ret)
+static bool is_in(unsigned char c, uint64_t low, uint64_t high)
 {
-	const char *lf = memchr(input->p, '\n', input->len);
-	size_t len;
-
-	if (!lf)
-		return false;
-	len = (size_t) (lf - input->p);
-	*ret = (struct span){input->p, len > 0 && lf[-1] == '\r' ? len - 1 : len};
-	input->p += len + 1;
-	input->len -= len + 1;
-	return true;
+	return c < 128 && (c < 64 ? low : high) & BIT(c);
 }
 
-/* Cuts off what precedes the byte, and the byte. False: it is not there. */
-static bool cut(struct span *s, char byte, struct span *ret)
+static bool is_token(struct http_text s)
 {
-	const char *end = memchr(s->p, byte, s->len);
+	const uint64_t low = digits | BIT('!') | BIT('#') | BIT('$') | BIT('%') | BIT('&') |
+			     BIT('\'') | BIT('*') | BIT('+') | BIT('-') | BIT('.');
+	const uint64_t high = letters | BIT('^') | BIT('_') | BIT('`') | BIT('|') | BIT('~');
 
-	if (!end)
-		return false;
-	*ret = (struct span){s->p, (size_t) (end - s->p)};
-	s->len -= ret->len + 1;
-	s->p = end + 1;
-	return true;
-}
-
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && (*s.p == ' ' || *s.p == '\t')) {
-		s.p++;
-		s.len--;
-	}
-	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
-static bool is(struct span s, const char *text)
-{
-	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
-}
-
-static bool is_token_byte(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
-static bool is_token(struct span s)
-{
 	for (size_t i = 0; i < s.len; i++)
-		if (!is_token_byte(s.p[i]))
+		if (!is_in((unsigned char) s.p[i], low, high))
 			return false;
 	return s.len > 0;
 }
 
+/* The bytes of a host with its port, as far as one byte can tell. */
+static bool is_authority(struct http_text s)
+{
+	const uint64_t low = digits | BIT('!') | BIT('$') | BIT('%') | BIT('&') | BIT('\'') |
+			     BIT('(') | BIT(')') | BIT('*') | BIT('+') | BIT(',') | BIT('-') |
+			     BIT('.') | BIT(':') | BIT(';') | BIT('=');
+	const uint64_t high = letters | BIT('[') | BIT(']') | BIT('_') | BIT('~');
+
+	for (size_t i = 0; i < s.len; i++)
+		if (!is_in((unsigned char) s.p[i], low, high))
+			return false;
+	return true;
+}
+
 /* No byte below the given one, tab excepted, and no DEL. */
-static bool is_text(struct span s, unsigned char lowest)
+static bool is_text(struct http_text s, unsigned char lowest)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char) s.p[i];
@@ -93,16 +65,47 @@ static bool is_text(struct span s, unsigned char lowest)
 	return true;
 }
 
-/* METHOD SP target SP HTTP/1.x */
-static int parse_request_line(struct http_request *req, struct span line)
+/* Cuts a line off the input, without its CR LF: 1, 0 if its end has not come yet, or -400. */
+static int next_line(struct http_text *input, struct http_text *ret)
 {
-	struct span method, target;
-
-	if (line.len > HTTP_MAX_LINE)
-		return -431;
-	if (!cut(&line, ' ', &method) || !is_token(method))
+	if (!http_cut(input, '\n', ret))
+		return 0;
+	if (ret->len == 0 || ret->p[ret->len - 1] != '\r')
 		return -400;
-	if (!cut(&line, ' ', &target) || target.len == 0 || !is_text(target, '!'))
+	ret->len--;
+	return 1;
+}
+
+/* Methods are case-sensitive. */
+static enum http_method method_of(struct http_text name)
+{
+	static const struct {
+		const char *name;
+		enum http_method method;
+	} methods[] = {
+		{"GET", HTTP_GET},      {"HEAD", HTTP_HEAD},     {"OPTIONS", HTTP_OPTIONS},
+		{"POST", HTTP_OTHER},   {"PUT", HTTP_OTHER},     {"PATCH", HTTP_OTHER},
+		{"DELETE", HTTP_OTHER}, {"CONNECT", HTTP_OTHER}, {"TRACE", HTTP_OTHER},
+	};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (name.len == strlen(methods[i].name) &&
+		    memcmp(name.p, methods[i].name, name.len) == 0)
+			return methods[i].method;
+	return HTTP_UNKNOWN;
+}
+
+/* METHOD SP target SP HTTP/1.x */
+static int parse_request_line(struct http_request *req, struct http_text line)
+{
+	struct http_text method, target;
+
+	req->line = line;
+	if (line.len > HTTP_MAX_LINE)
+		return -414;
+	if (!http_cut(&line, ' ', &method) || !is_token(method))
+		return -400;
+	if (!http_cut(&line, ' ', &target) || target.len == 0 || !is_text(target, '!'))
 		return -400;
 	if (line.len != strlen("HTTP/1.1") || memcmp(line.p, "HTTP/", 5) != 0 || line.p[6] != '.' ||
 	    line.p[5] < '0' || line.p[5] > '9' || line.p[7] < '0' || line.p[7] > '9')
@@ -113,109 +116,159 @@ static int parse_request_line(struct http_request *req, struct span line)
 	req->minor = line.p[7] > '0';
 	req->target = target.p;
 	req->target_len = target.len;
-	/* Methods are case-sensitive. */
-	if (method.len == 3 && memcmp(method.p, "GET", 3) == 0)
-		req->method = HTTP_GET;
-	else if (method.len == 4 && memcmp(method.p, "HEAD", 4) == 0)
-		req->method = HTTP_HEAD;
-	else
-		req->method = HTTP_OTHER;
+	req->method = method_of(method);
 	return 0;
 }
 
-static int parse_content_length(struct headers *headers, struct span value)
+static int parse_content_length(struct http_request *req, struct framing *f, struct http_text value)
 {
 	uint64_t length = 0;
 
-	if (value.len == 0 || value.len > 18)
+	if (f->sized || value.len == 0 || value.len > 18)
 		return -400;
 	for (size_t i = 0; i < value.len; i++) {
 		if (value.p[i] < '0' || value.p[i] > '9')
 			return -400;
 		length = length * 10 + (uint64_t) (value.p[i] - '0');
 	}
-	if (headers->sized && headers->length != length)
-		return -400;
-	headers->sized = true;
-	headers->length = length;
+	f->sized = true;
+	req->length = length;
 	return 0;
 }
 
-static void parse_connection(struct headers *headers, struct span value)
+/* Chunks have to be the last coding, and are the only one known here. */
+static int parse_transfer_encoding(struct framing *f, struct http_text value)
 {
-	struct span option;
-	bool more;
+	struct http_text coding;
 
-	do {
-		more = cut(&value, ',', &option);
-		option = trim(more ? option : value);
-		headers->close |= is(option, "close");
-		headers->keep_alive |= is(option, "keep-alive");
-	} while (more);
+	f->coded = true;
+	while (http_next_member(&value, &coding)) {
+		if (f->chunked)
+			return -400;
+		if (http_is(coding, "chunked"))
+			f->chunked = true;
+		else
+			f->unknown = true;
+	}
+	return 0;
+}
+
+static void parse_connection(struct framing *f, struct http_text value)
+{
+	struct http_text option;
+
+	while (http_next_member(&value, &option)) {
+		f->close |= http_is(option, "close");
+		f->keep_alive |= http_is(option, "keep-alive");
+	}
+}
+
+/* Clients of HTTP/1.0 expect nothing. */
+static int parse_expect(struct http_request *req, struct http_text value)
+{
+	struct http_text what;
+
+	while (req->minor > 0 && http_next_member(&value, &what)) {
+		if (!http_is(what, "100-continue"))
+			return -417;
+		req->expects_continue = true;
+	}
+	return 0;
 }
 
 /* name ":" OWS value OWS */
-static int parse_header(struct headers *headers, struct span line)
+static int parse_field(struct http_request *req, struct framing *f, struct http_text line)
 {
-	struct span name, value;
+	struct http_text name, value;
 
-	if (!cut(&line, ':', &name) || !is_token(name) || !is_text(line, ' '))
+	if (++f->fields > HTTP_MAX_FIELDS)
+		return -431;
+	if (!http_cut(&line, ':', &name) || !is_token(name) || !is_text(line, ' '))
 		return -400;
-	value = trim(line);
-	if (is(name, "host"))
-		headers->hosts++;
-	else if (is(name, "connection"))
-		parse_connection(headers, value);
-	else if (is(name, "content-length"))
-		return parse_content_length(headers, value);
-	else if (is(name, "transfer-encoding"))
-		headers->coded = true;
+	value = http_trim(line);
+	if (http_is(name, "host"))
+		return f->hosts++ == 0 && is_authority(value) ? 0 : -400;
+	if (http_is(name, "connection"))
+		parse_connection(f, value);
+	else if (http_is(name, "content-length"))
+		return parse_content_length(req, f, value);
+	else if (http_is(name, "transfer-encoding"))
+		return parse_transfer_encoding(f, value);
+	else if (http_is(name, "expect"))
+		return parse_expect(req, value);
+	else if (http_is(name, "range") || (name.len > 3 && strncasecmp(name.p, "if-", 3) == 0))
+		req->conditional = true;
 	return 0;
 }
 
-/* What only all of the headers together can tell. */
-static int conclude(struct http_request *req, const struct headers *headers)
+/* What only all of the fields together can tell. */
+static int conclude(struct http_request *req, const struct framing *f)
 {
-	if (headers->hosts > 1 || (headers->hosts == 0 && req->minor > 0))
+	if (f->hosts == 0 && req->minor > 0)
 		return -400;
-	if (headers->coded) /* Both lengths at once are an attempt to smuggle. */
-		return headers->sized || req->minor == 0 ? -400 : -501;
-	req->has_body = headers->length > 0;
-	req->keep_alive = !headers->close && (req->minor > 0 || headers->keep_alive);
+	/* Both lengths at once are an attempt to smuggle, and HTTP/1.0 knows no codings. */
+	if (f->coded && (f->sized || req->minor == 0))
+		return -400;
+	if (f->unknown)
+		return -501;
+	if (f->coded && !f->chunked)
+		return -400;
+	req->chunked = f->chunked;
+	req->has_body = f->chunked || req->length > 0;
+	req->keep_alive = !f->close && (req->minor > 0 || f->keep_alive);
 	return 0;
+}
+
+/* The first line that is not empty: 1, 0 or a status, as next_line. */
+static int first_line(struct http_text *input, struct http_text *ret)
+{
+	int rc;
+
+	do {
+		rc = next_line(input, ret);
+		if (rc == 0 && input->len > HTTP_MAX_LINE + 1)
+			return -414;
+	} while (rc > 0 && ret->len == 0);
+	return rc;
 }
 
 ssize_t http_parse_request(struct http_request *ret, const char *buf, size_t len)
 {
+	struct http_text input = {buf, len < HTTP_MAX_HEAD ? len : HTTP_MAX_HEAD};
 	struct http_request req = {0};
-	struct headers headers = {0};
-	struct span input = {buf, len};
-	struct span line;
-	ssize_t head;
-	int rc;
+	struct framing framing = {0};
+	struct http_text line;
+	int rc = first_line(&input, &line);
 
-	do {
-		if (!next_line(&input, &line))
-			return input.len > HTTP_MAX_LINE + 1 || len >= HTTP_MAX_HEAD ? -431 : 0;
-	} while (line.len == 0);
-	rc = parse_request_line(&req, line);
-
-	while (rc == 0) {
-		if (!next_line(&input, &line))
-			return len >= HTTP_MAX_HEAD ? -431 : 0;
-		if (line.len == 0)
-			break;
-		rc = parse_header(&headers, line);
+	if (rc > 0) {
+		rc = parse_request_line(&req, line);
+		req.fields.p = input.p;
+		while (rc == 0 && (rc = next_line(&input, &line)) > 0 && line.len > 0)
+			rc = parse_field(&req, &framing, line);
 	}
-	head = input.p - buf;
-	if (head > HTTP_MAX_HEAD)
-		return -431;
 	if (rc == 0)
-		rc = conclude(&req, &headers);
+		return len >= HTTP_MAX_HEAD ? -431 : 0;
+	if (rc > 0)
+		rc = conclude(&req, &framing);
 	if (rc < 0)
 		return rc;
+	req.fields.len = (size_t) (line.p - req.fields.p);
 	*ret = req;
-	return head;
+	return input.p - buf;
+}
+
+bool http_next_field(struct http_text *rest, const char *name, struct http_text *ret_value)
+{
+	struct http_text line, field;
+
+	while (http_cut(rest, '\n', &line)) {
+		line.len--; /* the CR */
+		if (http_cut(&line, ':', &field) && http_is(field, name)) {
+			*ret_value = http_trim(line);
+			return true;
+		}
+	}
+	return false;
 }
 
 static int hex_digit(char c)
@@ -226,31 +279,39 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* http://host/path, which proxies' clients send, becomes /path. */
-static struct span without_authority(struct span target)
+/* http://host/path, which proxies' clients send, becomes /path. False: there is no host. */
+static bool skip_authority(struct http_text *target)
 {
 	static const char *const schemes[] = {"http://", "https://"};
 
 	for (size_t i = 0; i < 2; i++) {
+		struct http_text rest = *target, host;
 		size_t n = strlen(schemes[i]);
-		const char *slash;
 
-		if (target.len < n || strncasecmp(target.p, schemes[i], n) != 0)
+		if (rest.len < n || strncasecmp(rest.p, schemes[i], n) != 0)
 			continue;
-		slash = memchr(target.p + n, '/', target.len - n);
-		if (!slash)
-			return (struct span){"/", 1};
-		return (struct span){slash, target.len - (size_t) (slash - target.p)};
+		rest.p += n;
+		rest.len -= n;
+		host = (struct http_text){rest.p, 0};
+		while (host.len < rest.len && !strchr("/?#", rest.p[host.len]))
+			host.len++;
+		if (host.len == 0 || host.p[0] == ':' || !is_authority(host))
+			return false;
+		target->p += n + host.len;
+		target->len -= n + host.len;
+		if (target->len == 0 || *target->p != '/')
+			*target = (struct http_text){"/", 1};
+		return true;
 	}
-	return target;
+	return true;
 }
 
 ssize_t http_target_path(const char *target, size_t target_len, char *ret)
 {
-	struct span rest = without_authority((struct span){target, target_len});
+	struct http_text rest = {target, target_len};
 	size_t n = 0;
 
-	if (rest.len == 0 || *rest.p != '/')
+	if (!skip_authority(&rest) || rest.len == 0 || *rest.p != '/')
 		return -400;
 	for (size_t i = 0; i < rest.len && rest.p[i] != '?' && rest.p[i] != '#'; i++) {
 		char c = rest.p[i];
@@ -271,63 +332,4 @@ ssize_t http_target_path(const char *target, size_t target_len, char *ret)
 	}
 	ret[n] = '\0';
 	return (ssize_t) n;
-}
-
-const char *http_content_type(const char *path)
-{
-	static const struct {
-		const char *suffix, *type;
-	} types[] = {
-		{"html", "text/html; charset=utf-8"},
-		{"htm", "text/html; charset=utf-8"},
-		{"css", "text/css; charset=utf-8"},
-		{"js", "text/javascript; charset=utf-8"},
-		{"txt", "text/plain; charset=utf-8"},
-		{"md", "text/plain; charset=utf-8"},
-		{"json", "application/json"},
-		{"xml", "application/xml"},
-		{"pdf", "application/pdf"},
-		{"png", "image/png"},
-		{"jpg", "image/jpeg"},
-		{"jpeg", "image/jpeg"},
-		{"gif", "image/gif"},
-		{"webp", "image/webp"},
-		{"svg", "image/svg+xml"},
-		{"ico", "image/x-icon"},
-		{"woff2", "font/woff2"},
-		{"wasm", "application/wasm"},
-		{"mp4", "video/mp4"},
-	};
-	const char *dot = strrchr(path, '.');
-
-	for (size_t i = 0; dot && i < sizeof(types) / sizeof(types[0]); i++)
-		if (strcasecmp(dot + 1, types[i].suffix) == 0)
-			return types[i].type;
-	return "application/octet-stream";
-}
-
-const char *http_reason(int status)
-{
-	switch (status) {
-	case 200:
-		return "OK";
-	case 400:
-		return "Bad Request";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 501:
-		return "Not Implemented";
-	case 503:
-		return "Service Unavailable";
-	case 505:
-		return "HTTP Version Not Supported";
-	default:
-		return "Internal Server Error";
-	}
 }

@@ -1,22 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Drives httpd with curl, and with raw bytes where curl is too polite.
+# Drives httpd with curl: what it serves and what not, many connections, and how it stops.
 #
 # Usage: test_httpd.sh HTTPD HELLO
 . "$(dirname "$0")/lib.sh"
-httpd=$1
-raw_http=$(dirname "$0")/raw_http.py
-
-need_ring "$2"
-command -v curl >/dev/null || {
-	echo 'no curl'
-	exit 77
-}
+. "$(dirname "$0")/httpd.sh"
 
 # The files. What is in secret must never come out.
 root=$tmp/root
-mkdir "$root" "$root/sub" "$root/no-index" "$root/with-index" "$tmp/outside"
+mkdir "$root" "$root/sub" "$root/no-index" "$root/with-index" "$root/we ird\\\"dir" \
+	"$root/strange" "$root/strange/index.html" "$tmp/outside"
 echo 'TOP SECRET' >"$tmp/secret"
 echo 'TOP SECRET' >"$tmp/outside/secret"
 echo '<p>root index</p>' >"$root/index.html"
@@ -48,7 +42,15 @@ exits_with 2 "$httpd" --nonsense "$root"
 exits_with 2 "$httpd" --port 65536 "$root"
 exits_with 2 "$httpd" --port x "$root"
 exits_with 2 "$httpd" --addr localhost "$root"
-exits_with 2 "$httpd" --max-connections -1 "$root"
+for option in --max-connections --idle-timeout --request-timeout; do
+	for number in -1 x '' 1x 99999999999999999999; do
+		exits_with 2 "$httpd" $option "$number" "$root"
+		check "a bad number for $option is named" -- \
+			grep -q -e "httpd: $option $number: not a number" "$tmp/stderr"
+	done
+done
+exits_with 1 "$httpd" --port 0 --access-log "$tmp/missing/log" "$root"
+check a log that cannot be opened is named -- grep -q "$tmp/missing/log" "$tmp/stderr"
 exits_with 1 "$httpd" --port 0 "$tmp/missing"
 check a missing directory is named -- grep -q "$tmp/missing" "$tmp/stderr"
 exits_with 1 "$httpd" --port 0 "$root/small.txt"
@@ -60,42 +62,24 @@ files=$(open_files)
 exits_with 1 "$httpd" --port "$port" "$root"
 check a taken port is named -- grep -q "127.0.0.1:$port" "$tmp/stderr"
 
-fetch() {
-	curl -s -S --max-time 30 --path-as-is -o "$tmp/body" -D "$tmp/head" -w '%{http_code}' "$@" \
-		2>"$tmp/curl.err"
-}
-
-# status_is STATUS CURL-ARGUMENT...
-status_is() {
-	wanted=$1
-	shift
-	: >"$tmp/body"
-	got=$(fetch "$@") || fail "curl status $?: $* ($(cat "$tmp/curl.err"))"
-	[ "$got" = "$wanted" ] || fail "$got instead of $wanted: $*"
-}
-
-# header_is NAME VALUE: of the last answer.
-header_is() {
-	tr -d '\r' <"$tmp/head" | grep -q "^$1: $2\$" || {
-		fail "no header '$1: $2'"
-		cat "$tmp/head"
-	}
-}
-
-# serves FILE PATH: the path gives that file's content.
-serves() {
-	status_is 200 "$url$2"
-	check "content of $2" -- cmp "$root/$1" "$tmp/body"
-	header_is Content-Length "$(stat -L -c %s "$root/$1")"
-}
-
 serves small.txt /small.txt
 header_is Content-Type 'text/plain; charset=utf-8'
 header_is Date '[A-Z][a-z][a-z], .* GMT'
+header_is Last-Modified "$(LC_ALL=C date -u -r "$root/small.txt" '+%a, %d %b %Y %T GMT')"
+header_is ETag '"[0-9a-f-]*"'
+header_is Accept-Ranges bytes
 serves index.html /
 header_is Content-Type 'text/html; charset=utf-8'
-serves with-index/index.html /with-index
 serves with-index/index.html /with-index/
+serves with-index/index.html '/with-index/?query'
+status_is 301 "$url/with-index"
+header_is Location /with-index/
+status_is 301 "$url/with-index?a=b&c"
+header_is Location '/with-index/?a=b&c'
+status_is 301 "$url//with-index"
+header_is Location /with-index/
+status_is 301 "$url/we%20ird%5C%22dir"
+header_is Location /we%20ird%5C%22dir/
 serves sub/file.css /sub/file.css
 header_is Content-Type 'text/css; charset=utf-8'
 serves 'a space+plus.txt' /a%20space+plus.txt
@@ -127,8 +111,9 @@ status_is 404 "$url/small.txt/"
 status_is 404 "$url/small.txt/x"
 status_is 404 "$url/$(printf '%0300d' 0)"
 status_is 404 "$url/$(printf '%05000d' 0)"
-status_is 403 "$url/no-index"
+status_is 301 "$url/no-index"
 status_is 403 "$url/no-index/"
+status_is 403 "$url/strange/"
 status_is 403 "$url/fifo"
 status_is 403 "$url/loop"
 status_is 400 "$url/%00"
@@ -137,12 +122,14 @@ status_is 400 "$url/%"
 status_is 400 "$url/%4"
 status_is 400 "$url/%zz"
 status_is 405 -X DELETE "$url/small.txt"
-header_is Allow 'GET, HEAD'
-status_is 405 -X OPTIONS --request-target '*' "$url"
+header_is Allow 'GET, HEAD, OPTIONS'
 status_is 405 -d some=data "$url/small.txt"
-status_is 405 --data-binary "@$root/just-large" -H 'Expect:' "$url/small.txt"
+status_is 501 -X BREW "$url/small.txt"
+status_is 204 -X OPTIONS --request-target '*' "$url"
+header_is Allow 'GET, HEAD, OPTIONS'
+status_is 204 -X OPTIONS "$url/small.txt"
 status_is 431 -H "X: $(printf '%017000d' 0)" "$url/small.txt"
-status_is 431 "$url/$(printf '%09000d' 0)"
+status_is 414 "$url/$(printf '%09000d' 0)"
 status_is 200 -H "X: $(printf '%015000d' 0)" "$url/small.txt"
 if [ "$(id -u)" != 0 ]; then
 	: >"$root/locked"
@@ -183,44 +170,8 @@ header_is Connection close
 status_is 200 -H 'Connection: close' "$url/large"
 header_is Connection close
 check content before a close -- cmp "$root/large" "$tmp/body"
-# A body that nobody reads must not cost the client its answer.
-status_is 200 -X GET --data-binary "@$root/just-large" -H 'Expect:' "$url/medium"
-check content in spite of a body -- cmp "$root/medium" "$tmp/body"
-
-# raw STATUS FORMAT: sends what printf makes of it; the server has to end the connection.
-raw() {
-	for way in '' slowly; do
-		# shellcheck disable=SC2059 # a format it is
-		printf "$2" | python3 "$raw_http" "$port" $way >"$tmp/answer" ||
-			fail "no proper end $way: $2"
-		head -n 1 "$tmp/answer" | grep -q "^HTTP/1.1 $1 " ||
-			fail "$(head -n 1 "$tmp/answer") instead of $1 $way: $2"
-	done
-}
 host='Host: x\r\n'
 close='Connection: close\r\n'
-raw 200 "GET /small.txt HTTP/1.1\r\n$host$close\r\n"
-raw 200 "GET /small.txt HTTP/1.1\n${host}Connection: close\n\n"
-raw 200 "\r\n\r\nGET /small.txt HTTP/1.1\r\n$host$close\r\n"
-raw 200 "GET http://elsewhere/small.txt HTTP/1.1\r\n$host$close\r\n"
-raw 200 "GET /small.txt HTTP/1.1\r\nhOST:x\r\ncONNECTION:\t foo , CLOSE \r\n\r\n"
-raw 200 'GET /small.txt HTTP/1.0\r\n\r\n'
-raw 400 'GET /small.txt\r\n\r\n'
-raw 400 "GET /small.txt HTTP/1.1\r\n$close\r\n"
-raw 400 "GET /small.txt HTTP/1.1\r\n$host$host\r\n"
-raw 400 "GET  /small.txt HTTP/1.1\r\n$host\r\n"
-raw 400 "GET /small.txt HTTP/x.1\r\n$host\r\n"
-raw 400 "GET small.txt HTTP/1.1\r\n$host$close\r\n"
-raw 400 "GET /small.txt HTTP/1.1\r\nHost : x\r\n\r\n"
-raw 400 "GET /small.txt HTTP/1.1\r\n$host folded\r\n\r\n"
-raw 400 "GET /small.txt HTTP/1.1\r\n${host}X: a\\000b\r\n\r\n"
-raw 400 "GET /small\001.txt HTTP/1.1\r\n$host\r\n"
-raw 400 "GET /small.txt HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\n"
-raw 400 "GET /small.txt HTTP/1.1\r\n${host}Content-Length: -1\r\n\r\n"
-raw 400 "GET / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"
-raw 501 "POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
-raw 505 "GET /small.txt HTTP/2.0\r\n$host\r\n"
-raw 405 "get /small.txt HTTP/1.1\r\n$host$close\r\n"
 
 # Pipelining: the answers come in order, whatever their size, and nothing after a close.
 : >"$tmp/requests"
@@ -237,25 +188,18 @@ printf 'GET /small.txt HTTP/1.1\r\n%b\r\n' "$host" >>"$tmp/requests"
 cat "$root/small.txt" >>"$tmp/expected"
 cat >"$tmp/contents.py" <<'END'
 import sys
-answers = sys.stdin.buffer.read()
-heads = 0
-while answers:
-    head, answers = answers.split(b'\r\n\r\n', 1)
-    assert head.startswith(b'HTTP/1.1 200 '), head
-    length = int(head.lower().split(b'content-length: ')[1].split(b'\r')[0])
-    heads += 1
-    if heads % 9 == 0:
-        continue  # of a HEAD
-    assert len(answers) >= length, (len(answers), length)
-    sys.stdout.buffer.write(answers[:length])
-    answers = answers[length:]
-assert heads == 91, heads
+from http_client import answers
+found = answers(sys.stdin.buffer.read(), heads=range(8, 90, 9))
+assert len(found) == 91, len(found)
+for answer in found:
+    assert answer.status == 200, answer.status
+    sys.stdout.buffer.write(answer.content)
 END
 for way in '' slowly; do
 	check "pipelined requests $way" -- \
 		eval "python3 '$raw_http' $port $way <'$tmp/requests' >'$tmp/answers'"
 	check "pipelined answers $way" -- \
-		eval "python3 '$tmp/contents.py' <'$tmp/answers' >'$tmp/contents'"
+		eval "PYTHONPATH='$(dirname "$0")' python3 '$tmp/contents.py' <'$tmp/answers' >'$tmp/contents'"
 	check "content of pipelined answers $way" -- cmp "$tmp/expected" "$tmp/contents"
 done
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The access log, in the combined format.
+ *
+ * One fiber writes it. While it writes one buffer the entries gather in the other, so a busy
+ * server writes many of them at once, and a quiet one each as it comes. When both are full
+ * those with an entry wait.
+ */
+#include "httpd.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum {
+	LOG_SIZE = 65536,
+	TEXT_MAX = 2048, /* what a client said, in an entry, is cut there; there are three such */
+	ENTRY_MAX = 3 * TEXT_MAX + 256,
+};
+
+struct access_log {
+	const char *path;
+	struct eio_flow file;
+	struct eio_condition filled, room;
+	bool ending, failed;
+	char *filling, *writing;
+	size_t len; /* in filling */
+	char buffers[2][LOG_SIZE];
+};
+
+static void append(struct access_log *log, const char *data, size_t len)
+{
+	memcpy(log->filling + log->len, data, len);
+	log->len += len;
+}
+
+/* Quotes what a client said, so that it cannot pass for anything else. */
+static void append_quoted(struct access_log *log, struct http_text text)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	size_t limit = log->len + TEXT_MAX - sizeof("\\x00\"");
+
+	append(log, "\"", 1);
+	for (size_t i = 0; i < text.len && log->len < limit; i++) {
+		unsigned char c = (unsigned char) text.p[i];
+		const char escaped[] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
+
+		if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
+			append(log, escaped, sizeof(escaped));
+		else
+			append(log, text.p + i, 1);
+	}
+	append(log, "\"", 1);
+}
+
+static void append_number(struct access_log *log, uint64_t number)
+{
+	char digits[20];
+
+	append(log, " ", 1);
+	append(log, digits, format_number(digits, number));
+}
+
+static void append_field(struct access_log *log, const struct http_request *req, const char *name)
+{
+	struct http_text value = {"-", 1};
+
+	if (req) {
+		struct http_text rest = req->fields;
+
+		(void) http_next_field(&rest, name, &value);
+	}
+	append(log, " ", 1);
+	append_quoted(log, value);
+}
+
+/* The peer without its port, and the second: what HTTP says of it, in another order. */
+static void append_who_and_when(struct access_log *log, const struct conn *conn)
+{
+	const char *date = conn->server->date;
+	char text[EIO_ADDR_TEXT], *end;
+
+	eio_addr_format(conn->peer, text, sizeof(text));
+	end = strrchr(text, ':');
+	append(log, text, end ? (size_t) (end - text) : strlen(text));
+	append(log, " - - [", strlen(" - - ["));
+	append(log, date + 5, 2);
+	append(log, "/", 1);
+	append(log, date + 8, 3);
+	append(log, "/", 1);
+	append(log, date + 12, 4);
+	append(log, ":", 1);
+	append(log, date + 17, 8);
+	append(log, " +0000] ", strlen(" +0000] "));
+}
+
+int log_request(struct conn *conn, const struct work *work, const struct http_request *req)
+{
+	struct access_log *log = conn->server->log;
+
+	while (log->len > LOG_SIZE - ENTRY_MAX) {
+		int rc = eio_condition_await_no_mutex(&log->room);
+
+		if (rc < 0)
+			return rc;
+	}
+	append_who_and_when(log, conn);
+	append_quoted(log, req ? req->line : (struct http_text){"-", 1});
+	append_number(log, (uint64_t) work->status);
+	append_number(log, work->content);
+	append_field(log, req, "referer");
+	append_field(log, req, "user-agent");
+	append(log, "\n", 1);
+	eio_condition_signal(&log->filled);
+	return 0;
+}
+
+/* What cannot be written is lost: a full disk is no reason not to serve. */
+static void write_out(struct access_log *log)
+{
+	size_t len = log->len;
+	char why[256];
+	int rc;
+
+	log->writing = log->filling;
+	log->filling = log->buffers[log->writing == log->buffers[0]];
+	log->len = 0;
+	eio_condition_broadcast(&log->room);
+	rc = eio_flow_write(log->file, log->writing, len);
+	if (rc < 0 && !log->failed) {
+		log->failed = true;
+		eio_error_format(rc, why, sizeof(why));
+		fprintf(stderr, "httpd: %s: %s\n", log->path, why);
+	}
+}
+
+static int write_log(void *arg)
+{
+	struct access_log *log = arg;
+
+	while (log->len > 0 || !log->ending) {
+		if (log->len > 0) {
+			write_out(log);
+		} else {
+			int rc = eio_condition_await_no_mutex(&log->filled);
+
+			if (rc < 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+int log_begin(struct server *server, struct eio_switch *sw)
+{
+	static struct access_log log;
+	struct eio_create append_to = {.append = true};
+	int rc;
+
+	if (!server->log_path)
+		return 0;
+	rc = eio_fs_open_out(server->env->fs, sw, server->log_path, &append_to, &log.file);
+	if (rc < 0)
+		return rc;
+	log.path = server->log_path;
+	log.filling = log.buffers[0];
+	rc = eio_fork(sw, write_log, &log);
+	if (rc == 0)
+		server->log = &log;
+	return rc;
+}
+
+void log_end(struct server *server)
+{
+	if (!server->log)
+		return;
+	server->log->ending = true;
+	eio_condition_signal(&server->log->filled);
+}

@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# The time limits of httpd, and its access log.
+#
+# Usage: test_httpd_limits.sh HTTPD HELLO
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/httpd.sh"
+
+root=$tmp/root
+mkdir "$root"
+echo small >"$root/small.txt"
+head -c 100000 /dev/urandom >"$root/large"
+
+# All at once, since each takes as long as the limit.
+start_server "$httpd" --port 0 --idle-timeout 1 --request-timeout 1 "$root"
+files=$(open_files)
+waiting=
+for case in silent idle head 'second head' body continue drip; do
+	python3 "$(dirname "$0")/http_limits.py" "$port" "$case" &
+	waiting="$waiting $!"
+done
+for each in $waiting; do
+	check "client $each of$waiting is given up" -- wait "$each"
+done
+files_are "$files"
+stop_server TERM
+
+# The log is whole when the server has ended; what clients say cannot forge it.
+start_server "$httpd" --port 0 --access-log "$tmp/log" "$root"
+url=http://127.0.0.1:$port
+status_is 200 -A agent -e 'http://from/?"\x' "$url/small.txt?query"
+status_is 206 -r 5- -A '' "$url/large"
+status_is 200 -I -A agent "$url/large"
+status_is 404 -A "$(printf 'a\tb\303\244')" "$url/missing"
+status_is 304 -A agent -H 'If-None-Match: *' "$url/small.txt"
+status_is 414 -A agent "$url/$(printf '%09000d' 0)"
+status_is 405 -A agent -d x "$url/$(printf '%03000d' 0)"
+for _ in $(seq 200); do
+	echo "url = \"$url/small.txt\""
+	echo 'output = /dev/null'
+done >"$tmp/many"
+check 200 parallel requests -- curl -s -S --no-progress-meter --max-time 60 --parallel \
+	--parallel-max 50 -A many -K "$tmp/many"
+stop_server TERM
+cat >"$tmp/expected" <<'END'
+127.0.0.1 - - [] "GET /small.txt?query HTTP/1.1" 200 6 "http://from/?\x22\x5Cx" "agent"
+127.0.0.1 - - [] "GET /large HTTP/1.1" 206 99995 "-" "-"
+127.0.0.1 - - [] "HEAD /large HTTP/1.1" 200 0 "-" "agent"
+127.0.0.1 - - [] "GET /missing HTTP/1.1" 404 10 "-" "a\x09b\xC3\xA4"
+127.0.0.1 - - [] "GET /small.txt HTTP/1.1" 304 0 "-" "agent"
+127.0.0.1 - - [] "-" 414 13 "-" "-"
+END
+printf '127.0.0.1 - - [] "POST /%02035d" 405 19 "-" "agent"\n' 0 >>"$tmp/expected"
+when='[0-9][0-9]/[A-Z][a-z][a-z]/[0-9]\{4\}:[0-9][0-9]:[0-9][0-9]:[0-9][0-9] +0000'
+sed "s,\[$when\],[]," "$tmp/log" | head -n 7 >"$tmp/logged"
+check each request is logged -- diff "$tmp/expected" "$tmp/logged"
+[ "$(wc -l <"$tmp/log")" = 207 ] || fail "$(wc -l <"$tmp/log") lines instead of 207"
+[ "$(grep -c '"GET /small.txt HTTP/1.1" 200 6 "-" "many"$' "$tmp/log")" = 200 ] ||
+	fail 'entries of parallel requests are not whole'
+
+# A log that is there is gone on with. One that cannot be written is complained of, once.
+start_server "$httpd" --addr ::1 --port 0 --access-log "$tmp/log" "$root"
+status_is 200 -g "http://[::1]:$port/small.txt"
+stop_server TERM
+[ "$(wc -l <"$tmp/log")" = 208 ] || fail 'the log was not gone on with'
+check IPv6 is logged -- grep -q '^\[::1\] - - ' "$tmp/log"
+start_server "$httpd" --port 0 --access-log /dev/full "$root"
+status_is 200 "http://127.0.0.1:$port/small.txt"
+status_is 200 "http://127.0.0.1:$port/small.txt"
+kill -TERM "$pid"
+server_ended
+check a full log ends nothing -- [ $status = 0 ]
+check it is complained of once -- [ "$(grep -c '/dev/full' "$tmp/server.err")" = 1 ]
+check and of nothing else -- [ "$(wc -l <"$tmp/server.err")" = 1 ]
+
+finish
