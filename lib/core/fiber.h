@@ -284,18 +284,27 @@ static inline bool eio__has_many_fibers(const struct eio__domain *d)
 }
 
 /*
- * Should the running fiber make a call that cannot wait directly, instead of by the ring?
- * When there are many it is out of the caches by the time it continues, which costs more
- * than a system call. Only a few times before it suspends again, so that it starves
- * nobody.
+ * May the running fiber make a call that cannot wait directly, instead of by the ring? Only a
+ * few times before it suspends again, so that it starves nobody.
+ */
+static inline bool eio__may_go_direct(void)
+{
+	struct eio__domain *d = eio__domain_self();
+
+	if (unlikely(!d) || d->indirect)
+		return false;
+	return d->current->direct < EIO__DIRECT_IN_A_ROW && ++d->current->direct;
+}
+
+/*
+ * Should it, with a call that is cheaper by the ring as a rule? When there are many fibers it
+ * is out of the caches by the time it continues, which costs more than a system call.
  */
 static inline bool eio__go_direct(void)
 {
 	struct eio__domain *d = eio__domain_self();
 
-	if (!d || likely(!eio__has_many_fibers(d)) || d->indirect)
-		return false;
-	return d->current->direct < EIO__DIRECT_IN_A_ROW && ++d->current->direct;
+	return d && unlikely(eio__has_many_fibers(d)) && eio__may_go_direct();
 }
 
 /* Starts a fiber: eio_fork and its kin. @p size > 0: fn gets a copy of *arg. */

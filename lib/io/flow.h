@@ -12,9 +12,10 @@ enum { EIO__COUNT_MAX = 0x7ffff000 };
 
 /* Flows over a descriptor whose kind is known. */
 struct eio_flow eio__flow_file(struct eio_fd fd);
+struct eio_flow eio__flow_regular(struct eio_fd fd);
 struct eio_flow eio__flow_socket(struct eio_fd fd);
 
-/* Was it made by eio__flow_file? */
+/* Was it made by the first or the second of them? */
 bool eio__flow_is_file(struct eio_flow f);
 
 /* Was it made by eio__flow_socket? Sockets from outside were not. */

@@ -103,7 +103,10 @@ static int open_in(struct eio_dir d, struct eio_switch *sw, const char *path, st
 		eio_fd_close(fd);
 		return rc;
 	}
-	*ret = S_ISFIFO(mode) ? eio__flow_fifo(fd) : eio__flow_file(fd);
+	if (S_ISREG(mode))
+		*ret = eio__flow_regular(fd);
+	else
+		*ret = S_ISFIFO(mode) ? eio__flow_fifo(fd) : eio__flow_file(fd);
 	return 0;
 }
 
