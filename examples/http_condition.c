@@ -25,12 +25,12 @@ void http_make_etag(char ret[HTTP_ETAG_SIZE], uint64_t ino, int64_t mtime_ns, ui
 
 	*ret++ = '"';
 	for (int i = 0; i < 3; i++) {
-		int digits = 1;
+		int shift = 60;
 
-		while (digits < 16 && parts[i] >> (4 * digits))
-			digits++;
-		while (digits-- > 0)
-			*ret++ = "0123456789abcdef"[parts[i] >> (4 * digits) & 15];
+		while (shift > 0 && !(parts[i] >> shift))
+			shift -= 4;
+		for (; shift >= 0; shift -= 4)
+			*ret++ = "0123456789abcdef"[parts[i] >> shift & 15];
 		*ret++ = i < 2 ? '-' : '"';
 	}
 	*ret = '\0';

@@ -11,7 +11,8 @@
 
 enum { HTTP_DATE_SIZE = sizeof("Sun, 06 Nov 1994 08:49:37 GMT") };
 
-/* Writes a date as HTTP wants it today. Years are 0 to 9999; others come out as the nearest. */
+/* Writes a date as HTTP wants it today. What is before 1 March of the year 0 or after 9999 comes
+ * out as the nearest that is not. */
 void http_format_date(char ret[HTTP_DATE_SIZE], int64_t seconds);
 
 /*

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -18,7 +19,10 @@ static const struct {
 	{951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
 	{2147483648, "Tue, 19 Jan 2038 03:14:08 GMT"},
 	{253402300799, "Fri, 31 Dec 9999 23:59:59 GMT"},
-	{-62167219200, "Sat, 01 Jan 0000 00:00:00 GMT"},
+	{-62162035200, "Wed, 01 Mar 0000 00:00:00 GMT"},
+	{951868800, "Wed, 01 Mar 2000 00:00:00 GMT"},
+	{4107456000, "Sun, 28 Feb 2100 00:00:00 GMT"},
+	{4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"},
 };
 
 START_TEST(a_date_is_written_and_read_back)
@@ -33,14 +37,30 @@ START_TEST(a_date_is_written_and_read_back)
 }
 END_TEST
 
-START_TEST(years_that_have_no_four_digits_come_out_as_the_nearest)
+START_TEST(what_has_no_four_digits_comes_out_as_the_nearest)
 {
 	char text[HTTP_DATE_SIZE];
 
 	http_format_date(text, INT64_MAX);
 	ck_assert_str_eq(text, "Fri, 31 Dec 9999 23:59:59 GMT");
 	http_format_date(text, INT64_MIN);
-	ck_assert_str_eq(text, "Sat, 01 Jan 0000 00:00:00 GMT");
+	ck_assert_str_eq(text, "Wed, 01 Mar 0000 00:00:00 GMT");
+}
+END_TEST
+
+/* Every day of 800 years, against the C library. */
+START_TEST(days_are_those_of_the_calendar)
+{
+	for (int64_t day = -141427; day < 150767; day++) {
+		char text[HTTP_DATE_SIZE], wanted[64];
+		time_t t = (time_t) (day * 86400 + 86399);
+		struct tm tm;
+
+		http_format_date(text, t);
+		gmtime_r(&t, &tm);
+		strftime(wanted, sizeof(wanted), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+		ck_assert_str_eq(text, wanted);
+	}
 }
 END_TEST
 
@@ -104,7 +124,8 @@ int main(void)
 
 	suite_add_tcase(suite, tcase);
 	tcase_add_loop_test(tcase, a_date_is_written_and_read_back, 0, LENGTH(dates));
-	tcase_add_test(tcase, years_that_have_no_four_digits_come_out_as_the_nearest);
+	tcase_add_test(tcase, what_has_no_four_digits_comes_out_as_the_nearest);
+	tcase_add_test(tcase, days_are_those_of_the_calendar);
 	tcase_add_loop_test(tcase, all_three_forms_are_read, 0, LENGTH(forms));
 	tcase_add_loop_test(tcase, nonsense_is_no_date, 0, LENGTH(nonsense));
 	srunner_run_all(runner, CK_NORMAL);
