@@ -25,11 +25,9 @@ void http_make_etag(char ret[HTTP_ETAG_SIZE], uint64_t ino, int64_t mtime_ns, ui
 
 	*ret++ = '"';
 	for (int i = 0; i < 3; i++) {
-		int shift = 60;
+		int highest = 63 - __builtin_clzll(parts[i] | 1);
 
-		while (shift > 0 && !(parts[i] >> shift))
-			shift -= 4;
-		for (; shift >= 0; shift -= 4)
+		for (int shift = highest & ~3; shift >= 0; shift -= 4)
 			*ret++ = "0123456789abcdef"[parts[i] >> shift & 15];
 		*ret++ = i < 2 ? '-' : '"';
 	}

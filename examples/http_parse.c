@@ -16,53 +16,44 @@ struct framing {
 	bool chunked, unknown; /* codings of it */
 };
 
-/* Sets of the bytes below 128. */
-#define BIT(c) ((uint64_t) 1 << ((c) &63))
-static const uint64_t digits = (uint64_t) 0x3ff << '0';
-static const uint64_t letters = (uint64_t) 0x3ffffff << ('A' & 63) | (uint64_t) 0x3ffffff
-									     << ('a' & 63);
+/* Sets of bytes, a bit for each. */
+#define BIT(c)  ((uint64_t) 1 << ((c) % 64))
+#define FROM(c) (~(uint64_t) 0 << ((c) % 64))
+#define DIGITS  ((uint64_t) 0x3ff << '0')
+#define LETTERS ((uint64_t) 0x3ffffff << 'A' % 64 | (uint64_t) 0x3ffffff << 'a' % 64)
 
-static bool is_in(unsigned char c, uint64_t low, uint64_t high)
-{
-	return c < 128 && (c < 64 ? low : high) & BIT(c);
-}
+static const uint64_t token_bytes[4] = {
+	DIGITS | BIT('!') | BIT('#') | BIT('$') | BIT('%') | BIT('&') | BIT('\'') | BIT('*') |
+		BIT('+') | BIT('-') | BIT('.'),
+	LETTERS | BIT('^') | BIT('_') | BIT('`') | BIT('|') | BIT('~'),
+};
 
-static bool is_token(struct http_text s)
-{
-	const uint64_t low = digits | BIT('!') | BIT('#') | BIT('$') | BIT('%') | BIT('&') |
-			     BIT('\'') | BIT('*') | BIT('+') | BIT('-') | BIT('.');
-	const uint64_t high = letters | BIT('^') | BIT('_') | BIT('`') | BIT('|') | BIT('~');
+/* Of a host with its port, as far as one byte can tell. */
+static const uint64_t authority_bytes[4] = {
+	DIGITS | BIT('!') | BIT('$') | BIT('%') | BIT('&') | BIT('\'') | BIT('(') | BIT(')') |
+		BIT('*') | BIT('+') | BIT(',') | BIT('-') | BIT('.') | BIT(':') | BIT(';') |
+		BIT('='),
+	LETTERS | BIT('[') | BIT(']') | BIT('_') | BIT('~'),
+};
 
-	for (size_t i = 0; i < s.len; i++)
-		if (!is_in((unsigned char) s.p[i], low, high))
-			return false;
-	return s.len > 0;
-}
+/* No controls; those of the second do not have blanks either. */
+static const uint64_t text_bytes[4] = {BIT('\t') | FROM(' '), ~BIT(0x7f), FROM(0), FROM(0)};
+static const uint64_t target_bytes[4] = {FROM('!'), ~BIT(0x7f), FROM(0), FROM(0)};
 
-/* The bytes of a host with its port, as far as one byte can tell. */
-static bool is_authority(struct http_text s)
-{
-	const uint64_t low = digits | BIT('!') | BIT('$') | BIT('%') | BIT('&') | BIT('\'') |
-			     BIT('(') | BIT(')') | BIT('*') | BIT('+') | BIT(',') | BIT('-') |
-			     BIT('.') | BIT(':') | BIT(';') | BIT('=');
-	const uint64_t high = letters | BIT('[') | BIT(']') | BIT('_') | BIT('~');
-
-	for (size_t i = 0; i < s.len; i++)
-		if (!is_in((unsigned char) s.p[i], low, high))
-			return false;
-	return true;
-}
-
-/* No byte below the given one, tab excepted, and no DEL. */
-static bool is_text(struct http_text s, unsigned char lowest)
+static bool is_all(struct http_text s, const uint64_t set[4])
 {
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char) s.p[i];
 
-		if ((c < lowest && (c != '\t' || lowest > ' ')) || c == 0x7f)
+		if (!(set[c / 64] & BIT(c)))
 			return false;
 	}
 	return true;
+}
+
+static bool is_token(struct http_text s)
+{
+	return s.len > 0 && is_all(s, token_bytes);
 }
 
 /* Cuts a line off the input, without its CR LF: 1, 0 if its end has not come yet, or -400. */
@@ -105,7 +96,7 @@ static int parse_request_line(struct http_request *req, struct http_text line)
 		return -414;
 	if (!http_cut(&line, ' ', &method) || !is_token(method))
 		return -400;
-	if (!http_cut(&line, ' ', &target) || target.len == 0 || !is_text(target, '!'))
+	if (!http_cut(&line, ' ', &target) || target.len == 0 || !is_all(target, target_bytes))
 		return -400;
 	if (line.len != strlen("HTTP/1.1") || memcmp(line.p, "HTTP/", 5) != 0 || line.p[6] != '.' ||
 	    line.p[5] < '0' || line.p[5] > '9' || line.p[7] < '0' || line.p[7] > '9')
@@ -183,11 +174,11 @@ static int parse_field(struct http_request *req, struct framing *f, struct http_
 
 	if (++f->fields > HTTP_MAX_FIELDS)
 		return -431;
-	if (!http_cut(&line, ':', &name) || !is_token(name) || !is_text(line, ' '))
+	if (!http_cut(&line, ':', &name) || !is_token(name) || !is_all(line, text_bytes))
 		return -400;
 	value = http_trim(line);
 	if (http_is(name, "host"))
-		return f->hosts++ == 0 && is_authority(value) ? 0 : -400;
+		return f->hosts++ == 0 && is_all(value, authority_bytes) ? 0 : -400;
 	if (http_is(name, "connection"))
 		parse_connection(f, value);
 	else if (http_is(name, "content-length"))
@@ -295,7 +286,7 @@ static bool skip_authority(struct http_text *target)
 		host = (struct http_text){rest.p, 0};
 		while (host.len < rest.len && !strchr("/?#", rest.p[host.len]))
 			host.len++;
-		if (host.len == 0 || host.p[0] == ':' || !is_authority(host))
+		if (host.len == 0 || host.p[0] == ':' || !is_all(host, authority_bytes))
 			return false;
 		target->p += n + host.len;
 		target->len -= n + host.len;
