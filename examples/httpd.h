@@ -22,7 +22,7 @@ enum {
 	STALL_S = 30,       /* for a client to take some of what it asked for */
 	DRAIN_S = 30,       /* for open requests after a stop */
 	LINGER_S = 2,       /* for a client to read what a connection that we close still holds, */
-	LINGER_READS = 64,  /* and what it may send meanwhile */
+	LINGER_BYTES = 1024 * 1024, /* and what it may send meanwhile */
 };
 
 #define INDEX "index.html"

@@ -341,13 +341,15 @@ static int serve_next(struct conn *conn, struct work *work)
 static int linger(struct conn *conn, struct work *work)
 {
 	struct eio_timeout limit;
+	size_t sent = 0;
 	int rc = eio_flow_shutdown(conn->flow, EIO_SHUT_SEND);
 
 	eio_timeout_begin(&limit, conn->server->env->mono_clock, EIO_SEC(LINGER_S));
-	for (int i = 0; rc >= 0 && i < LINGER_READS; i++) {
+	while (rc >= 0 && sent < LINGER_BYTES) {
 		rc = (int) eio_flow_read(conn->flow, work->in, sizeof(work->in));
 		if (rc == 0)
 			break;
+		sent += rc > 0 ? (size_t) rc : 0;
 	}
 	rc = eio_timeout_end(&limit, rc);
 	return rc < 0 ? rc : CLOSE;

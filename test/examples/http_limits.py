@@ -5,6 +5,7 @@ Clients that take too long: http_limits.py PORT CASE, of a server with limits of
 What is checked is what comes and that the connection ends, not when.
 """
 import sys
+import time
 
 from http_client import answers, connect, read_to_end
 
@@ -48,6 +49,18 @@ with connect(port) as sock:
         got = [a.status for a in answers(data + read_to_end(sock))]
         assert got == [408], got
         sys.exit()
+    elif case == "anew":
+        # A request in pieces, and another one when the time of the first is over. The limits of
+        # this one's server are two seconds, and none between requests.
+        sock.sendall(GET + GET[:10])
+        assert sock.recv(4096)
+        sock.sendall(GET[10:])
+        assert sock.recv(4096)
+        time.sleep(2.2)
+        sock.sendall(GET + GET[:10])
+        assert sock.recv(4096)
+        sock.sendall(GET[10:].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+        wanted = [200]
     else:
         sys.exit(f"no such case: {case}")
     got = answers(read_to_end(sock))

@@ -136,6 +136,10 @@ whole = (CHUNKED + "\r\n5;x\r\nGET /\r\n0\r\nT: x\r\n\r\n" + LAST).encode()
 for cut in range(len(whole)):
     judge([405, 200], exchange(PORT, [whole[:cut], whole[cut:]]), f"cut at {cut}")
 
+# Who has sent the body already is not told to.
+whole = f"{POST}Expect: 100-continue\r\nContent-Length: 1\r\n\r\nx{LAST}".encode()
+judge([405, 200], exchange(PORT, [whole]), "a body that was not waited with")
+
 # The largest body there may be, both ways.
 large = 1048576 * b"x"
 head = f"{POST}Content-Length: 1048576\r\n\r\n".encode()

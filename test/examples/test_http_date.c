@@ -48,10 +48,10 @@ START_TEST(what_has_no_four_digits_comes_out_as_the_nearest)
 }
 END_TEST
 
-/* Every day of 800 years, against the C library. */
+/* Every day of 400 years, after which they come again, against the C library. */
 START_TEST(days_are_those_of_the_calendar)
 {
-	for (int64_t day = -141427; day < 150767; day++) {
+	for (int64_t day = -73048; day < 73049; day++) {
 		char text[HTTP_DATE_SIZE], wanted[64];
 		time_t t = (time_t) (day * 86400 + 86399);
 		struct tm tm;
@@ -123,6 +123,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, tcase);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_loop_test(tcase, a_date_is_written_and_read_back, 0, LENGTH(dates));
 	tcase_add_test(tcase, what_has_no_four_digits_comes_out_as_the_nearest);
 	tcase_add_test(tcase, days_are_those_of_the_calendar);

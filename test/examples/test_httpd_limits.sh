@@ -26,6 +26,10 @@ done
 files_are "$files"
 stop_server TERM
 
+start_server "$httpd" --port 0 --idle-timeout 0 --request-timeout 2 "$root"
+check each request has its own time -- python3 "$(dirname "$0")/http_limits.py" "$port" anew
+stop_server TERM
+
 # The log is whole when the server has ended; what clients say cannot forge it.
 start_server "$httpd" --port 0 --access-log "$tmp/log" "$root"
 url=http://127.0.0.1:$port
@@ -58,6 +62,13 @@ check each request is logged -- diff "$tmp/expected" "$tmp/logged"
 [ "$(wc -l <"$tmp/log")" = 207 ] || fail "$(wc -l <"$tmp/log") lines instead of 207"
 [ "$(grep -c '"GET /small.txt HTTP/1.1" 200 6 "-" "many"$' "$tmp/log")" = 200 ] ||
 	fail 'entries of parallel requests are not whole'
+
+mkfifo "$tmp/fifo"
+start_server "$httpd" --port 0 --access-log "$tmp/fifo" "$root"
+check what gathered is written at the end -- \
+	python3 "$(dirname "$0")/http_log.py" "$port" "$pid" "$tmp/fifo"
+server_ended
+check "a server with a slow log ends with $status" -- [ $status = 0 ]
 
 # A log that is there is gone on with. One that cannot be written is complained of, once.
 start_server "$httpd" --addr ::1 --port 0 --access-log "$tmp/log" "$root"
