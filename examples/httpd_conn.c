@@ -16,9 +16,7 @@
  */
 #include "httpd.h"
 
-#include <eio/ll_socket.h>
 #include <errno.h>
-#include <sys/socket.h>
 
 /* Waiting for clients */
 
@@ -107,23 +105,9 @@ static int moved(uint64_t n, void *arg)
 	return 0;
 }
 
-/* What is gathered, in one packet with the beginning of the file that follows it. */
-static int send_before_file(struct conn *conn, struct work *work)
-{
-	struct eio_fd fd;
-	int rc = eio_flow_fd(conn->flow, &fd);
-
-	if (rc < 0)
-		return rc;
-	wait_begin(conn, &conn->server->sending);
-	rc = eio_ll_send_all(fd, work->out, work->out_len, MSG_MORE);
-	work->out_len = 0;
-	return wait_end(conn, rc);
-}
-
 int conn_send_file(struct conn *conn, struct work *work, struct eio_flow file, uint64_t size)
 {
-	int rc = send_before_file(conn, work);
+	int rc = conn_flush(conn, work);
 	uint64_t sent = 0;
 
 	if (rc < 0)
