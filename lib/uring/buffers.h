@@ -10,6 +10,10 @@
  *
  * Each buffer knows which one was offered after it: a bundle is a run of these. The ring
  * itself may say otherwise by the time a completion is looked at.
+ *
+ * What was received and nobody has taken is a piece, of one completion. They are the group's,
+ * chained by whose they are: an iterator has no room for any. There are as many as buffers,
+ * which only an incremental group may need more than.
  */
 #ifndef EIO__BUFFERS_H
 #define EIO__BUFFERS_H
@@ -33,10 +37,20 @@ struct eio__buffer {
 	bool finished;
 };
 
+enum { EIO__NO_PIECE = UINT32_MAX };
+
+struct eio__piece {
+	uint32_t len;
+	uint32_t at;   /* of its first byte in the buffer */
+	uint32_t next; /* or EIO__NO_PIECE */
+	uint16_t id;   /* the buffer, or a bundle's first */
+};
+
 struct eio__buffers {
 	struct eio__uring *u;      /* NULL: freed */
 	struct io_uring_buf *ring; /* and the memory's beginning */
 	struct eio__buffer *buffers;
+	struct eio__piece *pieces;
 	char *data;
 	size_t size, mapped;
 	unsigned count;
@@ -48,6 +62,8 @@ struct eio__buffers {
 	uint16_t last;            /* the one offered last */
 	uint16_t free;            /* the first; EIO__NO_BUFFER: none */
 	struct eio__list starved; /* iterators */
+	uint32_t n_pieces, fresh; /* all, and the first that was never used … */
+	uint32_t free_piece;      /* … and the one given back last */
 };
 
 _Static_assert(sizeof(struct eio__buffers) <= sizeof(struct eio_ll_buffers),
@@ -79,6 +95,18 @@ static inline unsigned eio__buffers_name(const struct eio__buffers *g, unsigned 
 {
 	return (unsigned) g->buffers[id].turn << 16 | id;
 }
+
+/* A piece, to be filled in but for next, which is none; EIO__NO_PIECE: no memory. */
+uint32_t eio__piece_new(struct eio__buffers *g);
+
+static inline void eio__piece_free(struct eio__buffers *g, uint32_t i)
+{
+	g->pieces[i].next = g->free_piece;
+	g->free_piece = i;
+}
+
+/* At the end of a domain: its own group, if there is one; views of it are no more. */
+void eio__common_fini(struct eio__uring *u);
 
 /* A view less. */
 void eio__buffers_release(struct eio__buffers *g, unsigned id);

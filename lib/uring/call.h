@@ -86,6 +86,15 @@ eio__begin_bare(struct eio__call *c)
 	return sqe;
 }
 
+/* Where writes to sockets are made directly (eio__go_direct) the peer has only just got
+ * what it will answer: a try to receive would find nothing. Not for one that may not wait,
+ * which has only the try. */
+static inline uint16_t eio__receive_hint(const struct eio__uring *u)
+{
+	return eio__has_many_fibers(&u->domain) && u->ring.poll_first ? IORING_RECVSEND_POLL_FIRST
+								      : 0;
+}
+
 enum {
 	EIO__AGAIN = 1,
 	EIO__OTHERWISE = INT_MIN, /* no code of the kernel's, nor one of ours */

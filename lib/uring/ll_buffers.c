@@ -12,7 +12,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAX = 32768, WISHES = EIO_LL_BUFFERS_INCREMENTAL | EIO_LL_BUFFERS_BUNDLES };
+enum {
+	MAX = 32768,
+	WISHES = EIO_LL_BUFFERS_INCREMENTAL | EIO_LL_BUFFERS_BUNDLES,
+	ASKED = WISHES | EIO_LL_BUFFERS_NO_WAIT,
+};
 
 /* As in the kernel's header since 6.12; older ones have no flags. */
 struct registration {
@@ -134,23 +138,88 @@ void eio__buffers_release(struct eio__buffers *g, unsigned id)
 		eio__buffers_offer(g, id);
 }
 
+/* Pieces */
+
+static bool more_pieces(struct eio__buffers *g)
+{
+	bool inside = g->n_pieces == g->count; /* they lie behind the buffers' records */
+	uint32_t n = g->n_pieces * 2;
+	struct eio__piece *p = realloc(inside ? NULL : g->pieces, n * sizeof(*p));
+
+	if (!p)
+		return false;
+	if (inside)
+		memcpy(p, g->pieces, g->n_pieces * sizeof(*p));
+	g->pieces = p;
+	g->n_pieces = n;
+	return true;
+}
+
+uint32_t eio__piece_new(struct eio__buffers *g)
+{
+	uint32_t i = g->free_piece;
+
+	if (i != EIO__NO_PIECE) {
+		g->free_piece = g->pieces[i].next;
+	} else {
+		if (g->fresh == g->n_pieces && !more_pieces(g))
+			return EIO__NO_PIECE;
+		i = g->fresh++;
+	}
+	g->pieces[i].next = EIO__NO_PIECE;
+	return i;
+}
+
+/* Views */
+
+/* NULL: it is none, and *ret_err says why. */
+static struct eio__buffer *buffer_of(struct eio__buffers *g, const struct eio_ll_view *view,
+				     int *ret_err)
+{
+	unsigned id = view->id & UINT16_MAX;
+
+	*ret_err = g->u && g->u != eio__uring_self() ? -EPERM : -EINVAL;
+	if (!g->u || g->u != eio__uring_self() || id >= g->count || !g->buffers[id].views ||
+	    view->id != eio__buffers_name(g, id))
+		return NULL;
+	return &g->buffers[id];
+}
+
 int eio_ll_view_return(struct eio_ll_buffers *pub, struct eio_ll_view view)
 {
 	struct eio__buffers *g = eio__buffers_of(pub);
-	unsigned id = view.id & UINT16_MAX;
+	struct eio__buffer *b;
+	int rc;
 
-	if (!g->u || g->u != eio__uring_self())
-		return eio__fail(g->u ? -EPERM : -EINVAL, "view_return", NULL);
-	if (id < g->count && g->buffers[id].views && view.id == eio__buffers_name(g, id)) {
-		eio__buffers_release(g, id);
+	b = buffer_of(g, &view, &rc);
+	if (b) {
+		eio__buffers_release(g, (unsigned) (b - g->buffers));
 		return 0;
 	}
 #ifdef EIO_DEBUG
-	eio__fatal("eio_ll_view_return: there is no such view of buffer %u: it was given back "
-		   "before",
-		   id);
+	if (rc == -EINVAL && g->u)
+		eio__fatal("eio_ll_view_return: there is no such view of buffer %u: it was given "
+			   "back before",
+			   view.id & UINT16_MAX);
 #endif
-	return eio__fail(-EINVAL, "view_return", NULL);
+	return eio__fail(rc, "view_return", NULL);
+}
+
+int eio_ll_view_split(struct eio_ll_buffers *pub, struct eio_ll_view *view, size_t len,
+		      struct eio_ll_view *ret_rest)
+{
+	struct eio__buffers *g = eio__buffers_of(pub);
+	struct eio__buffer *b;
+	int rc;
+
+	b = buffer_of(g, view, &rc);
+	if (!b || len == 0 || len >= view->len)
+		return eio__fail(b ? -EINVAL : rc, "view_split", NULL);
+	b->views++;
+	g->held++;
+	*ret_rest = (struct eio_ll_view){(char *) view->data + len, view->len - len, view->id};
+	view->len = len;
+	return 0;
 }
 
 /* Groups */
@@ -205,14 +274,21 @@ static size_t in_pages(size_t n)
 int eio_ll_buffers_init(struct eio_ll_buffers *pub, unsigned count, size_t size, unsigned flags)
 {
 	struct eio__buffers *g = eio__buffers_of(pub);
-	size_t head = in_pages(count * (sizeof(*g->ring) + sizeof(*g->buffers)));
+	size_t head =
+		in_pages(count * (sizeof(*g->ring) + sizeof(*g->buffers) + sizeof(*g->pieces)));
 	void *memory;
 
-	*g = (struct eio__buffers){.count = count, .size = size, .free = EIO__NO_BUFFER};
+	*g = (struct eio__buffers){
+		.count = count,
+		.size = size,
+		.free = EIO__NO_BUFFER,
+		.n_pieces = count,
+		.free_piece = EIO__NO_PIECE,
+	};
 	if (!eio__uring_self())
 		return eio__fail(-EPERM, "buffers", NULL);
 	if (!count || count > MAX || count & (count - 1) || !size || size > INT_MAX ||
-	    flags & ~(unsigned) WISHES || size > (SIZE_MAX - head) / count)
+	    flags & ~(unsigned) ASKED || size > (SIZE_MAX - head) / count)
 		return eio__fail(-EINVAL, "buffers", NULL);
 	g->mapped = head + count * size;
 	memory = mmap(NULL, g->mapped, PROT_READ | PROT_WRITE,
@@ -222,12 +298,24 @@ int eio_ll_buffers_init(struct eio_ll_buffers *pub, unsigned count, size_t size,
 	g->u = eio__uring_self();
 	g->ring = memory;
 	g->buffers = (struct eio__buffer *) (g->ring + count);
+	g->pieces = (struct eio__piece *) (g->buffers + count);
 	g->data = (char *) memory + head;
 	eio__list_init(&g->starved);
-	introduce(g, flags);
+	introduce(g, flags & WISHES);
+	g->flags |= flags & EIO_LL_BUFFERS_NO_WAIT;
 	for (unsigned id = count; id > 0; id--)
 		eio__buffers_offer(g, id - 1);
 	return 0;
+}
+
+static void free_group(struct eio__buffers *g)
+{
+	if (g->flags & EIO_LL_BUFFERS_BY_KERNEL)
+		io_uring_unregister_buf_ring(&g->u->ring.uring, g->id);
+	if (g->n_pieces > g->count)
+		free(g->pieces);
+	munmap(g->ring, g->mapped);
+	g->u = NULL;
 }
 
 int eio_ll_buffers_fini(struct eio_ll_buffers *pub)
@@ -238,14 +326,51 @@ int eio_ll_buffers_fini(struct eio_ll_buffers *pub)
 		return eio__fail(g->u ? -EPERM : -EINVAL, "buffers", NULL);
 	if (g->users || g->held)
 		return eio__fail(-EBUSY, "buffers", NULL);
-	if (g->flags & EIO_LL_BUFFERS_BY_KERNEL)
-		io_uring_unregister_buf_ring(&g->u->ring.uring, g->id);
-	munmap(g->ring, g->mapped);
-	g->u = NULL;
+	free_group(g);
 	return 0;
 }
 
 unsigned eio_ll_buffers_flags(const struct eio_ll_buffers *b)
 {
 	return eio__buffers_of(b)->flags;
+}
+
+/* The domain's own */
+
+static struct eio_ll_buffers *make_common(void)
+{
+	struct eio_ll_buffers *b = malloc(sizeof(*b));
+
+	if (b && eio_ll_buffers_init(b, EIO_LL_COMMON_COUNT, EIO_LL_COMMON_SIZE,
+				     EIO_LL_BUFFERS_NO_WAIT) < 0) {
+		free(b);
+		b = NULL;
+	}
+	if (b && !(eio_ll_buffers_flags(b) & EIO_LL_BUFFERS_BY_KERNEL)) {
+		(void) eio_ll_buffers_fini(b);
+		free(b);
+		b = NULL;
+	}
+	return b;
+}
+
+struct eio_ll_buffers *eio_ll_buffers_common(void)
+{
+	struct eio__uring *u = eio__uring_self();
+
+	if (unlikely(!u))
+		return NULL;
+	if (unlikely(!u->asked_common)) {
+		u->asked_common = true;
+		u->common = make_common();
+	}
+	return u->common;
+}
+
+void eio__common_fini(struct eio__uring *u)
+{
+	if (!u->common)
+		return;
+	free_group(eio__buffers_of(u->common));
+	free(u->common);
 }

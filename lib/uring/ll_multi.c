@@ -19,23 +19,31 @@ struct eio__results {
 	struct eio_ll_result results[CHUNK];
 };
 
+/* Of any operation. */
+struct any {
+	struct eio__multi m;
+	struct eio__multi_queue q;
+};
+
+_Static_assert(sizeof(struct any) <= sizeof(struct eio_ll_multi), "eio_ll_multi is too small");
+
 static struct eio__multi *multi_of(struct eio_ll_multi *m)
 {
-	return (struct eio__multi *) m;
+	return &((struct any *) m)->m;
 }
 
 /* Results */
 
-static void dispose(struct eio__multi *m, const struct eio_ll_result *r)
+static void dispose(struct eio__multi_queue *q, const struct eio_ll_result *r)
 {
-	if (m->dispose)
-		m->dispose(r->res, r->flags, m->arg);
+	if (q->dispose)
+		q->dispose(r->res, r->flags, q->arg);
 }
 
 /* False: no memory. */
-static bool put_behind(struct eio__multi *m, const struct eio_ll_result *r)
+static bool put_behind(struct eio__multi_queue *q, const struct eio_ll_result *r)
 {
-	struct eio__results *c = m->last;
+	struct eio__results *c = q->last;
 
 	if (!c || c->n == CHUNK) {
 		c = malloc(sizeof(*c));
@@ -43,11 +51,11 @@ static bool put_behind(struct eio__multi *m, const struct eio_ll_result *r)
 			return false;
 		c->next = NULL;
 		c->first = c->n = 0;
-		if (m->more)
-			m->last->next = c;
+		if (q->more)
+			q->last->next = c;
 		else
-			m->more = c;
-		m->last = c;
+			q->more = c;
+		q->last = c;
 	}
 	c->results[c->n++] = *r;
 	return true;
@@ -56,41 +64,43 @@ static bool put_behind(struct eio__multi *m, const struct eio_ll_result *r)
 /* After the first that is lost the others are too, so that next can tell where. */
 static void put(struct eio__multi *m, const struct eio_ll_result *r)
 {
-	if (!m->more && !m->lost && m->n < m->cap) {
-		unsigned at = m->first + m->n++;
+	struct eio__multi_queue *q = m->q;
 
-		m->queue[at < m->cap ? at : at - m->cap] = *r;
+	if (!q->more && !m->lost && q->n < q->cap) {
+		unsigned at = q->first + q->n++;
+
+		q->queue[at < q->cap ? at : at - q->cap] = *r;
 		return;
 	}
-	if (!m->lost && put_behind(m, r))
+	if (!m->lost && put_behind(q, r))
 		return;
 	m->lost = true;
-	dispose(m, r);
+	dispose(q, r);
 }
 
-static bool take_behind(struct eio__multi *m, struct eio_ll_result *ret)
+static bool take_behind(struct eio__multi_queue *q, struct eio_ll_result *ret)
 {
-	struct eio__results *c = m->more;
+	struct eio__results *c = q->more;
 
 	if (!c)
 		return false;
 	*ret = c->results[c->first++];
 	if (c->first == c->n) {
-		m->more = c->next;
-		if (!m->more)
-			m->last = NULL;
+		q->more = c->next;
+		if (!q->more)
+			q->last = NULL;
 		free(c);
 	}
 	return true;
 }
 
-static bool take(struct eio__multi *m, struct eio_ll_result *ret)
+static bool take(struct eio__multi_queue *q, struct eio_ll_result *ret)
 {
-	if (!m->n)
-		return take_behind(m, ret);
-	*ret = m->queue[m->first];
-	m->first = m->first + 1 < m->cap ? m->first + 1 : 0;
-	m->n--;
+	if (!q->n)
+		return take_behind(q, ret);
+	*ret = q->queue[q->first];
+	q->first = q->first + 1 < q->cap ? q->first + 1 : 0;
+	q->n--;
 	return true;
 }
 
@@ -104,12 +114,17 @@ void eio__multi_wake(struct eio__multi *m)
 	eio__wake(m->consumer);
 }
 
+static uint64_t user_data(const struct eio__multi *m)
+{
+	return (uintptr_t) &m->sink | EIO__UD_SINK;
+}
+
 void eio__multi_ask_stop(struct eio__multi *m)
 {
 	if (!m->armed || m->stopping)
 		return;
 	m->stopping = true;
-	eio__ask_cancel_soon(m->u, &m->ask, m->sqe.user_data);
+	eio__ask_cancel_soon(m->u, &m->ask, user_data(m));
 }
 
 /* The final completion of a kind that repeats: is it a result, or only why it is to be armed
@@ -126,7 +141,8 @@ static bool is_final_result(struct eio__multi *m, int res)
 		if (polled || m->single || m->works)
 			return true;
 		m->single = true;
-		m->kind->single(&m->sqe);
+		if (m->kind->single)
+			m->kind->single(&m->q->sqe);
 		return false;
 	case -EAGAIN: /* a descriptor with O_NONBLOCK, on kernels that heed it */
 		m->poll = !polled;
@@ -144,13 +160,15 @@ static void complete(struct eio__uring *u, struct eio__sink *s, const struct io_
 	bool more = cqe->flags & IORING_CQE_F_MORE, is_result = true;
 
 	(void) u;
+	if (!more) {
+		m->armed = false;
+		eio__ask_end(&m->ask);
+	}
 	if (m->kind && m->kind->got)
 		is_result = m->kind->got(m, &r);
 	if (more) {
 		m->works = true;
 	} else {
-		m->armed = false;
-		eio__ask_end(&m->ask);
 		if (m->stopping && (cqe->res == -ECANCELED || cqe->res == -EINTR))
 			is_result = false;
 		else if (!m->kind)
@@ -159,26 +177,38 @@ static void complete(struct eio__uring *u, struct eio__sink *s, const struct io_
 			is_result = is_result && is_final_result(m, cqe->res);
 		m->stopping = false;
 	}
-	if (is_result)
+	if (is_result && m->q)
 		put(m, &r);
-	if (m->n == m->cap)
+	else if (is_result)
+		m->kind->put(m, &r);
+	if (m->q && m->q->n == m->q->cap)
 		eio__multi_ask_stop(m);
 	eio__multi_wake(m);
 }
 
 /* The consumer */
 
+static void prepare(const struct eio__multi *m, struct io_uring_sqe *sqe)
+{
+	if (m->q)
+		*sqe = m->q->sqe;
+	else
+		m->kind->prepare(m, sqe);
+}
+
 static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
 {
 	const struct eio__multi *m = arg;
 	const char *more = ", multishot";
+	struct io_uring_sqe sqe = eio__blank();
 
 	(void) f;
+	prepare(m, &sqe);
 	if (m->starved)
 		more = ", no buffer left";
 	else if (m->stopping)
 		more = ", asked to stop";
-	eio__opcode_describe(m->sqe.opcode, m->sqe.fd, more, buf, size);
+	eio__opcode_describe(sqe.opcode, sqe.fd, more, buf, size);
 }
 
 static void cancel(struct eio__fiber *f, void *arg)
@@ -210,7 +240,8 @@ static int arm(struct eio__multi *m)
 
 	if (!sqe)
 		return eio__canceled(m->consumer);
-	*sqe = m->sqe;
+	prepare(m, sqe);
+	sqe->user_data = user_data(m);
 	if (m->kind && m->kind->arm)
 		rc = m->kind->arm(m, sqe);
 	if (rc != 0) {
@@ -219,8 +250,10 @@ static int arm(struct eio__multi *m)
 		return rc < 0 ? rc : 0;
 	}
 	if (m->poll) {
-		io_uring_prep_poll_add(eio__ring_clear(sqe), m->sqe.fd, POLLIN);
-		sqe->user_data = m->sqe.user_data;
+		int fd = sqe->fd;
+
+		io_uring_prep_poll_add(eio__ring_clear(sqe), fd, POLLIN);
+		sqe->user_data = user_data(m);
 	}
 	m->polls = m->poll;
 	m->poll = false;
@@ -233,48 +266,45 @@ static int fail(const struct eio__multi *m, int rc)
 	return eio__fail(rc, m->kind ? m->kind->op : "multi", NULL);
 }
 
-/* 0, or why the calling fiber cannot be the consumer; if it can, it is. */
-static int enter(struct eio__multi *m)
+/* The calling fiber becomes the consumer, if it can. */
+int eio__multi_enter(struct eio__multi *m)
 {
 	struct eio__uring *u = eio__uring_self();
 
-	if (!u)
-		return -EPERM;
-	if (!m->u)
-		return -EINVAL;
-	if (m->u != u)
-		return -EPERM;
-	if (m->consumer)
-		return -EBUSY;
+	if (!u || (m->u && m->u != u))
+		return fail(m, -EPERM);
+	if (!m->u || m->consumer)
+		return fail(m, m->u ? -EBUSY : -EINVAL);
 	m->consumer = u->domain.current;
 	return 0;
 }
 
-static int next(struct eio__multi *m, struct eio_ll_result *ret)
+int eio__multi_more(struct eio__multi *m)
 {
-	int rc = eio__check(m->consumer);
-
-	while (rc == 0 && !take(m, ret)) {
-		if (m->lost) {
-			m->lost = false;
-			return -ENOMEM;
-		}
-		if (m->ended)
-			return 0;
-		rc = m->armed || m->starved ? await(m) : arm(m);
+	if (m->lost) {
+		m->lost = false;
+		return -ENOMEM;
 	}
-	return rc == 0 ? 1 : rc;
+	return m->armed || m->starved ? await(m) : arm(m);
+}
+
+int eio__multi_leave(struct eio__multi *m, int rc)
+{
+	m->consumer = NULL;
+	return fail(m, rc);
 }
 
 int eio__multi_next(struct eio__multi *m, struct eio_ll_result *ret)
 {
-	int rc = enter(m);
+	int rc = eio__multi_enter(m);
+	bool got = false;
 
-	if (rc == 0) {
-		rc = next(m, ret);
-		m->consumer = NULL;
-	}
-	return fail(m, rc);
+	if (rc < 0)
+		return rc;
+	rc = eio__check(m->consumer);
+	while (rc == 0 && !(got = take(m->q, ret)) && (m->lost || !m->ended))
+		rc = eio__multi_more(m);
+	return eio__multi_leave(m, rc == 0 ? got : rc);
 }
 
 int eio__multi_init(struct eio__multi *m)
@@ -288,19 +318,14 @@ int eio__multi_init(struct eio__multi *m)
 		return rc;
 	}
 	m->sink.complete = complete;
-	m->sqe.user_data = (uintptr_t) &m->sink | EIO__UD_SINK;
 	m->u->multis++;
 	return 0;
 }
 
 int eio__multi_arm(struct eio__multi *m)
 {
-	int rc;
-
 	m->consumer = m->u->domain.current;
-	rc = arm(m);
-	m->consumer = NULL;
-	return fail(m, rc);
+	return eio__multi_leave(m, arm(m));
 }
 
 /*
@@ -314,16 +339,16 @@ static void insist(struct eio__multi *m)
 
 	eio__submit(u, &u->ring, 0, EIO_NEVER);
 	eio__ask_end(&m->ask);
-	eio__ask_cancel(u, &m->ask, m->sqe.user_data);
+	eio__ask_cancel(u, &m->ask, user_data(m));
 	eio__submit(u, &u->ring, 0, EIO_NEVER);
 }
 
 int eio__multi_stop(struct eio__multi *m)
 {
-	int rc = enter(m);
+	int rc = eio__multi_enter(m);
 
 	if (rc < 0)
-		return fail(m, rc);
+		return rc;
 	eio__multi_ask_stop(m);
 	while (m->armed) {
 		m->waits = true;
@@ -338,8 +363,8 @@ void eio__multi_fini(struct eio__multi *m)
 {
 	struct eio_ll_result r;
 
-	while (take(m, &r))
-		dispose(m, &r);
+	while (m->q && take(m->q, &r))
+		dispose(m->q, &r);
 	m->u->multis--;
 	m->u = NULL;
 	m->consumer = NULL;
@@ -353,11 +378,14 @@ int eio_ll_multi_begin(struct eio_ll_multi *pub, const struct io_uring_sqe *sqe,
 		       struct eio_ll_result *queue, unsigned cap,
 		       void (*dispose)(int res, unsigned flags, void *arg), void *arg)
 {
-	struct eio__multi *m = multi_of(pub);
+	struct any *any = (struct any *) pub;
+	struct eio__multi *m = &any->m;
 	int rc;
 
-	*m = (struct eio__multi){
-		.sqe = *sqe, .queue = queue, .cap = cap, .dispose = dispose, .arg = arg};
+	*any = (struct any){
+		.m.q = &any->q,
+		.q = {.sqe = *sqe, .queue = queue, .cap = cap, .dispose = dispose, .arg = arg},
+	};
 	if (cap == 0 || sqe->flags & REFUSED)
 		return eio__fail(-EINVAL, "multi", NULL);
 	rc = eio__multi_init(m);

@@ -25,7 +25,7 @@ static int pin(struct eio__multi *m, struct eio_fd fd)
 	if (unix_fd < 0)
 		return eio__fail(unix_fd, m->kind->op, NULL);
 	m->slot = eio__slot(fd);
-	m->sqe.fd = unix_fd;
+	m->q->sqe.fd = unix_fd;
 	return eio__multi_init(m);
 }
 
@@ -60,9 +60,9 @@ static int end(struct eio__multi *m)
 /* Adds to the result that nobody has taken, if it is none of a failure. */
 static struct eio_ll_result *pending(struct eio__multi *m)
 {
-	struct eio_ll_result *r = &m->queue[m->first];
+	struct eio_ll_result *r = &m->q->queue[m->q->first];
 
-	return m->n && r->res >= 0 ? r : NULL;
+	return m->q->n && r->res >= 0 ? r : NULL;
 }
 
 /* Connections */
@@ -71,6 +71,7 @@ enum { CONNECTIONS = 16 };
 
 struct accepts {
 	struct eio__multi m;
+	struct eio__multi_queue q;
 	struct eio__accept listed;
 	struct eio_ll_result queue[CONNECTIONS];
 	bool closed; /* the listener */
@@ -153,13 +154,11 @@ int eio_ll_accepts_begin(struct eio_ll_accepts *pub, struct eio_fd listener)
 	int rc;
 
 	*a = (struct accepts){
-		.m = {.kind = &accepting,
-		      .queue = a->queue,
-		      .cap = CONNECTIONS,
-		      .dispose = close_connection},
+		.m = {.kind = &accepting, .q = &a->q},
+		.q = {.queue = a->queue, .cap = CONNECTIONS, .dispose = close_connection},
 		.listed = {.u = eio__uring_self(), .cancel = listener_closed},
 	};
-	io_uring_prep_multishot_accept(&a->m.sqe, -1, NULL, NULL, SOCK_CLOEXEC);
+	io_uring_prep_multishot_accept(&a->q.sqe, -1, NULL, NULL, SOCK_CLOEXEC);
 	rc = pin(&a->m, listener);
 	if (rc < 0)
 		return rc;
@@ -200,6 +199,7 @@ enum { GATHERED = 4 };
 
 struct polls {
 	struct eio__multi m;
+	struct eio__multi_queue q;
 	struct eio_ll_result queue[GATHERED];
 };
 
@@ -221,9 +221,12 @@ int eio_ll_polls_begin(struct eio_ll_polls *pub, struct eio_fd fd, unsigned even
 	struct polls *p = (struct polls *) pub;
 	int rc;
 
-	*p = (struct polls){.m = {.kind = &polling, .queue = p->queue, .cap = GATHERED}};
+	*p = (struct polls){
+		.m = {.kind = &polling, .q = &p->q},
+		.q = {.queue = p->queue, .cap = GATHERED},
+	};
 	p->m.works = true; /* since 5.13 */
-	io_uring_prep_poll_multishot(&p->m.sqe, -1, events);
+	io_uring_prep_poll_multishot(&p->q.sqe, -1, events);
 	rc = pin(&p->m, fd);
 	return rc < 0 ? rc : arm_or_undo(&p->m);
 }
@@ -251,6 +254,7 @@ enum { SHORTEST_NS = 100000 };
 
 struct ticks {
 	struct eio__multi m;
+	struct eio__multi_queue q;
 	struct eio_ll_result queue[GATHERED];
 	struct __kernel_timespec period;
 };
@@ -282,13 +286,16 @@ int eio_ll_ticks_begin(struct eio_ll_ticks *pub, int64_t period_ns)
 	struct ticks *t = (struct ticks *) pub;
 	int rc;
 
-	*t = (struct ticks){.m = {.kind = &ticking, .queue = t->queue, .cap = GATHERED}};
+	*t = (struct ticks){
+		.m = {.kind = &ticking, .q = &t->q},
+		.q = {.queue = t->queue, .cap = GATHERED},
+	};
 	if (period_ns < 1)
 		return eio__fail(-EINVAL, "timeout", NULL);
 	t->period.tv_sec = period_ns / EIO_SEC(1);
 	t->period.tv_nsec = period_ns % EIO_SEC(1);
 	t->m.single = period_ns < SHORTEST_NS;
-	io_uring_prep_timeout(&t->m.sqe, &t->period, 0, t->m.single ? 0 : IORING_TIMEOUT_MULTISHOT);
+	io_uring_prep_timeout(&t->q.sqe, &t->period, 0, t->m.single ? 0 : IORING_TIMEOUT_MULTISHOT);
 	rc = eio__multi_init(&t->m);
 	return rc < 0 ? rc : arm_or_undo(&t->m);
 }

@@ -273,15 +273,6 @@ ssize_t eio_ll_send(struct eio_fd fd, const void *buf, size_t len, int flags)
 	return eio__fail(c.res, "send", NULL);
 }
 
-/* Where writes to sockets are made directly (eio__go_direct) the peer has only just got
- * what it will answer: a try would find nothing. One that may not wait has only the try. */
-static inline uint16_t receive_hint(const struct eio__uring *u, int flags)
-{
-	return eio__has_many_fibers(&u->domain) && u->ring.poll_first && !(flags & MSG_DONTWAIT)
-		       ? IORING_RECVSEND_POLL_FIRST
-		       : 0;
-}
-
 static inline __attribute__((always_inline)) bool recv_once(struct eio__call *c, struct eio_fd fd,
 							    void *buf, size_t len, int flags)
 {
@@ -289,7 +280,7 @@ static inline __attribute__((always_inline)) bool recv_once(struct eio__call *c,
 
 	if (sqe) {
 		io_uring_prep_recv(sqe, c->unix_fd, buf, eio__io_len(len), flags);
-		sqe->ioprio = receive_hint(c->u, flags);
+		sqe->ioprio = flags & MSG_DONTWAIT ? 0 : eio__receive_hint(c->u);
 	}
 	return eio__finish(c, sqe, flags & MSG_DONTWAIT ? 0 : POLLIN);
 }

@@ -17,25 +17,28 @@
 #include "uring/call.h"
 #include "uring/multi.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { QUEUED = 32 };
+/* How much may wait for a reader before the kernel is asked to stop: a quarter of the group's
+ * buffers, so that one that is slow leaves the others some. */
+enum { WAITING_MIN = 4, WAITING_MAX = 32 };
 
 struct views {
-	struct eio__multi m;
-	struct eio_ll_result queue[QUEUED];
+	struct eio__multi m; /* ask.link is in the group's list while it starves */
 	struct eio__buffers *group;
-	struct eio__list link; /* while it starves */
-	unsigned offered;      /* the group's, when it was armed */
-	unsigned own;          /* the buffer taken beforehand; EIO__NO_BUFFER: none */
-	unsigned left;         /* bytes of the last result that were not handed out … */
-	unsigned id;           /* … from this buffer on … */
-	unsigned at;           /* … and from here on in it, which is 0 in bundles */
-	bool bundles;          /* a completion may have several buffers */
-	bool polls_first;      /* takes a buffer when there is something to read */
-	bool doubted;          /* -ENOBUFS, with all buffers there as far as we know */
+	uint32_t first, last; /* pieces that nobody has taken; first may be EIO__NO_PIECE */
+	int fd;               /* for entries */
+	unsigned offered;     /* the group's, when it was armed */
+	int res;              /* after the pieces: a failure, or 0 for the end, … */
+	uint32_t waiting;     /* pieces */
+	uint16_t own;         /* the buffer taken beforehand; EIO__NO_BUFFER: none */
+	bool has_res;         /* … if there is one */
+	bool doubted;         /* -ENOBUFS, with all buffers there as far as we know */
+	bool bundles;         /* a completion may have several buffers */
+	bool polls_first;     /* takes a buffer when there is something to read */
 };
 
 _Static_assert(sizeof(struct views) <= sizeof(struct eio_ll_views), "eio_ll_views is too small");
@@ -50,20 +53,20 @@ static struct views *views_of(struct eio__multi *m)
 static void starve(struct views *v)
 {
 	v->m.starved = true;
-	eio__list_append(&v->group->starved, &v->link);
+	eio__list_append(&v->group->starved, &v->m.ask.link);
 }
 
 static void feed(struct views *v)
 {
 	v->m.starved = false;
-	eio__list_remove(&v->link);
+	eio__list_remove(&v->m.ask.link);
 	eio__multi_wake(&v->m);
 }
 
 void eio__views_feed(struct eio__buffers *g)
 {
 	while (!eio__list_empty(&g->starved))
-		feed(eio__container_of(g->starved.next, struct views, link));
+		feed(eio__container_of(g->starved.next, struct views, m.ask.link));
 }
 
 /*
@@ -80,6 +83,8 @@ static bool is_other_failure(struct views *v)
 	int left;
 
 	v->doubted = false;
+	if (v->group->flags & EIO_LL_BUFFERS_NO_WAIT)
+		return true;
 	if (v->offered != v->group->offered)
 		return false;
 	left = eio__buffers_left(v->group);
@@ -89,6 +94,17 @@ static bool is_other_failure(struct views *v)
 	}
 	v->doubted = left < 0 && !doubted;
 	return !v->doubted;
+}
+
+/* Nobody took it. */
+static void drop(unsigned len, unsigned id, struct eio__buffers *g)
+{
+	while (len) {
+		unsigned piece = id;
+
+		len -= eio__buffers_piece(g, len, &id);
+		eio__buffers_release(g, piece);
+	}
 }
 
 /* The kinds */
@@ -108,6 +124,8 @@ static int arm(struct eio__multi *m, struct io_uring_sqe *sqe)
 	if (g->flags & EIO_LL_BUFFERS_BY_KERNEL)
 		return 0;
 	v->own = eio__buffers_take(g);
+	if (v->own == EIO__NO_BUFFER && g->flags & EIO_LL_BUFFERS_NO_WAIT)
+		return -ENOBUFS;
 	if (v->own == EIO__NO_BUFFER) {
 		starve(v);
 		return 1;
@@ -133,58 +151,88 @@ static bool got(struct eio__multi *m, struct eio_ll_result *r)
 	return true;
 }
 
-static void recv_single(struct io_uring_sqe *sqe)
+static bool by_kernel(const struct views *v)
 {
-	sqe->ioprio = 0;
+	return v->group->flags & EIO_LL_BUFFERS_BY_KERNEL;
 }
 
-static void read_single(struct io_uring_sqe *sqe)
+static void select_buffer(const struct views *v, struct io_uring_sqe *sqe)
 {
-	sqe->opcode = IORING_OP_READ;
+	if (!by_kernel(v))
+		return;
+	sqe->flags = IOSQE_BUFFER_SELECT;
+	sqe->buf_group = v->group->id;
+}
+
+static void prepare_recv(const struct eio__multi *m, struct io_uring_sqe *sqe)
+{
+	const struct views *v = (const struct views *) m;
+
+	io_uring_prep_recv(sqe, v->fd, NULL, 0, by_kernel(v) ? 0 : MSG_DONTWAIT);
+	if (!m->single)
+		sqe->ioprio = IORING_RECV_MULTISHOT;
+	if (!m->single && v->bundles)
+		sqe->ioprio |= IORING_RECVSEND_BUNDLE;
+	select_buffer(v, sqe);
+}
+
+static void prepare_read(const struct eio__multi *m, struct io_uring_sqe *sqe)
+{
+	const struct views *v = (const struct views *) m;
+
+	io_uring_prep_read(sqe, v->fd, NULL, 0, (uint64_t) -1);
+	if (!m->single)
+		sqe->opcode = EIO__OP_READ_MULTISHOT;
+	select_buffer(v, sqe);
+}
+
+/* What came is all there is from here on until the reader has taken it. */
+static void put(struct eio__multi *m, const struct eio_ll_result *r)
+{
+	struct views *v = views_of(m);
+	struct eio__buffers *g = v->group;
+	unsigned share = g->count / 4, limit = share < WAITING_MAX ? share : WAITING_MAX;
+	uint32_t i;
+
+	if (r->res <= 0) {
+		v->res = r->res;
+		v->has_res = true;
+		return;
+	}
+	i = m->lost ? EIO__NO_PIECE : eio__piece_new(g);
+	if (i == EIO__NO_PIECE) {
+		m->lost = true;
+		drop((unsigned) r->res, r->flags >> IORING_CQE_BUFFER_SHIFT, v->group);
+		return;
+	}
+	g->pieces[i].len = (uint32_t) r->res;
+	g->pieces[i].at = r->reserved;
+	g->pieces[i].id = (uint16_t) (r->flags >> IORING_CQE_BUFFER_SHIFT);
+	if (v->first == EIO__NO_PIECE)
+		v->first = i;
+	else
+		g->pieces[v->last].next = i;
+	v->last = i;
+	if (++v->waiting >= limit && v->waiting >= WAITING_MIN)
+		eio__multi_ask_stop(m);
 }
 
 static const struct eio__multi_kind receiving = {
-	.op = "recv", .single = recv_single, .arm = arm, .got = got};
+	.op = "recv", .arm = arm, .got = got, .prepare = prepare_recv, .put = put};
 static const struct eio__multi_kind reading = {
-	.op = "read", .single = read_single, .arm = arm, .got = got};
+	.op = "read", .arm = arm, .got = got, .prepare = prepare_read, .put = put};
 
 /* The calls */
 
-/* Nobody took it. */
-static void drop(int res, unsigned flags, void *arg)
-{
-	struct views *v = arg;
-	unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
-
-	for (unsigned left = res > 0 ? (unsigned) res : 0; left;) {
-		unsigned piece = id;
-
-		left -= eio__buffers_piece(v->group, left, &id);
-		eio__buffers_release(v->group, piece);
-	}
-}
-
-/* The number. */
-static int pin(struct views *v, struct eio_fd fd)
-{
-	int unix_fd = eio__fd_use(fd);
-
-	v->m.slot = eio__slot(fd);
-	return eio__fail(unix_fd, v->m.kind->op, NULL);
-}
-
+/* Begins what was prepared: only the descriptor's kind may keep it from being multishot. */
 static int begin(struct views *v)
 {
 	struct eio__multi *m = &v->m;
 	int rc;
 
-	if (v->group->flags & EIO_LL_BUFFERS_BY_KERNEL) {
-		m->sqe.flags = IOSQE_BUFFER_SELECT;
-		m->sqe.buf_group = v->group->id;
-	} else {
+	if (!by_kernel(v)) {
 		m->single = true;
 		m->poll = v->polls_first;
-		m->kind->single(&m->sqe);
 	}
 	rc = eio__multi_init(m);
 	if (rc < 0)
@@ -198,37 +246,30 @@ static int begin(struct views *v)
 	return rc;
 }
 
-static struct views *prepare(struct eio_ll_views *pub, const struct eio__multi_kind *kind,
-			     struct eio_ll_buffers *b)
+/* Pins the descriptor, by its number. */
+static int open_views(struct views *v, const struct eio__multi_kind *kind, struct eio_fd fd,
+		      struct eio_ll_buffers *b)
 {
-	struct views *v = (struct views *) pub;
-
 	*v = (struct views){
-		.m = {.kind = kind, .queue = v->queue, .cap = QUEUED, .dispose = drop, .arg = v},
+		.m = {.kind = kind},
 		.group = eio__buffers_of(b),
+		.first = EIO__NO_PIECE,
 		.own = EIO__NO_BUFFER,
 	};
-	return v->group->u && v->group->u == eio__uring_self() ? v : NULL;
+	if (!v->group->u || v->group->u != eio__uring_self())
+		return eio__fail(-EPERM, kind->op, NULL);
+	v->fd = eio__fd_use(fd);
+	v->m.slot = eio__slot(fd);
+	return v->fd < 0 ? eio__fail(v->fd, kind->op, NULL) : 0;
 }
 
 int eio_ll_views_recv(struct eio_ll_views *pub, struct eio_fd fd, struct eio_ll_buffers *b)
 {
-	struct views *v = prepare(pub, &receiving, b);
-	int unix_fd;
+	struct views *v = (struct views *) pub;
+	int rc = open_views(v, &receiving, fd, b);
 
-	if (!v)
-		return eio__fail(-EPERM, "recv", NULL);
-	unix_fd = pin(v, fd);
-	if (unix_fd < 0)
-		return unix_fd;
-	io_uring_prep_recv(&v->m.sqe, unix_fd, NULL, 0, 0);
-	v->m.sqe.ioprio = IORING_RECV_MULTISHOT;
 	v->bundles = v->group->flags & EIO_LL_BUFFERS_BUNDLES;
-	if (v->bundles)
-		v->m.sqe.ioprio |= IORING_RECVSEND_BUNDLE;
-	if (!(v->group->flags & EIO_LL_BUFFERS_BY_KERNEL))
-		v->m.sqe.msg_flags = MSG_DONTWAIT;
-	return begin(v);
+	return rc < 0 ? rc : begin(v);
 }
 
 /* A multishot read never reads what cannot be told not to wait, as inotify and many devices:
@@ -245,53 +286,75 @@ static bool is_read_multishot(const struct eio__uring *u, int unix_fd)
 
 int eio_ll_views_read(struct eio_ll_views *pub, struct eio_fd fd, struct eio_ll_buffers *b)
 {
-	struct views *v = prepare(pub, &reading, b);
-	int unix_fd;
+	struct views *v = (struct views *) pub;
+	int rc = open_views(v, &reading, fd, b);
 
-	if (!v)
-		return eio__fail(-EPERM, "read", NULL);
-	unix_fd = pin(v, fd);
-	if (unix_fd < 0)
-		return unix_fd;
-	io_uring_prep_read(&v->m.sqe, unix_fd, NULL, 0, (uint64_t) -1);
-	v->m.single = !is_read_multishot(v->group->u, unix_fd);
-	if (!v->m.single)
-		v->m.sqe.opcode = EIO__OP_READ_MULTISHOT;
-	v->polls_first = !(v->group->flags & EIO_LL_BUFFERS_BY_KERNEL);
+	if (rc < 0)
+		return rc;
+	v->m.single = !is_read_multishot(v->group->u, v->fd);
+	v->polls_first = !by_kernel(v);
 	return begin(v);
 }
 
-/* The first piece of what is left. */
-static int hand_out(struct views *v, struct eio_ll_view *ret)
+/* The first view of the first piece. */
+static void hand_out(struct views *v, struct eio_ll_view *ret)
 {
 	struct eio__buffers *g = v->group;
+	uint32_t i = v->first;
+	struct eio__piece *p = &g->pieces[i];
+	unsigned id = p->id;
 
-	ret->id = eio__buffers_name(g, v->id);
-	ret->data = g->data + v->id * g->size + v->at;
-	ret->len = eio__buffers_piece(g, v->left, &v->id);
-	v->left -= (unsigned) ret->len;
-	return 1;
+	ret->id = eio__buffers_name(g, id);
+	ret->data = g->data + id * g->size + p->at;
+	ret->len = eio__buffers_piece(g, p->len, &id);
+	p->id = (uint16_t) id;
+	p->len -= (unsigned) ret->len;
+	if (p->len)
+		return; /* of a bundle, whose views are at the beginning of their buffers */
+	v->first = p->next;
+	v->waiting--;
+	eio__piece_free(g, i);
+}
+
+/* A failure, or 0 for the end. */
+static int take_res(struct views *v)
+{
+	v->has_res = false;
+	return v->res == -ECANCELED ? -EIO : v->res;
 }
 
 int eio_ll_views_next(struct eio_ll_views *pub, struct eio_ll_view *ret)
 {
 	struct views *v = (struct views *) pub;
-	struct eio_ll_result r;
-	int rc;
+	int rc = eio__multi_enter(&v->m);
 
-	if (v->left && v->m.u == eio__uring_self()) {
-		rc = eio_check();
-		return rc < 0 ? rc : hand_out(v, ret);
+	if (unlikely(rc < 0))
+		return rc;
+	rc = eio__check(v->m.consumer);
+	while (rc == 0 && v->first == EIO__NO_PIECE && (v->m.lost || !v->has_res))
+		rc = eio__multi_more(&v->m);
+	if (likely(rc == 0) && v->first != EIO__NO_PIECE) {
+		hand_out(v, ret);
+		rc = 1;
+	} else if (rc == 0) {
+		rc = take_res(v);
 	}
-	rc = eio__multi_next(&v->m, &r);
-	if (rc < 0 || r.res == 0)
-		return rc < 0 ? rc : 0;
-	if (r.res < 0)
-		return eio__fail(r.res == -ECANCELED ? -EIO : r.res, v->m.kind->op, NULL);
-	v->left = (unsigned) r.res;
-	v->id = r.flags >> IORING_CQE_BUFFER_SHIFT;
-	v->at = r.reserved;
-	return hand_out(v, ret);
+	return eio__multi_leave(&v->m, rc);
+}
+
+int eio_ll_views_pause(struct eio_ll_views *pub)
+{
+	struct views *v = (struct views *) pub;
+	int rc = eio__multi_stop(&v->m);
+
+	return rc < 0 ? rc : eio__multi_leave(&v->m, 0);
+}
+
+bool eio_ll_views_ready(const struct eio_ll_views *pub)
+{
+	const struct views *v = (const struct views *) pub;
+
+	return v->first != EIO__NO_PIECE || v->has_res || v->m.lost;
 }
 
 int eio_ll_views_end(struct eio_ll_views *pub)
@@ -303,9 +366,64 @@ int eio_ll_views_end(struct eio_ll_views *pub)
 		return rc;
 	if (v->m.starved)
 		feed(v);
-	drop((int) v->left, v->id << IORING_CQE_BUFFER_SHIFT, v);
-	v->left = 0;
+	while (v->first != EIO__NO_PIECE) {
+		uint32_t i = v->first;
+		struct eio__piece *p = &v->group->pieces[i];
+
+		v->first = p->next;
+		drop(p->len, p->id, v->group);
+		eio__piece_free(v->group, i);
+	}
 	v->group->users--;
 	eio__multi_fini(&v->m);
 	return 0;
+}
+
+/* One at a time */
+
+static bool recv_once(struct eio__call *c, struct eio_fd fd, struct eio__buffers *g, size_t max,
+		      struct eio_ll_view *ret)
+{
+	struct io_uring_sqe *sqe = eio__begin(c, fd);
+	struct eio_ll_result r;
+	struct eio__op op;
+
+	if (!sqe)
+		return false;
+	io_uring_prep_recv(sqe, c->unix_fd, NULL, eio__io_len(max), 0);
+	sqe->ioprio = eio__receive_hint(c->u);
+	sqe->flags = IOSQE_BUFFER_SELECT;
+	sqe->buf_group = g->id;
+	c->res = eio__op_await(c->u, &op, sqe, &eio__op_wait);
+	r = (struct eio_ll_result){.res = c->res, .flags = op.flags};
+	if (r.flags & IORING_CQE_F_BUFFER)
+		eio__buffers_fill(g, &r, false);
+	if (c->res > 0) {
+		unsigned id = r.flags >> IORING_CQE_BUFFER_SHIFT;
+
+		*ret = (struct eio_ll_view){
+			.data = g->data + id * g->size + r.reserved,
+			.len = (size_t) c->res,
+			.id = eio__buffers_name(g, id),
+		};
+	} else if (c->res < 0) {
+		c->res = eio__answer(&op, c->slot, POLLIN);
+	}
+	eio__slot_unuse(c->slot);
+	return op.res < 0 && c->res == EIO__AGAIN;
+}
+
+ssize_t eio_ll_view_recv(struct eio_fd fd, struct eio_ll_buffers *b, size_t max,
+			 struct eio_ll_view *ret)
+{
+	struct eio__buffers *g = eio__buffers_of(b);
+	struct eio__call c;
+
+	if (!g->u || g->u != eio__uring_self())
+		return eio__fail(-EPERM, "recv", NULL);
+	if (!(g->flags & EIO_LL_BUFFERS_BY_KERNEL))
+		return eio__fail(-EOPNOTSUPP, "recv", NULL);
+	while (recv_once(&c, fd, g, max, ret))
+		;
+	return eio__fail(c.res, "recv", NULL);
 }

@@ -10,7 +10,7 @@
  *   ended     idle for good: the final completion of one that does not repeat has come
  *
  * Completions come in a poll and are put into the caller's queue, or behind it into chunks
- * from the heap; nothing suspends there. A fiber in next or end is the consumer; it alone
+ * from the heap, or where the kind keeps them; nothing suspends there. A fiber in next or end is the consumer; it alone
  * arms, so that the queue of entries may be waited for. Cancel requests are submitted before
  * the entry that arms anew, so a late one does not hit that.
  *
@@ -30,13 +30,27 @@ struct eio__multi;
 
 struct eio__multi_kind {
 	const char *op; /* for errors */
-	/* Takes the repeating out of an entry. NULL: every kernel repeats it. */
+	/* Takes the repeating out of an entry. NULL: every kernel repeats it, or prepare looks
+	 * at m->single. */
 	void (*single)(struct io_uring_sqe *sqe);
 	/* Before the entry is submitted: 0; < 0 is what next returns; > 0: not now. Does not
 	 * suspend. NULL: 0. */
 	int (*arm)(struct eio__multi *m, struct io_uring_sqe *sqe);
 	/* In a poll: is the completion a result? May change it. NULL: yes. */
 	bool (*got)(struct eio__multi *m, struct eio_ll_result *r);
+	/* Kinds that have no queue of results: the entry, and a result to be kept. */
+	void (*prepare)(const struct eio__multi *m, struct io_uring_sqe *sqe);
+	void (*put)(struct eio__multi *m, const struct eio_ll_result *r);
+};
+
+/* An entry that is submitted again and again, and results that nobody has taken. */
+struct eio__multi_queue {
+	struct io_uring_sqe sqe;
+	struct eio_ll_result *queue;
+	unsigned cap, first, n;
+	struct eio__results *more, *last; /* behind the queue */
+	void (*dispose)(int res, unsigned flags, void *arg);
+	void *arg;
 };
 
 struct eio__multi {
@@ -45,13 +59,8 @@ struct eio__multi {
 	struct eio__uring *u;               /* NULL: not begun, or at its end */
 	struct eio__fiber *consumer;        /* NULL: nobody */
 	struct eio__slot *slot;             /* pinned; NULL: none */
-	struct io_uring_sqe sqe;
 	struct eio__ask ask;
-	struct eio_ll_result *queue;
-	unsigned cap, first, n;
-	struct eio__results *more, *last; /* behind the queue */
-	void (*dispose)(int res, unsigned flags, void *arg);
-	void *arg;
+	struct eio__multi_queue *q; /* NULL: the kind has its own */
 	bool armed, stopping, starved, ended;
 	bool waits; /* the consumer is suspended for a completion */
 	bool lost;  /* completions after those that are kept */
@@ -61,11 +70,8 @@ struct eio__multi {
 	bool polls; /* … and it is */
 };
 
-_Static_assert(sizeof(struct eio__multi) <= sizeof(struct eio_ll_multi),
-	       "eio_ll_multi is too small");
-
-/* All zero, but what the caller has set: kind, slot, sqe, queue, cap, dispose, arg. On failure
- * the slot is unpinned; -EPERM, -ECANCELED. */
+/* All zero, but what the caller has set: kind, slot, q or what the kind has instead. On
+ * failure the slot is unpinned; -EPERM, -ECANCELED. */
 int eio__multi_init(struct eio__multi *m);
 
 /* For the first time; suspends. On failure (what kind->arm says, -ECANCELED) call fini. */
@@ -73,6 +79,13 @@ int eio__multi_arm(struct eio__multi *m);
 
 /* 1 and a result, or as eio_ll_multi_next; failures are recorded. */
 int eio__multi_next(struct eio__multi *m, struct eio_ll_result *ret);
+
+/* What it is made of, for kinds without a queue. Enter makes the calling fiber the consumer, or
+ * fails; then more waits until something changes, as long as there is no result; leave ends
+ * it. Failures are recorded. */
+int eio__multi_enter(struct eio__multi *m);
+int eio__multi_more(struct eio__multi *m);
+int eio__multi_leave(struct eio__multi *m, int rc);
 
 /* The end in two steps: no operation is in flight from the first on. */
 int eio__multi_stop(struct eio__multi *m);

@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "core/threads.h"
 #include "core/timer.h"
+#include "uring/buffers.h"
 #include "uring/fd.h"
 #include "uring/polled.h"
 
@@ -572,6 +573,7 @@ void eio__uring_fini(struct eio__uring *u)
 	eio__domain_check_end(&u->domain);
 	check_ended(u);
 	drain(u);
+	eio__common_fini(u);
 	eio__files_fini(u);
 	eio__domain_fini(&u->domain);
 	eio__polled_fini(u);

@@ -29,6 +29,7 @@ enum {
 	EIO__UD_KINDS = 7,
 };
 
+struct eio_ll_buffers;
 struct eio__polled;
 struct eio__slot;
 
@@ -54,8 +55,10 @@ struct eio__uring {
 	struct eio__files files;
 	struct eio__slot *slots, **slots_end; /* free descriptor slots, first in first out */
 	unsigned n_slots;
-	unsigned ports, multis;     /* begun and not ended */
-	uint16_t next_group;        /* of buffers */
+	unsigned ports, multis; /* begun and not ended */
+	uint16_t next_group;    /* of buffers */
+	bool asked_common;      /* for the next: NULL if it cannot be had */
+	struct eio_ll_buffers *common;
 	struct eio__polled *polled; /* NULL: not made yet */
 	const struct eio_config *config;
 };

@@ -924,7 +924,7 @@ RING_TEST(misuse_is_told)
 	expect_err(eio_ll_buffers_init(&b, 4, 0, 0), -EINVAL);
 	expect_err(eio_ll_buffers_init(&b, 4, (size_t) 1 << 31, 0), -EINVAL);
 	expect_err(eio_ll_buffers_init(&b, 4, 100, EIO_LL_BUFFERS_BY_KERNEL), -EINVAL);
-	expect_err(eio_ll_buffers_init(&b, 32768, INT32_MAX & ~4095, 8), -EINVAL);
+	expect_err(eio_ll_buffers_init(&b, 32768, INT32_MAX & ~4095, 16), -EINVAL);
 	expect_err(eio_ll_buffers_fini(&b), -EINVAL);
 	open_line(&l, 4, 100);
 	others = &l;
@@ -1115,6 +1115,279 @@ RING_TEST(a_read_has_one_buffer_whatever_became_of_its_entry)
 	return eio_ll_buffers_fini(&pub);
 }
 
+/* Readers that are slow */
+
+static unsigned held(struct eio_ll_buffers *b)
+{
+	return eio__buffers_of(b)->held;
+}
+
+/* It keeps what it was sent, no more than a part of the group's buffers, and loses nothing. */
+KERNEL_TEST(a_slow_reader_leaves_buffers_to_the_others)
+{
+	struct eio_ll_view view;
+	struct line slow, l;
+
+	(void) arg;
+	open_line(&slow, 64, 100);
+	memset(&l, 0, sizeof(l));
+	pair_on(&slow.sw, &l.fd, &l.peer);
+	for (int i = 0; i < 200; i++) {
+		say(&slow, 100);
+		turns(1);
+	}
+	if (kernel != INCREMENTAL) /* where pieces are bytes of buffers, not buffers */
+		ck_assert_uint_le(held(&slow.b), 16);
+	if (repeats())
+		ck_assert_uint_ge(held(&slow.b), 4);
+	ck_assert(readable_bytes(number(slow.fd)) > 0);
+	expect_ok(eio_ll_views_recv(&l.v, l.fd, &slow.b));
+	say(&l, 100);
+	view = hear(&l);
+	expect_ok(eio_ll_view_return(&slow.b, view));
+	hear_all(&slow);
+	expect_ok(eio_ll_views_end(&l.v));
+	return close_line(&slow);
+}
+
+static void send_pieces(struct line *l, int n)
+{
+	for (; n > 0; n--) {
+		say(l, 1);
+		turns(2);
+	}
+}
+
+/* More pieces than buffers. */
+RING_TEST(a_buffer_may_have_many_pieces_that_wait)
+{
+	struct line l;
+
+	(void) arg;
+	kernel = INCREMENTAL;
+	open_line(&l, 1, 4096);
+	for (int i = 0; i < 3; i++) {
+		send_pieces(&l, 20);
+		ck_assert_uint_ge(held(&l.b), 4);
+		hear_all(&l);
+	}
+	send_pieces(&l, 5);
+	return close_line(&l);
+}
+
+RING_TEST(pieces_for_which_there_is_no_memory_are_dropped_and_told)
+{
+	uint32_t others_piece = EIO__NO_PIECE;
+	struct eio_ll_view view;
+	struct line l;
+
+	(void) arg;
+	if (SANITIZED)
+		return 0;
+	kernel = INCREMENTAL;
+	open_line(&l, 32, 4096);
+	for (int i = 0; i < 31; i++)
+		others_piece = eio__piece_new(eio__buffers_of(&l.b));
+	ck_assert_uint_ne(others_piece, EIO__NO_PIECE);
+	use_memory_up(512);
+	send_pieces(&l, 3);
+	give_memory_back();
+	expect_ok(eio_ll_view_return(&l.b, hear(&l)));
+	expect_err(eio_ll_views_next(&l.v, &view), -ENOMEM);
+	ck_assert_uint_eq(held(&l.b), 0);
+	l.seen = l.sent;
+	say(&l, 1);
+	hear_all(&l);
+	return close_line(&l);
+}
+
+/* What came before the pause is told after it; what comes in it is the socket's. */
+KERNEL_TEST(a_pause_loses_nothing)
+{
+	struct line l;
+
+	(void) arg;
+	open_line(&l, 8, 100);
+	for (int i = 0; i < 6; i++) {
+		ck_assert(!eio_ll_views_ready(&l.v));
+		say(&l, 100);
+		turns(i);
+		expect_ok(eio_ll_views_pause(&l.v));
+		ck_assert(eio_ll_views_ready(&l.v) == (readable_bytes(number(l.fd)) == 0));
+		say(&l, 50);
+		turns(2);
+		ck_assert_int_ge(readable_bytes(number(l.fd)), 50);
+		hear_all(&l);
+	}
+	return close_line(&l);
+}
+
+/* Without waiting for a buffer */
+
+static int hear_nothing(void *arg)
+{
+	struct line *l = arg;
+	struct eio_ll_view view;
+
+	note("%s", eio_err_name(eio_ll_views_next(&l->v, &view)));
+	return 0;
+}
+
+KERNEL_TEST(a_group_may_refuse_to_wait)
+{
+	unsigned wish = EIO_LL_BUFFERS_NO_WAIT;
+	struct eio_ll_view view;
+	struct eio_switch inner;
+	struct line l;
+
+	(void) arg;
+	memset(&l, 0, sizeof(l));
+	eio_switch_begin(&l.sw);
+	pair_on(&l.sw, &l.fd, &l.peer);
+	if (kernel == OLDEST)
+		lack(IORING_OP_SOCKET);
+	expect_ok(eio_ll_buffers_init(&l.b, 1, 100, wish));
+	ck_assert_uint_eq(eio_ll_buffers_flags(&l.b),
+			  kernel == OLDEST ? wish : wish | EIO_LL_BUFFERS_BY_KERNEL);
+	begin_recv(&l.v, l.fd, &l.b);
+	say(&l, 200);
+	view = hear(&l);
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, hear_nothing, &l));
+	expect_ok(eio_switch_end(&inner, 0));
+	expect_log("ENOBUFS");
+	expect_ok(eio_ll_view_return(&l.b, view));
+	hear_all(&l);
+	return close_line(&l);
+}
+
+/* One at a time */
+
+RING_TEST(one_receive_takes_one_buffer_of_a_group)
+{
+	static const unsigned wishes[] = {0, EIO_LL_BUFFERS_INCREMENTAL, EIO_LL_BUFFERS_BUNDLES};
+	struct eio_ll_view a, z;
+	struct line l;
+
+	(void) arg;
+	for (unsigned i = 0; i < 3; i++) {
+		memset(&l, 0, sizeof(l));
+		eio_switch_begin(&l.sw);
+		pair_on(&l.sw, &l.fd, &l.peer);
+		expect_ok(eio_ll_buffers_init(&l.b, 2, 100, wishes[i]));
+		say(&l, 250);
+		expect_err((int) eio_ll_view_recv(l.fd, &l.b, 10, &a), 10);
+		ck_assert(is_filled(a.data, 10, 0));
+		ck_assert_uint_eq(a.len, 10);
+		expect_err((int) eio_ll_view_recv(l.fd, &l.b, 1000, &z),
+			   wishes[i] == EIO_LL_BUFFERS_INCREMENTAL ? 90 : 100);
+		ck_assert(is_filled(z.data, z.len, 10));
+		expect_ok(eio_ll_view_return(&l.b, a));
+		expect_ok(eio_ll_view_return(&l.b, z));
+		read_off(number(l.fd), (size_t) readable_bytes(number(l.fd)));
+		expect_ok(eio_fd_close(l.peer));
+		for (int n = 0; n < 3; n++)
+			expect_ok((int) eio_ll_view_recv(l.fd, &l.b, 10, &a));
+		expect_ok(eio_fd_close(l.fd));
+		expect_err((int) eio_ll_view_recv(l.fd, &l.b, 10, &a), -EBADF);
+		expect_ok(eio_ll_buffers_fini(&l.b));
+		expect_ok(eio_switch_end(&l.sw, 0));
+	}
+	return 0;
+}
+
+/* Whether something has come, or it has waited before the last buffer went. */
+RING_TEST(one_receive_does_not_wait_for_a_buffer)
+{
+	struct eio_ll_view a, z;
+	struct line l;
+
+	(void) arg;
+	memset(&l, 0, sizeof(l));
+	eio_switch_begin(&l.sw);
+	pair_on(&l.sw, &l.fd, &l.peer);
+	expect_ok(eio_ll_buffers_init(&l.b, 1, 100, 0));
+	say(&l, 150);
+	expect_err((int) eio_ll_view_recv(l.fd, &l.b, 100, &a), 100);
+	expect_err((int) eio_ll_view_recv(l.fd, &l.b, 100, &z), -ENOBUFS);
+	ck_assert_int_eq(readable_bytes(number(l.fd)), 50);
+	expect_ok(eio_ll_view_return(&l.b, a));
+	expect_err((int) eio_ll_view_recv(l.fd, &l.b, 100, &z), 50);
+	expect_ok(eio_ll_view_return(&l.b, z));
+	expect_ok(eio_ll_buffers_fini(&l.b));
+	kernel = OLDEST;
+	make_group(&l.b, 1, 100);
+	expect_err((int) eio_ll_view_recv(l.fd, &l.b, 100, &z), -EOPNOTSUPP);
+	expect_ok(eio_ll_buffers_fini(&l.b));
+	expect_err((int) eio_ll_view_recv(l.fd, &l.b, 100, &z), -EPERM);
+	return eio_switch_end(&l.sw, 0);
+}
+
+KERNEL_TEST(the_parts_of_a_view_go_back_in_any_order)
+{
+	struct eio_ll_view a, b, c;
+	struct line l;
+
+	(void) arg;
+	for (int order = 0; order < 2; order++) {
+		open_line(&l, 1, 100);
+		say(&l, 60);
+		a = hear(&l);
+		expect_err(eio_ll_view_split(&l.b, &a, 0, &b), -EINVAL);
+		expect_err(eio_ll_view_split(&l.b, &a, 60, &b), -EINVAL);
+		expect_ok(eio_ll_view_split(&l.b, &a, 10, &b));
+		expect_ok(eio_ll_view_split(&l.b, &b, 20, &c));
+		ck_assert_uint_eq(a.len, 10);
+		ck_assert_uint_eq(b.len, 20);
+		ck_assert_uint_eq(c.len, 30);
+		ck_assert(is_filled(b.data, 20, 10) && is_filled(c.data, 30, 30));
+		expect_ok(eio_ll_view_return(&l.b, order ? a : c));
+		expect_ok(eio_ll_view_return(&l.b, order ? c : b));
+		ck_assert_uint_eq(held(&l.b), 1);
+		expect_ok(eio_ll_view_return(&l.b, order ? b : a));
+		ck_assert_uint_eq(held(&l.b), 0);
+		expect_err(eio_ll_view_split(&l.b, &a, 1, &b), -EINVAL);
+		expect_ok(close_line(&l));
+	}
+	return 0;
+}
+
+/* The domain's own group */
+
+RING_TEST(a_domain_has_a_group_of_its_own)
+{
+	struct eio_ll_buffers *b = eio_ll_buffers_common();
+	struct eio_ll_view view;
+	struct line l = {.seen = 0};
+
+	(void) arg;
+	ck_assert_ptr_nonnull(b);
+	ck_assert_ptr_eq(eio_ll_buffers_common(), b);
+	ck_assert_uint_eq(eio_ll_buffers_flags(b),
+			  EIO_LL_BUFFERS_BY_KERNEL | EIO_LL_BUFFERS_NO_WAIT);
+	eio_switch_begin(&l.sw);
+	pair_on(&l.sw, &l.fd, &l.peer);
+	say(&l, 5);
+	expect_err((int) eio_ll_view_recv(l.fd, b, 10, &view), 5);
+	return eio_switch_end(&l.sw, 0); /* which ends with the domain, whatever is out */
+}
+
+RING_TEST(a_domain_that_cannot_have_one_says_so)
+{
+	(void) arg;
+	lack(IORING_OP_SOCKET);
+	ck_assert_ptr_null(eio_ll_buffers_common());
+	eio__uring_self()->ring.ops[IORING_OP_SOCKET / 8] |= 1 << IORING_OP_SOCKET % 8;
+	ck_assert_ptr_null(eio_ll_buffers_common()); /* it does not ask again and again */
+	return 0;
+}
+
+START_TEST(outside_of_a_domain_there_is_no_common_group)
+{
+	ck_assert_ptr_null(eio_ll_buffers_common());
+}
+END_TEST
+
 /* Under every fault. */
 static int share_under_faults(void *arg)
 {
@@ -1179,5 +1452,13 @@ SUITE_MAIN("ll_buffers", true, bytes_come_as_they_were_sent_and_then_the_end_tes
 	   a_view_that_is_returned_twice_is_noticed, groups_are_apart_test,
 	   an_id_is_free_again_test, an_empty_completion_may_finish_a_buffer_with_views_test,
 	   a_bundle_may_begin_with_a_shortened_buffer_test,
-	   a_read_has_one_buffer_whatever_became_of_its_entry_test, bytes_are_intact_whatever_fails,
-	   many_share_a_group_with_kernel_side_polling)
+	   a_read_has_one_buffer_whatever_became_of_its_entry_test,
+	   a_slow_reader_leaves_buffers_to_the_others_test,
+	   a_buffer_may_have_many_pieces_that_wait_test,
+	   pieces_for_which_there_is_no_memory_are_dropped_and_told_test,
+	   a_pause_loses_nothing_test, a_group_may_refuse_to_wait_test,
+	   one_receive_takes_one_buffer_of_a_group_test,
+	   one_receive_does_not_wait_for_a_buffer_test,
+	   the_parts_of_a_view_go_back_in_any_order_test, a_domain_has_a_group_of_its_own_test,
+	   a_domain_that_cannot_have_one_says_so_test, outside_of_a_domain_there_is_no_common_group,
+	   bytes_are_intact_whatever_fails, many_share_a_group_with_kernel_side_polling)

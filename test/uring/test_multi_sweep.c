@@ -312,6 +312,44 @@ static void byte_is_left(struct place *p)
 	expect_ok(eio_ll_buffers_fini(&p->b));
 }
 
+static int run_views_pause(struct place *p)
+{
+	return eio_ll_views_pause(&p->views);
+}
+
+static void byte_has_come(struct place *p)
+{
+	recv_begun(p);
+	put_byte(p);
+}
+
+static void pause_is_over(struct place *p)
+{
+	same(run_views_next(p), 1);
+	expect_ok(eio_ll_views_end(&p->views));
+	expect_ok(eio_ll_buffers_fini(&p->b));
+}
+
+static int run_view_recv(struct place *p)
+{
+	struct eio_ll_view view;
+	ssize_t n = eio_ll_view_recv(p->fd, &p->b, 100, &view);
+
+	if (n > 0) {
+		same(n, 1);
+		same(*(char *) view.data, 'x');
+		expect_ok(eio_ll_view_return(&p->b, view));
+	}
+	return (int) n;
+}
+
+/* In the socket, not in a buffer. */
+static void byte_is_in_the_socket(struct place *p)
+{
+	same(readable_bytes(number(p->fd)), is_left(p));
+	expect_ok(eio_ll_buffers_fini(&p->b));
+}
+
 static void views_have_ended(struct place *p)
 {
 	expect_err(eio_ll_views_end(&p->views), -EINVAL);
@@ -337,6 +375,8 @@ static const struct call calls[] = {
 	{"eio_ll_views_read", QUICK, pipe_and_buffers, run_views_read, NULL, end_views_begun},
 	{"eio_ll_views_next", WAITS, recv_begun, run_views_next, put_byte, byte_is_left},
 	{"eio_ll_views_next by reading", WAITS, read_begun, run_views_next, put_byte, byte_is_left},
+	{"eio_ll_views_pause", FIRM, byte_has_come, run_views_pause, NULL, pause_is_over},
+	{"eio_ll_view_recv", WAITS, socket_end, run_view_recv, put_byte, byte_is_in_the_socket},
 	{"eio_ll_views_end", FIRM, recv_begun, run_views_end, NULL, views_have_ended},
 };
 
