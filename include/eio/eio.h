@@ -25,6 +25,7 @@
 #include <eio/net.h>
 #include <eio/pool.h>
 #include <eio/promise.h>
+#include <eio/receiver.h>
 #include <eio/resolve.h>
 #include <eio/run.h>
 #include <eio/seq.h>

@@ -164,12 +164,23 @@ typedef void eio_conn_error_fn(const struct eio_addr *peer, int err, void *arg);
 EIO_API int eio_net_accept_fork(struct eio_listener l, struct eio_switch *sw, eio_conn_fn *handler,
 				void *arg, eio_conn_error_fn *on_error);
 
+/** How a server's connections receive. */
+enum eio_receiving {
+	/** Each read is an operation. */
+	EIO_RECEIVE_EACH,
+	/** One goes on: the handler's flow is a receiver's (<eio/receiver.h>), whose reads of small
+	 *  messages take less time; what arrived and was not read when the handler returns is
+	 *  dropped. */
+	EIO_RECEIVE_MULTISHOT,
+};
+
 /** NULL or zeroed: all defaults. */
 struct eio_server_opts {
 	size_t max_connections;      /**< served at once; 0 = no limit */
 	struct eio_promise *stop;    /**< resolve it for a graceful stop */
 	int64_t drain_ns;            /**< after a stop; then the rest is cancelled; 0 = no limit */
 	eio_conn_error_fn *on_error; /**< NULL: the log hook */
+	enum eio_receiving receive;
 	void *reserved[4];
 };
 

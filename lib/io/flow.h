@@ -15,6 +15,12 @@ struct eio_flow eio__flow_file(struct eio_fd fd);
 struct eio_flow eio__flow_regular(struct eio_fd fd);
 struct eio_flow eio__flow_socket(struct eio_fd fd);
 
+/* Is it over the socket of a stream? */
+bool eio__flow_is_stream_socket(struct eio_flow f);
+
+/* As eio_flow_read_borrow of a source that has no buffers of its own. */
+ssize_t eio__flow_borrow_copied(struct eio_flow f, size_t max, struct eio_view *ret);
+
 /* Was it made by the first or the second of them? */
 bool eio__flow_is_file(struct eio_flow f);
 
@@ -29,8 +35,5 @@ struct eio_flow eio__flow_fifo(struct eio_fd fd);
 
 /* The caller's cancellation, then the value: 0 to go on. */
 int eio__flow_enter(struct eio_flow f, const char *op);
-
-/* The borrow of a source that has none: its read, into memory of the library's. */
-ssize_t eio__flow_borrow_copied(struct eio_flow f, size_t max, struct eio_view *ret);
 
 #endif

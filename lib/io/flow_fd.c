@@ -161,6 +161,34 @@ static ssize_t socket_read(struct eio_flow f, void *buf, size_t len)
 	return eio_ll_recv(f.u.fd, buf, len, 0);
 }
 
+static bool return_view(struct eio_view *view, size_t used)
+{
+	struct eio_ll_view v = {.data = (void *) view->data, .id = (unsigned) view->id};
+
+	(void) eio_ll_view_return(view->ptr, v);
+	return used == view->len;
+}
+
+/*
+ * In a buffer that the kernel takes when data comes. When others have them all nobody waits for
+ * them, who may wait for this very flow, but for data, and receives that into memory from the heap.
+ */
+static ssize_t socket_borrow(struct eio_flow f, size_t max, struct eio_view *ret)
+{
+	struct eio_ll_buffers *group = eio_ll_buffers_common();
+	struct eio_ll_view v;
+	ssize_t n = -ENOBUFS;
+
+	if (group)
+		n = eio_ll_view_recv(f.u.fd, group, max, &v);
+	if (n > 0)
+		*ret = (struct eio_view){v.data, v.len, return_view, group, v.id};
+	if (n != -ENOBUFS)
+		return n;
+	n = eio_ll_await_readable(f.u.fd);
+	return n < 0 ? n : eio__flow_borrow_copied(f, max, ret);
+}
+
 static int send_once(struct eio_fd handle, const struct msghdr *msg)
 {
 	struct io_uring_sqe *sqe = eio_ll_sqe();
@@ -239,6 +267,7 @@ static const struct eio_flow_ops socket_ops = {
 	.read = socket_read,
 	.readv = read_vector,
 	.write_some = socket_write_some,
+	.borrow = socket_borrow,
 	.copy_from = eio__copy_to_socket,
 	.shutdown = socket_shutdown,
 	.close = close_fd,
@@ -251,6 +280,7 @@ static const struct eio_flow_ops foreign_socket_ops = {
 	.read = socket_read,
 	.readv = read_vector,
 	.write_some = socket_write_some,
+	.borrow = socket_borrow,
 	.shutdown = socket_shutdown,
 	.close = close_fd,
 	.fd = get_fd,
@@ -264,6 +294,17 @@ struct eio_flow eio__flow_socket(struct eio_fd fd)
 bool eio__flow_is_socket(struct eio_flow f)
 {
 	return f.ops == &socket_ops;
+}
+
+bool eio__flow_is_stream_socket(struct eio_flow f)
+{
+	int type;
+
+	if (f.ops == &socket_ops)
+		return true;
+	return f.ops == &foreign_socket_ops &&
+	       eio_ll_getsockopt(f.u.fd, SOL_SOCKET, SO_TYPE, &type, sizeof(type)) >= 0 &&
+	       type == SOCK_STREAM;
 }
 
 /* Making them */

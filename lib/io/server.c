@@ -23,6 +23,7 @@
 #include "io/env.h"
 
 #include <eio/fiber.h>
+#include <eio/receiver.h>
 #include <errno.h>
 
 /* Who serves, for a server and for accept_fork alike */
@@ -31,6 +32,7 @@ struct service {
 	eio_conn_fn *handler;
 	void *arg;
 	eio_conn_error_fn *on_error;
+	enum eio_receiving receive;
 };
 
 static __attribute__((cold, noinline)) void report(const struct service *s,
@@ -47,9 +49,21 @@ static __attribute__((cold, noinline)) void report(const struct service *s,
 		 line);
 }
 
+/* Kept apart for its frame, which others need not have. */
+static __attribute__((noinline)) int serve_receiving(const struct service *s, struct eio_flow conn,
+						     const struct eio_addr *peer)
+{
+	struct eio_receiver r;
+	int rc = s->handler(eio_receiver_begin(&r, conn), peer, s->arg);
+
+	eio_receiver_end(&r);
+	return rc;
+}
+
 static void serve(const struct service *s, struct eio_flow conn, const struct eio_addr *peer)
 {
-	int rc = s->handler(conn, peer, s->arg);
+	bool receives = s->receive == EIO_RECEIVE_MULTISHOT;
+	int rc = receives ? serve_receiving(s, conn, peer) : s->handler(conn, peer, s->arg);
 
 	if (rc < 0 && rc != -ECANCELED)
 		report(s, peer, rc);
@@ -76,7 +90,7 @@ static int serve_job(void *arg)
 int eio_net_accept_fork(struct eio_listener l, struct eio_switch *sw, eio_conn_fn *handler,
 			void *arg, eio_conn_error_fn *on_error)
 {
-	struct job j = {.service = {handler, arg, on_error}};
+	struct job j = {.service = {handler, arg, on_error, EIO_RECEIVE_EACH}};
 	int rc = eio_switch_check(sw);
 
 	if (rc < 0)
@@ -311,9 +325,10 @@ int eio_net_run_server(struct eio_listener l, eio_conn_fn *handler, void *arg,
 		opts = &none;
 	if (rc < 0)
 		return rc;
-	if (opts->drain_ns < 0)
+	if (opts->drain_ns < 0 ||
+	    (opts->receive != EIO_RECEIVE_EACH && opts->receive != EIO_RECEIVE_MULTISHOT))
 		return eio__fail(-EINVAL, "server", NULL);
-	s.service = (struct service){handler, arg, opts->on_error};
+	s.service = (struct service){handler, arg, opts->on_error, opts->receive};
 	s.max = opts->max_connections;
 	s.stop = opts->stop;
 	s.drain_ns = opts->drain_ns;

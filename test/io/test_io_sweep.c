@@ -5,6 +5,7 @@
  * waits for, in either order, some rounds later, and by a time limit. Whatever comes out,
  * no descriptor, fiber, timer, connection or byte is lost.
  */
+#include "core/fiber.h"
 #include "faults.h"
 #include "io/util.h"
 #include "sweep.h"
@@ -44,6 +45,8 @@ struct place {
 	unsigned served;
 	char **names;
 	char *all;
+	struct eio_receiver receiver;
+	struct eio_flow socket;
 	char text[LENGTH];
 };
 
@@ -183,6 +186,58 @@ static void check_read_everything(struct place *p)
 	if (p->all)
 		same(is_filled(p->all, p->taken, 0), true);
 	free(p->all);
+}
+
+/* Receivers, in a domain that takes itself for one of many fibers */
+
+static void receiver_begun(struct place *p)
+{
+	socket_end(p);
+	p->socket = p->f;
+	p->f = eio_receiver_begin(&p->receiver, p->socket);
+	eio__domain_self()->fibers += EIO__MANY_FIBERS;
+}
+
+static void receiver_ended(struct place *p)
+{
+	eio__domain_self()->fibers -= EIO__MANY_FIBERS;
+	eio_receiver_end(&p->receiver);
+	p->f = p->socket;
+}
+
+/* What has arrived is the next call's. */
+static void check_receiver(struct place *p)
+{
+	size_t n = moved(p);
+
+	if (n < p->put)
+		same(eio_flow_read(p->f, p->text + n, 10), (ssize_t) (p->put - n));
+	same(is_filled(p->text, p->put, 0), true);
+	receiver_ended(p);
+}
+
+static void receiver_has_read(struct place *p)
+{
+	receiver_begun(p);
+	put_three(p);
+	same(eio_flow_read(p->f, p->text, 1), 1);
+}
+
+static int end_receiver(struct place *p)
+{
+	eio_receiver_end(&p->receiver);
+	return 0;
+}
+
+static int close_receiver(struct place *p)
+{
+	return eio_flow_close(p->f);
+}
+
+static void check_receiver_closed(struct place *p)
+{
+	same(write(p->raw[0], "x", 1), -1);
+	receiver_ended(p);
 }
 
 /* The writer comes by another name: that of the descriptor. */
@@ -1046,6 +1101,13 @@ static const struct call calls[] = {
 	 check_read_everything},
 	{"eio_flow_read_borrow a pipe", WAITS, read_end, borrow_some, put_three, check_read},
 	{"eio_flow_read_borrow a socket", WAITS, socket_end, borrow_some, put_three, check_read},
+	{"eio_flow_read of a receiver", WAITS, receiver_begun, read_some, put_three,
+	 check_receiver},
+	{"eio_flow_read_borrow of a receiver", WAITS, receiver_begun, borrow_some, put_three,
+	 check_receiver},
+	{"eio_receiver_end", FIRM, receiver_has_read, end_receiver, NULL, receiver_ended},
+	{"eio_flow_close of a receiver", FIRM, receiver_has_read, close_receiver, NULL,
+	 check_receiver_closed},
 	{"eio_flow_read_exact", WAITS, half_full, read_six, put_three, check_read_six},
 	{"eio_timeout_run, reading", WAITS, read_end, read_within, put_three, check_read},
 	{"eio_flow_write to a pipe", WAITS, full_pipe, write_all, take_out, check_write},

@@ -3,6 +3,7 @@
  * Servers, on the mock scheduler with a listener of the test's own, where the clock and
  * the order are exact, and with real sockets.
  */
+#include "core/fiber.h"
 #include "faults.h"
 #include "io/util.h"
 #include "mock/sched.h"
@@ -686,6 +687,17 @@ MOCK_TEST(a_negative_drain_is_refused)
 	return 0;
 }
 
+MOCK_TEST(an_unknown_way_to_receive_is_refused)
+{
+	struct eio_server_opts opts = {.receive = (enum eio_receiving) 2};
+
+	(void) arg;
+	memset(&stage, 0, sizeof(stage));
+	expect_err(eio_net_run_server(staged, handle, &stage, &opts), -EINVAL);
+	ck_assert_uint_eq(stage.calls, 0);
+	return 0;
+}
+
 MOCK_TEST(a_cancelled_server_closes_every_connection)
 {
 	struct serving s;
@@ -1323,6 +1335,42 @@ RING_TEST(a_handler_may_close_its_connection)
 	return 0;
 }
 
+static int take_one(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	struct hall *h = arg;
+	char c;
+
+	(void) peer;
+	ck_assert_str_eq(conn.ops->name, "receiver");
+	expect_ok(eio_flow_read_exact(conn, &c, 1));
+	h->served++;
+	return 0;
+}
+
+/* What a handler leaves unread goes with the connection. */
+RING_TEST(a_server_may_receive_in_one_operation)
+{
+	char c;
+
+	(void) arg;
+	open_hall("127.0.0.1:0");
+	hall.s.handler = take_one;
+	hall.s.opts.receive = EIO_RECEIVE_MULTISHOT;
+	eio__domain_self()->fibers += EIO__MANY_FIBERS;
+	start(&hall.s);
+	for (unsigned i = 0; i < 3; i++) {
+		enter_hall(i, 1);
+		ck_assert_int_eq(write(hall.clients[i], "abc", 3), 3);
+		wait_until(hall.served == i + 1);
+		ck_assert_int_le(hear(hall.clients[i], &c), 0);
+		close(hall.clients[i]);
+	}
+	eio__domain_self()->fibers -= EIO__MANY_FIBERS;
+	stop(&hall.s);
+	close_hall(0);
+	return 0;
+}
+
 DIR_TEST(when_descriptors_run_out_the_server_goes_on)
 {
 	enum { N = 20, SPARE = 4 };
@@ -1469,6 +1517,7 @@ SUITE_MAIN("server", false, connections_are_served_as_they_come_test,
 	   a_stop_or_a_cancellation_ends_the_wait_for_descriptors_test,
 	   a_stop_that_is_a_failure_stops_as_well_test, after_drain_ns_the_rest_is_cancelled_test,
 	   a_drain_that_is_done_early_is_not_waited_for_test, a_negative_drain_is_refused_test,
+	   an_unknown_way_to_receive_is_refused_test,
 	   a_cancelled_server_closes_every_connection_test,
 	   a_server_in_a_cancelled_context_does_not_begin_test,
 	   without_memory_for_fibers_it_serves_more_slowly,
@@ -1482,7 +1531,7 @@ SUITE_MAIN("server", false, connections_are_served_as_they_come_test,
 	   drained_connections_are_closed_test, connections_of_a_cancelled_server_are_closed_test,
 	   a_listener_closed_under_a_server_ends_it_test,
 	   a_failure_is_reported_with_the_clients_address_test,
-	   a_handler_may_close_its_connection_test,
+	   a_handler_may_close_its_connection_test, a_server_may_receive_in_one_operation_test,
 	   when_descriptors_run_out_the_server_goes_on_test,
 	   accept_fork_serves_real_connections_test,
 	   domains_share_a_listener_and_stop_together_test)
