@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -30,6 +31,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -48,6 +51,8 @@ enum {
 	MAX_CASES = 16,
 	MAX_ROUNDS = 101,
 	MAX_NAME = 32,
+	MAX_IDLE = 1000000,
+	IDLE_BYTES = 64,
 };
 
 enum metric { CPU, RPS, P99, FIRST, METRICS };
@@ -77,6 +82,7 @@ struct options {
 	struct server servers[MAX_SERVERS];
 	struct load_case cases[MAX_CASES];
 	unsigned servers_len, cases_len, rounds;
+	unsigned idle; /* connections that wait, whose memory is measured; 0: none */
 	double seconds;
 	char dir[PATH_MAX]; /* where echo_load and echo_raw are */
 };
@@ -362,6 +368,84 @@ static unsigned run_case(const struct options *options, const struct load_case *
 	return disturbed;
 }
 
+/* ---- memory ---- */
+
+static double resident_bytes(const struct child *child)
+{
+	unsigned long pages = 0;
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int) child->pid);
+	file = fopen(path, "r");
+	if (!file || fscanf(file, "%*u %lu", &pages) != 1)
+		fail("%s: nothing in %s", child->name, path);
+	fclose(file);
+	return (double) pages * (double) sysconf(_SC_PAGESIZE);
+}
+
+static int connect_to(const char *port)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t) strtoul(port, NULL, 10)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *) &addr, sizeof(addr)))
+		fail("connecting to %s: %s", server_child.name, strerror(errno));
+	return fd;
+}
+
+static void echo_once(int fd)
+{
+	char text[IDLE_BYTES] = "once";
+	size_t got = 0;
+	ssize_t n = send(fd, text, sizeof(text), MSG_NOSIGNAL);
+
+	while (n > 0 && got < sizeof(text)) {
+		n = recv(fd, text, sizeof(text) - got, 0);
+		got += n > 0 ? (size_t) n : 0;
+	}
+	if (n <= 0)
+		fail("%s gave no echo: %s", server_child.name, n < 0 ? strerror(errno) : "end");
+}
+
+/* What a connection that waits costs the server: as it was accepted, and after an echo. */
+static void run_idle(const struct options *options, const struct server *server)
+{
+	int *fds = calloc(options->idle, sizeof(*fds));
+	double before, accepted, echoed, n = options->idle;
+	char text[4096], port[16];
+
+	if (!fds)
+		fail("memory: %s", strerror(ENOMEM));
+	start_child(&server_child, server->name, server->argv, server_cpu);
+	read_output(&server_child, "port=", text, sizeof(text), START_S);
+	snprintf(port, sizeof(port), "%.0f", field(text, "port="));
+	before = resident_bytes(&server_child);
+	for (unsigned i = 0; i < options->idle; i++)
+		fds[i] = connect_to(port);
+	cpu_time_at_rest(&server_child);
+	accepted = resident_bytes(&server_child);
+	for (unsigned i = 0; i < options->idle; i++)
+		echo_once(fds[i]);
+	cpu_time_at_rest(&server_child);
+	echoed = resident_bytes(&server_child);
+	for (unsigned i = 0; i < options->idle; i++)
+		close(fds[i]);
+	free(fds);
+	kill(server_child.pid, SIGTERM);
+	await_end(&server_child, STOP_S);
+	reap_child(&server_child, SIGTERM);
+	printf("idle_%u_%s_resident %.0f bytes\n", options->idle, server->name,
+	       (accepted - before) / n);
+	printf("idle_%u_%s_resident_after_echo %.0f bytes\n", options->idle, server->name,
+	       (echoed - before) / n);
+	fflush(stdout);
+}
+
 /* ---- reporting ---- */
 
 static int compare(const void *a, const void *b)
@@ -479,12 +563,16 @@ static void usage(FILE *to)
 	      "  --seconds S         time measured in each run (default 1.0)\n"
 	      "  --case CONNSxBYTES  a case; repeatable (default: 50x64, 1000x64 and 50x16384)\n"
 	      "  --all               the default cases and 10000x64\n"
+	      "  --idle N            the memory of N connections that wait; other cases only\n"
+	      "                      as told\n"
 	      "  --help              this text\n"
 	      "\n"
 	      "Prints lines of name, value and unit: medians, and with _min and _max the spread.\n"
 	      "  cpu_per_request  CPU time of the server\n"
 	      "  rps, p99         requests a second; latency that 99 % do not exceed\n"
 	      "  first_echo_N     time until each of the N connections had its first echo\n"
+	      "  resident         of the server for each of N connections that wait, before and\n"
+	      "                   after one echo of 64 bytes\n"
 	      "  vs_best_raw      CPU time relative to the best raw server, round by round\n"
 	      "  disturbed        runs that had to wait for their cores: not to be trusted\n",
 	      to);
@@ -542,13 +630,10 @@ static double number(const char *arg, double min, double max)
 static void parse(struct options *options, int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"server", required_argument, NULL, 's'},
-		{"rounds", required_argument, NULL, 'r'},
-		{"seconds", required_argument, NULL, 't'},
-		{"case", required_argument, NULL, 'c'},
-		{"all", no_argument, NULL, 'a'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"server", required_argument, NULL, 's'},  {"rounds", required_argument, NULL, 'r'},
+		{"seconds", required_argument, NULL, 't'}, {"case", required_argument, NULL, 'c'},
+		{"all", no_argument, NULL, 'a'},           {"idle", required_argument, NULL, 'i'},
+		{"help", no_argument, NULL, 'h'},          {0},
 	};
 	bool all = false;
 	int opt;
@@ -570,6 +655,9 @@ static void parse(struct options *options, int argc, char **argv)
 		case 'a':
 			all = true;
 			break;
+		case 'i':
+			options->idle = (unsigned) number(optarg, 1, MAX_IDLE);
+			break;
 		case 'h':
 			usage(stdout);
 			exit(0);
@@ -579,7 +667,7 @@ static void parse(struct options *options, int argc, char **argv)
 	}
 	if (optind < argc)
 		bad_usage(argv[optind]);
-	if (all || !options->cases_len) {
+	if (all || (!options->cases_len && !options->idle)) {
 		add_case(options, "50x64");
 		add_case(options, "1000x64");
 		add_case(options, "50x16384");
@@ -616,6 +704,17 @@ static void choose_cpus(void)
 	load_cpu = found[1];
 }
 
+/* Each idle connection is one of ours, too. Servers and echo_load inherit it. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct options options = {.rounds = 5, .seconds = 1.0};
@@ -628,6 +727,10 @@ int main(int argc, char **argv)
 	add_server(&options, "multishot", raw, "multishot");
 	parse(&options, argc, argv);
 	choose_cpus();
+	if (options.idle)
+		raise_file_limit();
+	for (unsigned s = 0; options.idle && s < options.servers_len; s++)
+		run_idle(&options, &options.servers[s]);
 	for (unsigned i = 0; i < options.cases_len; i++) {
 		const struct load_case *load = &options.cases[i];
 		unsigned disturbed = run_case(&options, load);
