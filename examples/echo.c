@@ -2,9 +2,8 @@
 /*
  * A TCP echo server: one fiber per connection that reads, writes and reads again.
  *
- * Most connections of a server wait. A waiting one costs its fiber's page and no more,
- * since it waits with a small buffer on that page. A connection whose message fills that
- * gets a large one, until its messages have been small for a while.
+ * Most connections of a server wait. A waiting one costs its fiber's page and no more, since
+ * it has no buffer: what arrives is lent, and given back once it is written.
  */
 #include <eio/eio.h>
 #include <errno.h>
@@ -13,12 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-
-enum {
-	SMALL = 256,
-	LARGE = 65536,
-	SHRINK_AFTER = 16, /* messages in a row that the small buffer could have taken */
-};
 
 struct server {
 	struct eio_env *env;
@@ -59,34 +52,19 @@ static int stop_on_signal(void *arg)
 
 static int echo(struct eio_flow conn, const struct eio_addr *peer, void *arg)
 {
-	char small[SMALL];
-	char *large = NULL; /* NULL: the small buffer is in use */
-	unsigned fitting = 0;
 	int rc;
 
 	(void) peer;
 	(void) arg;
 	for (;;) {
-		char *buf = large ? large : small;
-		ssize_t n = eio_flow_read(conn, buf, large ? LARGE : SMALL);
+		struct eio_view view;
+		ssize_t n = eio_flow_read_borrow(conn, SIZE_MAX, &view);
 
-		rc = n > 0 ? eio_flow_write(conn, buf, (size_t) n) : (int) n;
+		rc = n > 0 ? eio_flow_write(conn, view.data, view.len) : (int) n;
+		eio_view_release(&view);
 		if (n <= 0 || rc < 0)
 			break;
-
-		if (!large && n == SMALL) {
-			large = malloc(LARGE); /* without memory the small one will do */
-			fitting = 0;
-		} else if (large) {
-			fitting = n > SMALL ? 0 : fitting + 1;
-			if (fitting == SHRINK_AFTER) {
-				free(large);
-				large = NULL;
-			}
-		}
 	}
-	free(large);
-
 	/* A client that is gone is none of our failures. */
 	return rc == -ECONNRESET || rc == -EPIPE ? 0 : rc;
 }
@@ -108,6 +86,7 @@ static int serve(struct eio_switch *sw, void *arg)
 		.stop = &server->stop,
 		.drain_ns = EIO_SEC(1),
 		.on_error = report,
+		.receive = EIO_RECEIVE_MULTISHOT,
 	};
 	struct eio_listen_opts listen_opts = {.reuse_addr = true};
 	struct eio_listener listener;
