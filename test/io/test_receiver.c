@@ -630,6 +630,33 @@ static int borrow_and_tell(void *arg)
 	return 0;
 }
 
+static int lack_memory_and_tell(void *arg)
+{
+	struct eio_flow *f = arg;
+	struct eio_view view;
+
+	note("%s", eio_err_name((int) eio_flow_read_borrow(*f, 65536, &view)));
+	return 0;
+}
+
+/* It is asked for when something has arrived. */
+static void lack_memory_when_it_comes(struct eio_flow f, struct eio_flow peer)
+{
+	struct eio_switch inner;
+
+	if (SANITIZED)
+		return;
+	eio_switch_begin(&inner);
+	expect_ok(eio_fork(&inner, lack_memory_and_tell, &f));
+	trips(5);
+	use_memory_up(4096);
+	ck_assert_int_eq(write(flow_number(peer), "abc", 3), 3);
+	trips(3);
+	give_memory_back();
+	expect_ok(eio_switch_end(&inner, 0));
+	expect_log("ENOMEM");
+}
+
 /* One who waits holds none of the buffers; one who finds none waits for data all the same. */
 RING_TEST(a_socket_lends_other_memory_when_the_buffers_are_out)
 {
@@ -648,6 +675,10 @@ RING_TEST(a_socket_lends_other_memory_when_the_buffers_are_out)
 	expect_ok(eio_flow_copy_string(peer, "abc"));
 	expect_ok(eio_switch_end(&inner, 0));
 	expect_log("64 held");
+	lack_memory_when_it_comes(f, peer);
+	if (!SANITIZED)
+		expect_ok(borrow_and_tell(&f));
+	expect_log(SANITIZED ? "" : "64 held");
 	give_buffers_back(&h);
 	eio_switch_begin(&inner);
 	expect_ok(eio_fork(&inner, borrow_and_tell, &f));

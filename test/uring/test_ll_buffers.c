@@ -1198,6 +1198,16 @@ RING_TEST(pieces_for_which_there_is_no_memory_are_dropped_and_told)
 	l.seen = l.sent;
 	say(&l, 1);
 	hear_all(&l);
+
+	/* Before the end that comes behind them. */
+	use_memory_up(512);
+	eio__piece_new(eio__buffers_of(&l.b));
+	send_pieces(&l, 1);
+	give_memory_back();
+	ck_assert_int_eq(shutdown(number(l.peer), SHUT_WR), 0);
+	turns(2);
+	expect_err(eio_ll_views_next(&l.v, &view), -ENOMEM);
+	expect_ok(eio_ll_views_next(&l.v, &view));
 	return close_line(&l);
 }
 
