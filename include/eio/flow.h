@@ -180,8 +180,10 @@ EIO_API EIO_NODISCARD int eio_flow_read_all(struct eio_flow src, size_t max, cha
 /**
  * Read some bytes without a buffer: they come in memory of the source.
  *
- * A connection that waits this way holds no buffer until something arrives. Of a source
- * that has no buffers of its own the library allocates one.
+ * A connection that waits this way holds no buffer until something arrives; then it takes one
+ * of its domain's (eio_ll_buffers_common), or one from the heap while others hold them all. Of
+ * a source that has no buffers of its own the library allocates one. Views of sockets and of
+ * such sources cannot be given back in part; those of a receiver (<eio/receiver.h>) can.
  *
  * @param max  At most so many bytes; 0 returns 0 at once.
  * @param ret  What was read, until eio_view_release; zeroed unless bytes came.

@@ -194,6 +194,44 @@ BOTH_TEST(bytes_come_in_order_while_the_number_of_fibers_changes)
 	return close_line(&l);
 }
 
+static int use_under_faults(void *arg)
+{
+	struct line l;
+
+	(void) arg;
+	open_line(&l);
+	use_at_random(&l, faults.seed + 1);
+	expect_end(&l);
+	return close_line(&l);
+}
+
+START_TEST(bytes_are_intact_whatever_fails)
+{
+	unsigned refused = 0, shortened = 0;
+
+	faults_install(&faults);
+	for (unsigned n = 0; n < (SANITIZED ? 4 : 12); n++) {
+		many = n % 2;
+		faults = (struct faults){
+			.seed = n,
+			.eintr = 32,
+			.ebusy = 32,
+			.eintr_after = 32,
+			.reorder = 256,
+			.deaf = 64,
+			.shorten = 64,
+			.transient = 32,
+		};
+		run_ring_with(&(struct eio_config){.queue_depth = n % 3 ? 256 : 2},
+			      use_under_faults, 0);
+		refused += faults.refused;
+		shortened += faults.shortened;
+	}
+	ck_assert_uint_gt(refused, 20);
+	ck_assert_uint_gt(shortened, 20);
+}
+END_TEST
+
 /* Operations */
 
 static unsigned receives(void)
@@ -270,8 +308,6 @@ BOTH_TEST(what_arrived_before_it_was_paused_is_read_first)
 		}
 		while (l.seen < l.sent)
 			read_some(&l, 5000);
-		if (round == 1)
-			eio_view_release(&(struct eio_view){0});
 	}
 	expect_end(&l);
 	return close_line(&l);
@@ -692,6 +728,7 @@ RING_TEST(a_socket_lends_other_memory_when_the_buffers_are_out)
 
 SUITE_MAIN("receiver", true, bytes_come_in_order_however_they_are_read_test,
 	   bytes_come_in_order_while_the_number_of_fibers_changes_test,
+	   bytes_are_intact_whatever_fails,
 	   with_many_fibers_one_operation_receives_message_after_message_test,
 	   large_messages_are_received_into_the_readers_memory_test,
 	   what_arrived_before_it_was_paused_is_read_first_test,
