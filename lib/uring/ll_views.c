@@ -186,7 +186,8 @@ static void prepare_read(const struct eio__multi *m, struct io_uring_sqe *sqe)
 	select_buffer(v, sqe);
 }
 
-/* What came is all there is from here on until the reader has taken it. */
+/* Kept for the reader, in order. A failure or the end is behind all pieces, since nothing is
+ * armed again before it has been taken. */
 static void put(struct eio__multi *m, const struct eio_ll_result *r)
 {
 	struct views *v = views_of(m);
