@@ -71,7 +71,7 @@ EIO_API int eio_ll_buffers_fini(struct eio_ll_buffers *b);
 EIO_API unsigned eio_ll_buffers_flags(const struct eio_ll_buffers *b);
 
 enum {
-	EIO_LL_COMMON_COUNT = 64,
+	EIO_LL_COMMON_COUNT = 128,
 	EIO_LL_COMMON_SIZE = 16384,
 };
 

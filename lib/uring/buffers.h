@@ -52,7 +52,7 @@ struct eio__buffers {
 	struct eio__buffer *buffers;
 	struct eio__piece *pieces;
 	char *data;
-	size_t size, mapped;
+	size_t size, stride, mapped; /* stride: from one buffer to the next */
 	unsigned count;
 	unsigned flags;   /* what is on */
 	unsigned held;    /* views */
@@ -72,6 +72,11 @@ _Static_assert(sizeof(struct eio__buffers) <= sizeof(struct eio_ll_buffers),
 static inline struct eio__buffers *eio__buffers_of(const struct eio_ll_buffers *b)
 {
 	return (struct eio__buffers *) b;
+}
+
+static inline char *eio__buffers_data(const struct eio__buffers *g, unsigned id)
+{
+	return g->data + id * g->stride;
 }
 
 /* Where a group's kernel does not: takes a free one. EIO__NO_BUFFER: there is none. */

@@ -14,6 +14,7 @@
 
 enum {
 	MAX = 32768,
+	LINE = 64, /* of a cache, in bytes */
 	WISHES = EIO_LL_BUFFERS_INCREMENTAL | EIO_LL_BUFFERS_BUNDLES,
 	ASKED = WISHES | EIO_LL_BUFFERS_NO_WAIT,
 };
@@ -49,7 +50,7 @@ static void offer_to_kernel(struct eio__buffers *g, unsigned id)
 	g->buffers[g->last].next = (uint16_t) id;
 	g->last = (uint16_t) id;
 	g->buffers[id].at = at;
-	entry->addr = (uintptr_t) (g->data + id * g->size);
+	entry->addr = (uintptr_t) eio__buffers_data(g, id);
 	entry->len = (uint32_t) g->size;
 	entry->bid = (uint16_t) id;
 	/* The kernel sees the entry before the tail, which lies in the first one. */
@@ -271,6 +272,13 @@ static size_t in_pages(size_t n)
 	return (n + page - 1) / page * page;
 }
 
+/* An odd number of cache lines: else many buffers would begin in the same few sets of the
+ * caches, and small messages in them push each other out. */
+static size_t stride_of(size_t size)
+{
+	return ((size + LINE - 1) / LINE | 1) * LINE;
+}
+
 int eio_ll_buffers_init(struct eio_ll_buffers *pub, unsigned count, size_t size, unsigned flags)
 {
 	struct eio__buffers *g = eio__buffers_of(pub);
@@ -281,6 +289,7 @@ int eio_ll_buffers_init(struct eio_ll_buffers *pub, unsigned count, size_t size,
 	*g = (struct eio__buffers){
 		.count = count,
 		.size = size,
+		.stride = stride_of(size),
 		.free = EIO__NO_BUFFER,
 		.n_pieces = count,
 		.free_piece = EIO__NO_PIECE,
@@ -288,9 +297,9 @@ int eio_ll_buffers_init(struct eio_ll_buffers *pub, unsigned count, size_t size,
 	if (!eio__uring_self())
 		return eio__fail(-EPERM, "buffers", NULL);
 	if (!count || count > MAX || count & (count - 1) || !size || size > INT_MAX ||
-	    flags & ~(unsigned) ASKED || size > (SIZE_MAX - head) / count)
+	    flags & ~(unsigned) ASKED || g->stride > (SIZE_MAX - head) / count)
 		return eio__fail(-EINVAL, "buffers", NULL);
-	g->mapped = head + count * size;
+	g->mapped = head + count * g->stride;
 	memory = mmap(NULL, g->mapped, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)

@@ -130,7 +130,7 @@ static int arm(struct eio__multi *m, struct io_uring_sqe *sqe)
 		starve(v);
 		return 1;
 	}
-	sqe->addr = (uintptr_t) (g->data + v->own * g->size);
+	sqe->addr = (uintptr_t) eio__buffers_data(g, v->own);
 	return 0;
 }
 
@@ -306,7 +306,7 @@ static void hand_out(struct views *v, struct eio_ll_view *ret)
 	unsigned id = p->id;
 
 	ret->id = eio__buffers_name(g, id);
-	ret->data = g->data + id * g->size + p->at;
+	ret->data = eio__buffers_data(g, id) + p->at;
 	ret->len = eio__buffers_piece(g, p->len, &id);
 	p->id = (uint16_t) id;
 	p->len -= (unsigned) ret->len;
@@ -403,7 +403,7 @@ static bool recv_once(struct eio__call *c, struct eio_fd fd, struct eio__buffers
 		unsigned id = r.flags >> IORING_CQE_BUFFER_SHIFT;
 
 		*ret = (struct eio_ll_view){
-			.data = g->data + id * g->size + r.reserved,
+			.data = eio__buffers_data(g, id) + r.reserved,
 			.len = (size_t) c->res,
 			.id = eio__buffers_name(g, id),
 		};

@@ -1232,6 +1232,29 @@ KERNEL_TEST(a_pause_loses_nothing)
 	return close_line(&l);
 }
 
+/* Where buffers begin: not in the same set of a cache. */
+RING_TEST(small_messages_do_not_push_each_other_out_of_the_caches)
+{
+	static const size_t sizes[] = {1, 64, 100, 128, 4096, 16384};
+	struct eio_ll_buffers b;
+
+	(void) arg;
+	for (unsigned i = 0; i < 6; i++) {
+		uint64_t sets = 0;
+
+		expect_ok(eio_ll_buffers_init(&b, 64, sizes[i], 0));
+		for (unsigned id = 0; id < 64; id++) {
+			char *data = eio__buffers_data(eio__buffers_of(&b), id);
+
+			memset(data, 1, sizes[i]);
+			sets |= (uint64_t) 1 << ((uintptr_t) data / 64 % 64);
+		}
+		ck_assert(sets == UINT64_MAX);
+		expect_ok(eio_ll_buffers_fini(&b));
+	}
+	return 0;
+}
+
 /* Without waiting for a buffer */
 
 static int hear_nothing(void *arg)
@@ -1464,6 +1487,7 @@ SUITE_MAIN("ll_buffers", true, bytes_come_as_they_were_sent_and_then_the_end_tes
 	   a_bundle_may_begin_with_a_shortened_buffer_test,
 	   a_read_has_one_buffer_whatever_became_of_its_entry_test,
 	   a_slow_reader_leaves_buffers_to_the_others_test,
+	   small_messages_do_not_push_each_other_out_of_the_caches_test,
 	   a_buffer_may_have_many_pieces_that_wait_test,
 	   pieces_for_which_there_is_no_memory_are_dropped_and_told_test,
 	   a_pause_loses_nothing_test, a_group_may_refuse_to_wait_test,
