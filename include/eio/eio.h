@@ -9,6 +9,7 @@
 #include <eio/addr.h>
 #include <eio/api.h>
 #include <eio/buf_read.h>
+#include <eio/buf_write.h>
 #include <eio/cancel.h>
 #include <eio/config.h>
 #include <eio/debug.h>

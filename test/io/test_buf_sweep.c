@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Every call of buffered readers that may suspend, cancelled at every moment, on both
- * schedulers: what a reader consumed and what is left is the whole input.
+ * Every call of buffered readers and writers that may suspend, cancelled at every moment, on
+ * both schedulers: what a reader consumed and what is left is the whole input, what arrived is
+ * what a writer said it had taken.
  */
 #include "io/util.h"
 #include "sweep.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <sys/uio.h>
 
-#define TEXT "abcdefghi\nxyz"
+static const char text[] = "abcdefghi\nxyz";
 
 enum { LINE = 10 }; /* bytes of the first */
 
@@ -18,17 +21,22 @@ struct place {
 	struct eio_mock_pair pair;
 	struct eio_flow f, far;
 	struct eio_buf_reader r;
-	size_t sent; /* by the far end */
-	size_t want; /* what the call is to consume */
-	bool partly; /* a part of that may be done */
+	struct eio_buf_writer w;
+	struct eio_promise stop; /* for the writer's owner */
+	size_t sent;             /* by the far end */
+	size_t want;             /* what the call is to consume, or to add */
+	bool partly;             /* a part of that may be done */
+	bool owned, drained;
+	char bytes[32]; /* what the call is to add */
 	char got[64];
+	size_t len;
 };
 
 /* Readers */
 
 static void send_part(struct place *p, size_t upto)
 {
-	expect_ok(eio_flow_write(p->far, TEXT + p->sent, upto - p->sent));
+	expect_ok(eio_flow_write(p->far, text + p->sent, upto - p->sent));
 	p->sent = upto;
 }
 
@@ -47,7 +55,7 @@ static void begun(struct place *p)
 
 static void send_rest(struct place *p)
 {
-	send_part(p, strlen(TEXT));
+	send_part(p, strlen(text));
 }
 
 static void send_rest_and_close(struct place *p)
@@ -73,7 +81,7 @@ static void check_read(struct place *p)
 	(void) eio_flow_close(p->far);
 	expect_ok(eio_buf_read_take_all(&p->r, &rest, NULL));
 	same(strlen(rest), p->sent - consumed);
-	same(memcmp(rest, TEXT + consumed, p->sent - consumed), 0);
+	same(memcmp(rest, text + consumed, p->sent - consumed), 0);
 	eio_buf_reader_fini(&p->r);
 	eio_mock_pair_fini(&p->pair);
 }
@@ -95,7 +103,7 @@ READ(line, LINE, char *, eio_buf_read_line(&p->r, &ret, NULL))
 READ(take, 5, char *, eio_buf_read_take(&p->r, 5, &ret))
 READ(take_while, LINE - 1, char *, eio_buf_read_take_while(&p->r, isalpha, &ret, NULL))
 READ(take_while1, LINE - 1, char *, eio_buf_read_take_while1(&p->r, isalpha, &ret, NULL))
-READ(take_all, strlen(TEXT), char *, eio_buf_read_take_all(&p->r, &ret, NULL))
+READ(take_all, strlen(text), char *, eio_buf_read_take_all(&p->r, &ret, NULL))
 READ(char, 1, int, eio_buf_read_char(&p->r, 'a'))
 READ(string, 5, int, eio_buf_read_string(&p->r, "abcde"))
 READ(any_char, 1, char, eio_buf_read_any_char(&p->r, &ret))
@@ -146,6 +154,202 @@ static int run_flow_borrow(struct place *p)
 	return (int) n;
 }
 
+/* Writers: of a fiber that is not cancelled; two of the bytes it wrote have gone out, for no
+ * more is there room, and the buffer is full. */
+
+static const char before_call[] = "abcdEFGH";
+
+static int own(void *arg)
+{
+	struct place *p = arg;
+	int rc;
+
+	expect_ok(eio_buf_writer_begin(&p->w, p->f, 4));
+	expect_ok(eio_buf_write(&p->w, before_call, 4));
+	expect_ok(eio_buf_write_schedule(&p->w, before_call + 4, 4));
+	p->owned = true;
+	rc = eio_promise_await(&p->stop, NULL);
+	expect_ok(eio_buf_writer_end(&p->w, rc));
+	p->owned = false;
+	return 0;
+}
+
+static void full_pair(struct place *p)
+{
+	expect_ok(eio_mock_pair_init(&p->pair, 2, &p->f, &p->far));
+}
+
+static void full_writer(struct place *p)
+{
+	full_pair(p);
+	expect_ok(eio_fork(&p->sw, own, p));
+	for (int i = 0; i < 4; i++)
+		expect_ok(eio_yield());
+	same(eio_buf_writer_pending(&p->w), 6);
+}
+
+static int drain(void *arg)
+{
+	struct place *p = arg;
+	ssize_t n;
+
+	while ((n = eio_flow_read(p->far, p->got + p->len, sizeof(p->got) - p->len)) > 0)
+		p->len += (size_t) n;
+	p->drained = true;
+	return 0;
+}
+
+static void start_draining(struct place *p)
+{
+	expect_ok(eio_fork(&p->sw, drain, p));
+}
+
+/* What arrives: @p before and the first bytes of what the call was to add. */
+static void expect_arrived(struct place *p, const char *before)
+{
+	expect_ok(eio_flow_close(p->f));
+	while (!p->drained)
+		expect_ok(eio_yield());
+	same(p->len >= strlen(before), true);
+	same(memcmp(p->got, before, strlen(before)), 0);
+	same(memcmp(p->got + strlen(before), p->bytes, p->len - strlen(before)), 0);
+	eio_mock_pair_fini(&p->pair);
+}
+
+static void check_write(struct place *p)
+{
+	size_t added = p->a.rc >= 0 ? p->want : p->partly ? (size_t) p->a.done : 0;
+
+	if (!p->a.fired)
+		start_draining(p);
+	expect_ok(eio_promise_resolve(&p->stop, 0, NULL));
+	while (p->owned)
+		expect_ok(eio_yield());
+	expect_arrived(p, before_call);
+	same(p->len, strlen(before_call) + added);
+}
+
+static int add(struct place *p, const char *bytes, size_t len)
+{
+	memcpy(p->bytes, bytes, len);
+	p->want = len;
+	return 0;
+}
+
+#define WRITE(name, bytes, call)                                                                   \
+	static int run_write_##name(struct place *p)                                               \
+	{                                                                                          \
+		add(p, bytes, sizeof(bytes) - 1);                                                  \
+		return call;                                                                       \
+	}
+
+WRITE(short, "xy", eio_buf_write(&p->w, "xy", 2))
+WRITE(schedule, "scheduled", eio_buf_write_schedule(&p->w, "scheduled", 9))
+WRITE(string, "xyz", eio_buf_write_string(&p->w, "xyz"))
+WRITE(printf, "7!", eio_buf_write_printf(&p->w, "%d!", 7))
+WRITE(char, "x", eio_buf_write_char(&p->w, 'x'))
+WRITE(u8, "x", eio_buf_write_u8(&p->w, 'x'))
+WRITE(be16, "\1\2", eio_buf_write_be16(&p->w, 0x0102))
+WRITE(be32, "\1\2\3\4", eio_buf_write_be32(&p->w, 0x01020304))
+WRITE(be_float, "\xc0\x20\0\0", eio_buf_write_be_float(&p->w, -2.5f))
+WRITE(le16, "\2\1", eio_buf_write_le16(&p->w, 0x0102))
+WRITE(le32, "\4\3\2\1", eio_buf_write_le32(&p->w, 0x01020304))
+WRITE(le_float, "\0\0\x20\xc0", eio_buf_write_le_float(&p->w, -2.5f))
+WRITE(flush, "", eio_buf_writer_flush(&p->w))
+WRITE(unpause, "", eio_buf_writer_unpause(&p->w))
+WRITE(close, "", eio_buf_writer_close(&p->w))
+
+/* Longer than the buffer: as much of it is done as the failure says. */
+#define WRITE_LONG(name, bytes, call)                                                              \
+	static int run_write_##name(struct place *p)                                               \
+	{                                                                                          \
+		add(p, bytes, sizeof(bytes) - 1);                                                  \
+		p->partly = true;                                                                  \
+		return call;                                                                       \
+	}
+
+WRITE_LONG(long, "0123456789", eio_buf_write(&p->w, "0123456789", 10))
+WRITE_LONG(be48, "\1\2\3\4\5\6", eio_buf_write_be48(&p->w, 0x010203040506))
+WRITE_LONG(be64, "\1\2\3\4\5\6\7\x8", eio_buf_write_be64(&p->w, 0x0102030405060708))
+WRITE_LONG(be_double, "\xc0\4\0\0\0\0\0\0", eio_buf_write_be_double(&p->w, -2.5))
+WRITE_LONG(le48, "\6\5\4\3\2\1", eio_buf_write_le48(&p->w, 0x010203040506))
+WRITE_LONG(le64, "\x8\7\6\5\4\3\2\1", eio_buf_write_le64(&p->w, 0x0102030405060708))
+WRITE_LONG(le_double, "\0\0\0\0\0\0\4\xc0", eio_buf_write_le_double(&p->w, -2.5))
+
+static int print(struct place *p, const char *format, ...)
+{
+	va_list args;
+	int rc;
+
+	va_start(args, format);
+	rc = eio_buf_write_vprintf(&p->w, format, args);
+	va_end(args);
+	return rc;
+}
+
+WRITE_LONG(vprintf, "long enough 12", print(p, "%s %d", "long enough", 12))
+
+/* Scopes of the cancelled fiber's own: what arrives is a part of what was written, and all of
+ * it if nobody says otherwise. */
+
+static void check_scope(struct place *p)
+{
+	if (!p->a.fired)
+		start_draining(p);
+	expect_arrived(p, "");
+	same(p->len <= p->want, true);
+	if (p->a.rc >= 0)
+		same(p->len, p->want);
+}
+
+static int write_and_end(struct place *p, int rc)
+{
+	add(p, "0123456789", 10);
+	if (rc == 0)
+		rc = eio_buf_write(&p->w, "01234", 5);
+	if (rc == 0)
+		rc = eio_buf_write_schedule(&p->w, "56789", 5);
+	return eio_buf_writer_end(&p->w, rc);
+}
+
+static int run_scope(struct place *p)
+{
+	expect_ok(eio_buf_writer_begin(&p->w, p->f, 0));
+	return write_and_end(p, 0);
+}
+
+static int run_flushed_scope(struct place *p)
+{
+	int rc;
+
+	expect_ok(eio_buf_writer_begin(&p->w, p->f, 0));
+	rc = eio_buf_write(&p->w, "012", 3);
+	if (rc == 0)
+		rc = eio_buf_writer_flush(&p->w);
+	memcpy(p->bytes, "012", p->want = 3);
+	return eio_buf_writer_end(&p->w, rc);
+}
+
+static int transport(struct eio_buf_writer *w, void *arg)
+{
+	struct place *p = arg;
+	struct iovec iov[2];
+	int rc = 0, n;
+
+	while (rc == 0 && (n = eio_buf_writer_await_batch(w, iov, 2)) != 0) {
+		ssize_t sent = n < 0 ? n : eio_flow_write_some(p->f, iov, n);
+
+		rc = sent < 0 ? (int) sent : eio_buf_writer_shift(w, (size_t) sent);
+	}
+	return rc;
+}
+
+static int run_scope_with(struct place *p)
+{
+	expect_ok(eio_buf_writer_begin_with(&p->w, 4, transport, p));
+	return write_and_end(p, 0);
+}
+
 static const struct call calls[] = {
 	{"eio_buf_read_ensure", HANDED, begun, run_ensure, send_rest, check_read},
 	{"eio_buf_read_at_end", HANDED, empty, run_at_end, send_rest, check_read},
@@ -178,6 +382,40 @@ static const struct call calls[] = {
 	{"eio_buf_read_le_double", HANDED, begun, run_le_double, send_rest, check_read},
 	{"eio_flow_read of a reader", HANDED, empty, run_flow_read, send_rest, check_read},
 	{"eio_flow_read_borrow of a reader", HANDED, empty, run_flow_borrow, send_rest, check_read},
+	{"eio_buf_write", WAITS, full_writer, run_write_short, start_draining, check_write},
+	{"eio_buf_write, long", WAITS, full_writer, run_write_long, start_draining, check_write},
+	{"eio_buf_write_schedule", WAITS, full_writer, run_write_schedule, start_draining,
+	 check_write},
+	{"eio_buf_write_string", WAITS, full_writer, run_write_string, start_draining, check_write},
+	{"eio_buf_write_printf", WAITS, full_writer, run_write_printf, start_draining, check_write},
+	{"eio_buf_write_vprintf", WAITS, full_writer, run_write_vprintf, start_draining,
+	 check_write},
+	{"eio_buf_write_char", WAITS, full_writer, run_write_char, start_draining, check_write},
+	{"eio_buf_write_u8", WAITS, full_writer, run_write_u8, start_draining, check_write},
+	{"eio_buf_write_be16", WAITS, full_writer, run_write_be16, start_draining, check_write},
+	{"eio_buf_write_be32", WAITS, full_writer, run_write_be32, start_draining, check_write},
+	{"eio_buf_write_be48", WAITS, full_writer, run_write_be48, start_draining, check_write},
+	{"eio_buf_write_be64", WAITS, full_writer, run_write_be64, start_draining, check_write},
+	{"eio_buf_write_be_float", WAITS, full_writer, run_write_be_float, start_draining,
+	 check_write},
+	{"eio_buf_write_be_double", WAITS, full_writer, run_write_be_double, start_draining,
+	 check_write},
+	{"eio_buf_write_le16", WAITS, full_writer, run_write_le16, start_draining, check_write},
+	{"eio_buf_write_le32", WAITS, full_writer, run_write_le32, start_draining, check_write},
+	{"eio_buf_write_le48", WAITS, full_writer, run_write_le48, start_draining, check_write},
+	{"eio_buf_write_le64", WAITS, full_writer, run_write_le64, start_draining, check_write},
+	{"eio_buf_write_le_float", WAITS, full_writer, run_write_le_float, start_draining,
+	 check_write},
+	{"eio_buf_write_le_double", WAITS, full_writer, run_write_le_double, start_draining,
+	 check_write},
+	{"eio_buf_writer_flush", WAITS, full_writer, run_write_flush, start_draining, check_write},
+	{"eio_buf_writer_flush, a scope", WAITS, full_pair, run_flushed_scope, start_draining,
+	 check_scope},
+	{"eio_buf_writer_unpause", FIRM, full_writer, run_write_unpause, NULL, check_write},
+	{"eio_buf_writer_close", FIRM, full_writer, run_write_close, NULL, check_write},
+	{"eio_buf_writer_end", WAITS, full_pair, run_scope, start_draining, check_scope},
+	{"eio_buf_writer_begin_with, eio_buf_writer_await_batch", WAITS, full_pair, run_scope_with,
+	 start_draining, check_scope},
 };
 
 static void begin(struct place *p)
