@@ -28,14 +28,16 @@ struct rest {
 	int unix_fd;              /* EIO__NO_NUMBER: nothing */
 	struct eio__uring *table; /* NULL: nothing; another thread's place is left to it */
 	unsigned place;
+	bool fast; /* to close */
 };
 
 static struct rest take_rest(struct eio__slot *s, bool with_number)
 {
 	struct eio__uring *table = __atomic_load_n(&s->table, __ATOMIC_RELAXED);
-	struct rest r = {.unix_fd = EIO__NO_NUMBER};
+	unsigned flags = __atomic_load_n(&s->flags, __ATOMIC_RELAXED);
+	struct rest r = {.unix_fd = EIO__NO_NUMBER, .fast = flags & EIO__FD_CLOSES_FAST};
 
-	if (with_number && __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_CLOSE)
+	if (with_number && flags & EIO_FD_CLOSE)
 		r.unix_fd = s->unix_fd;
 	if (unlikely(table) && table == eio__uring_self()) {
 		r.table = table;
@@ -89,6 +91,11 @@ static void wake_waiter(struct eio__slot_waiter *w)
 		eio__wake_any(w->fiber);
 }
 
+static int close_directly(int unix_fd)
+{
+	return close(unix_fd) < 0 ? -errno : 0;
+}
+
 int eio__close_unix(int unix_fd)
 {
 	struct eio__uring *u = eio__uring_self();
@@ -101,7 +108,7 @@ int eio__close_unix(int unix_fd)
 	u = NULL;
 #endif
 	if (!u)
-		return close(unix_fd) < 0 ? -errno : 0;
+		return close_directly(unix_fd);
 	sqe = eio__sqe(u, false);
 	io_uring_prep_close(sqe, unix_fd);
 	return eio__op_await(u, &op, sqe, &eio__op_wait_protected);
@@ -121,9 +128,21 @@ static struct rest hand_over(struct eio__slot *s, struct eio__slot_waiter **ret_
 	return take_rest(s, !w);
 }
 
+/*
+ * The ring is for what takes long to close: files. A socket's close waits for nothing, or,
+ * with SO_LINGER, for the peer, and then the ring waits in this very thread too. So it is
+ * only one more suspension, most often of a fiber that is about to end.
+ */
+static int close_number(const struct rest *r)
+{
+	if (r->fast && eio__may_go_direct())
+		return close_directly(r->unix_fd);
+	return eio__close_unix(r->unix_fd);
+}
+
 static int close_rest(const struct rest *r)
 {
-	int rc = r->unix_fd < 0 ? 0 : eio__close_unix(r->unix_fd);
+	int rc = r->unix_fd < 0 ? 0 : close_number(r);
 
 	if (r->table)
 		eio__files_close(r->table, r->place);
@@ -317,7 +336,7 @@ int eio_fd_of_unix(struct eio_switch *sw, int unix_fd, unsigned flags, struct ei
 int eio__fd_pair_of_unix(struct eio_switch *sw, const int unix_fds[2], struct eio_fd *ret_a,
 			 struct eio_fd *ret_b)
 {
-	unsigned flags = EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE;
+	unsigned flags = EIO__FD_STREAM;
 	struct eio_fd a, b;
 	int rc;
 

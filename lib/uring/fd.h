@@ -59,9 +59,16 @@ enum {
 
 enum { EIO__NO_NUMBER = -1 };
 
-/* Beside the flags that eio_fd_of_unix knows: a ring's. What the child of a fork sent to it
- * would reach the parent, so there the handle is closed. */
-enum { EIO__FD_RING = 1 << 16 };
+/* Beside the flags that eio_fd_of_unix knows. */
+enum {
+	/* A ring's. What the child of a fork sent to it would reach the parent, so there the
+	 * handle is closed. */
+	EIO__FD_RING = 1 << 16,
+	/* A socket or a pipe of the library's: see close_rest. */
+	EIO__FD_CLOSES_FAST = 1 << 17,
+	/* What they are opened with. */
+	EIO__FD_STREAM = EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE | EIO__FD_CLOSES_FAST,
+};
 
 /* What is left when a slot is released and somebody waits for that. */
 struct eio__detached {

@@ -179,7 +179,7 @@ int eio_ll_accepts_next(struct eio_ll_accepts *pub, struct eio_switch *sw, struc
 		return eio__fail(rc, "accept", NULL);
 	rc = next(&a->m, &r);
 	if (rc == 1)
-		rc = eio_fd_of_unix(sw, r.res, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
+		rc = eio_fd_of_unix(sw, r.res, EIO__FD_STREAM, ret);
 	return rc < 0 ? rc : 1;
 }
 

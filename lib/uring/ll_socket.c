@@ -38,7 +38,7 @@ int eio_ll_socket(struct eio_switch *sw, int domain, int type, int protocol, str
 	}
 	if (rc < 0)
 		return eio__fail(rc, "socket", NULL);
-	return eio_fd_of_unix(sw, rc, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
+	return eio_fd_of_unix(sw, rc, EIO__FD_STREAM, ret);
 }
 
 int eio_ll_socketpair(struct eio_switch *sw, int domain, int type, int protocol,
@@ -188,7 +188,7 @@ int eio_ll_accept(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,
 		rc = accept_file(fd, false, ret_peer);
 	if (rc < 0)
 		return eio__fail(rc, "accept", NULL);
-	return eio_fd_of_unix(sw, rc, EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE, ret);
+	return eio_fd_of_unix(sw, rc, EIO__FD_STREAM, ret);
 }
 
 int eio_ll_accept_direct(struct eio_switch *sw, struct eio_fd fd, struct eio_fd *ret,

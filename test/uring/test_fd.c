@@ -1099,8 +1099,141 @@ START_TEST(a_standard_input_closed_at_the_start_stays_closed)
 }
 END_TEST
 
-SUITE_MAIN("fd", true, closing_twice_gives_EBADF_test,
-	   every_call_on_a_closed_handle_gives_EBADF_test,
+/* Closing by the ring, and without it */
+
+struct closing {
+	size_t turns; /* of another fiber */
+	bool over;
+};
+
+static int take_turns(void *arg)
+{
+	struct closing *c = arg;
+
+	while (!c->over) {
+		c->turns++;
+		expect_ok(eio_yield());
+	}
+	return 0;
+}
+
+struct closer {
+	struct closing *c;
+	struct eio_fd *fds;
+	size_t n;
+};
+
+/* In a fiber of its own, which has made no direct calls yet. */
+static int close_them(void *arg)
+{
+	struct closer *c = arg;
+
+	for (size_t i = 0; i < c->n; i++)
+		expect_ok(eio_fd_close(c->fds[i]));
+	c->c->over = true;
+	return 0;
+}
+
+/* How many turns another fiber had while the @p n were closed. */
+static size_t turns_while_closed(struct eio_fd *fds, size_t n)
+{
+	struct closing c = {0};
+	struct closer closer = {&c, fds, n};
+	struct eio_switch sw;
+	size_t before;
+
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, take_turns, &c));
+	before = c.turns;
+	expect_ok(eio_fork(&sw, close_them, &closer));
+	/* If that suspended, the end of the switch lets it finish. */
+	expect_ok(eio_switch_end(&sw, 0));
+	return c.turns - before;
+}
+
+enum { FEW = EIO__DIRECT_IN_A_ROW, MANY = 100 };
+
+static void make_sockets(struct eio_fd *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		expect_ok(eio_ll_socket(NULL, AF_UNIX, SOCK_STREAM, 0, &fds[i]));
+}
+
+RING_TEST(a_socket_is_closed_without_waiting_for_the_ring)
+{
+	unsigned before = count_fds();
+	struct eio_fd fds[FEW];
+
+	(void) arg;
+	make_sockets(fds, FEW);
+	ck_assert_uint_eq(turns_while_closed(fds, FEW), 0);
+	for (size_t i = 0; i < FEW; i += 2)
+		expect_ok(eio_ll_socketpair(NULL, AF_UNIX, SOCK_STREAM, 0, &fds[i], &fds[i + 1]));
+	ck_assert_uint_eq(turns_while_closed(fds, FEW), 0);
+	for (size_t i = 0; i < FEW; i += 2)
+		expect_ok(eio_ll_pipe(NULL, &fds[i], &fds[i + 1]));
+	ck_assert_uint_eq(turns_while_closed(fds, FEW), 0);
+	ck_assert_uint_eq(count_fds(), before);
+	return 0;
+}
+
+/* Under TSan nothing is closed by the ring. */
+#ifndef EIO__TSAN
+RING_TEST(who_closes_many_sockets_lets_others_run)
+{
+	unsigned before = count_fds();
+	struct eio_fd fds[MANY];
+
+	(void) arg;
+	make_sockets(fds, MANY);
+	ck_assert_uint_ge(turns_while_closed(fds, MANY), MANY / (FEW + 1));
+	ck_assert_uint_eq(count_fds(), before);
+	return 0;
+}
+
+RING_TEST(what_came_from_outside_is_closed_by_the_ring)
+{
+	unsigned before = count_fds();
+	struct eio_fd fds[FEW];
+
+	(void) arg;
+	for (size_t i = 0; i < FEW; i++)
+		expect_ok(eio_fd_of_unix(NULL, dup(STDIN_FILENO), EIO_FD_CLOSE, &fds[i]));
+	ck_assert_uint_ge(turns_while_closed(fds, FEW), FEW);
+	ck_assert_uint_eq(count_fds(), before);
+	return 0;
+}
+
+static int close_restricted(void *arg)
+{
+	unsigned before = count_fds();
+	struct eio_fd fds[FEW];
+
+	(void) arg;
+	make_sockets(fds, FEW);
+	ck_assert_uint_ge(turns_while_closed(fds, FEW), FEW);
+	ck_assert_uint_eq(count_fds(), before);
+	return 0;
+}
+
+START_TEST(in_a_restricted_run_sockets_are_closed_by_the_ring)
+{
+	run_ring_with(&(struct eio_config){.flags = EIO_RUN_RESTRICT}, close_restricted, 0);
+}
+END_TEST
+#endif
+
+#ifdef EIO__TSAN
+#define CLOSED_BY_RING
+#else
+#define CLOSED_BY_RING                                                                             \
+	who_closes_many_sockets_lets_others_run_test,                                              \
+		what_came_from_outside_is_closed_by_the_ring_test,                                 \
+		in_a_restricted_run_sockets_are_closed_by_the_ring,
+#endif
+
+SUITE_MAIN("fd", true, CLOSED_BY_RING a_socket_is_closed_without_waiting_for_the_ring_test,
+	   closing_twice_gives_EBADF_test, every_call_on_a_closed_handle_gives_EBADF_test,
 	   every_call_on_a_handle_that_never_was_gives_EBADF_test, places_are_no_descriptors_test,
 	   a_closed_handle_stays_dead_after_a_million_reuses_test,
 	   a_closed_handle_does_not_follow_its_number_test,
