@@ -1179,6 +1179,104 @@ DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
 	return 0;
 }
 
+/* Who was accepted is served, and the others are still in the queue, for the next server. */
+
+static void serve_the_rest(void)
+{
+	hall.s.stop = (struct eio_promise) EIO_PROMISE_INIT;
+	hall.s.over = false;
+	start(&hall.s);
+}
+
+DIR_TEST(a_stop_in_a_burst_loses_no_connection)
+{
+	enum { N = 60, MOMENTS = 6 };
+	unsigned fds = count_fds();
+	const char *place;
+
+	(void) arg;
+	for (size_t i = 0; next_place(&i, &place);) {
+		for (unsigned moment = 0; moment < MOMENTS; moment++) {
+			open_hall(place);
+			expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+			enter_hall(0, N);
+			start(&hall.s);
+			for (unsigned k = 0; k < moment; k++)
+				expect_ok(eio_yield());
+			stop(&hall.s);
+			wait_until(hall.s.over);
+			expect_ok(hall.s.rc);
+			serve_the_rest();
+			wait_until(hall.served == N);
+			leave_hall(0, N, true);
+			stop(&hall.s);
+			close_hall(0);
+			ck_assert_uint_eq(count_fds(), fds);
+		}
+	}
+	return 0;
+}
+
+/* Closes the clients whose connection has been closed: how many. */
+static unsigned leave_if_closed(unsigned n)
+{
+	unsigned closed = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		ssize_t got = recv(hall.clients[i], &(char){0}, 1, MSG_DONTWAIT);
+
+		ck_assert_int_le(got, 0);
+		if (got < 0 && errno == EAGAIN)
+			continue;
+		/* It did not read what the client had written. */
+		ck_assert(got == 0 || errno == ECONNRESET);
+		close(hall.clients[i]);
+		hall.clients[i] = -1;
+		closed++;
+	}
+	return closed;
+}
+
+static void leave_answered(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (hall.clients[i] >= 0)
+			leave_hall(i, 1, true);
+	}
+}
+
+DIR_TEST(a_cancellation_in_a_burst_closes_all_it_took)
+{
+	enum { N = 60, MOMENTS = 6 };
+	unsigned fds = count_fds();
+	const char *place;
+
+	(void) arg;
+	for (size_t i = 0; next_place(&i, &place);) {
+		for (unsigned moment = 0; moment < MOMENTS; moment++) {
+			unsigned closed;
+
+			open_hall(place);
+			enter_hall(0, N);
+			start(&hall.s);
+			for (unsigned k = 0; k < moment; k++)
+				expect_ok(eio_yield());
+			expect_ok(eio_cancel_raise(&hall.s.ctx, -EIO));
+			wait_until(hall.s.over);
+			expect_err(hall.s.rc, -ECANCELED);
+			closed = leave_if_closed(N);
+			expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
+			serve_the_rest();
+			wait_until(hall.served == N - closed);
+			leave_answered(N);
+			stop(&hall.s);
+			close_hall(0);
+			ck_assert_uint_eq(count_fds(), fds);
+		}
+	}
+	return 0;
+}
+
 DIR_TEST(drained_connections_are_closed)
 {
 	unsigned fds = count_fds();
@@ -1528,7 +1626,9 @@ SUITE_MAIN("server", false, connections_are_served_as_they_come_test,
 	   accept_fork_closes_a_connection_for_which_there_is_no_fiber,
 	   connections_opened_at_once_are_served_at_once, real_connections_keep_to_the_limit_test,
 	   stopped_servers_finish_and_leave_the_listener_open_test,
-	   drained_connections_are_closed_test, connections_of_a_cancelled_server_are_closed_test,
+	   a_stop_in_a_burst_loses_no_connection_test,
+	   a_cancellation_in_a_burst_closes_all_it_took_test, drained_connections_are_closed_test,
+	   connections_of_a_cancelled_server_are_closed_test,
 	   a_listener_closed_under_a_server_ends_it_test,
 	   a_failure_is_reported_with_the_clients_address_test,
 	   a_handler_may_close_its_connection_test, a_server_may_receive_in_one_operation_test,
