@@ -3,6 +3,11 @@
 """
 Connections themselves: what opening, accepting and closing one costs the echo server, and what an
 idle one keeps in memory, before and after it had an echo; beside bare servers.
+
+With the load on another core than the servers, a figure depends on how often the server finds
+nothing to do and sleeps, which depends on the load's speed: what it tells is rounds as much as work.
+On one core each side runs until it has nothing left to do, so that every server is woken about as
+often, and it tells the work.
 """
 import argparse
 import os
@@ -41,14 +46,32 @@ def idle_bytes(server, count):
     return silent, echoed
 
 
+def named(text):
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError("not NAME=PATH")
+    return name, [path, "0"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("build", help="a release build's folder")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--one-core", action="store_true", help="the load on the servers' core")
+    parser.add_argument(
+        "--server",
+        action="append",
+        default=[],
+        type=named,
+        metavar="NAME=PATH",
+        help="another server, started as PATH 0; repeatable",
+    )
     parser.add_argument("--idle", type=int, default=10000, help="idle connections (default 10000)")
     args = parser.parse_args()
     peers.need("taskset")
+    if args.one_core:
+        peers.LOAD_CPU = peers.SERVER_CPU
     bench, examples = os.path.join(args.build, "bench"), os.path.join(args.build, "examples")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
@@ -59,6 +82,7 @@ def main():
     raw = os.path.join(bench, "echo_raw")
     argvs = [("eio", [os.path.join(examples, "echo")])]
     argvs += [(mode, [raw, mode, "0"]) for mode in ("epoll", "uring", "multishot")]
+    argvs += args.server
     servers = [peers.Server(name, argv) for name, argv in argvs]
     for in_flight in (1, 50, 1000):
         what = f"connect, echo, close, {in_flight} at a time"
