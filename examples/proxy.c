@@ -22,6 +22,8 @@
 struct server {
 	/* From the command line. */
 	struct eio_addr addr, upstream;
+	char *host; /* the upstream's, NULL if it is an address */
+	const char *service;
 	int64_t connect_ns, idle_ns, drain_ns;
 	size_t max_connections;
 	bool stats;
@@ -129,11 +131,22 @@ static int pass_both_ways(struct pair *pair)
 	return eio_timeout_end(&pair->idle, rc);
 }
 
-static int connect_upstream(struct server *server, struct eio_flow *ret)
+/* Kept apart for the frame in which a connection waits. */
+static __attribute__((noinline)) int connect_upstream(struct server *server, struct eio_flow *ret)
 {
-	struct eio_connect_opts opts = {.timeout_ns = server->connect_ns};
+	const struct eio_connect_opts opts = {.timeout_ns = server->connect_ns};
+	struct eio_net net = server->env->net;
+	struct eio_timeout limit;
+	int rc;
 
-	return eio_net_connect(server->env->net, NULL, &server->upstream, &opts, ret);
+	if (!server->host)
+		return eio_net_connect(net, NULL, &server->upstream, &opts, ret);
+	/* The look-up and all its addresses together. */
+	eio_timeout_begin(&limit, server->env->mono_clock,
+			  server->connect_ns ? server->connect_ns : EIO_NEVER);
+	rc = eio_net_connect_host(net, NULL, server->host, server->service, &opts, ret);
+	rc = eio_timeout_end(&limit, rc);
+	return rc == -ETIMEDOUT ? eio_error_set(rc, "connect", server->host) : rc;
 }
 
 /* Has its peer read a reset, not an end, when the connection is closed. */
@@ -269,7 +282,7 @@ static void usage(FILE *to)
 	      "\n"
 	      "  LISTEN    127.0.0.1:7000, [::1]:7000, unix:/path, or a port on 127.0.0.1; 0\n"
 	      "            takes a free one\n"
-	      "  UPSTREAM  where to connect to, likewise\n"
+	      "  UPSTREAM  where to connect to, likewise, or by name: example.org:https\n"
 	      "\n"
 	      "  --connect-timeout S  for a connection to the upstream (default 10)\n"
 	      "  --idle-timeout S     without a byte in either direction (default 0)\n"
@@ -316,6 +329,24 @@ static bool parse_addr(struct eio_addr *ret, const char *text)
 	if (rc < 0)
 		fprintf(stderr, "proxy: %s: %s\n", text, eio_strerror(rc));
 	return rc == 0;
+}
+
+/* "example.org:https", but not what is meant for a number. */
+static bool parse_host(struct server *server, char *text)
+{
+	char *colon = strrchr(text, ':');
+	bool number = text[0] == '[' || strncmp(text, "unix:", 5) == 0;
+
+	if (number || !colon || colon == text || !colon[1])
+		return false;
+	*colon = '\0';
+	if (text[strspn(text, "0123456789.")] == '\0') {
+		*colon = ':';
+		return false;
+	}
+	server->host = text;
+	server->service = colon + 1;
+	return true;
 }
 
 /* Reads the arguments: -1 to go on, else the exit status. */
@@ -367,7 +398,8 @@ static int parse_args(struct server *server, int argc, char **argv)
 		return 2;
 	}
 	if (!parse_addr(&server->addr, argv[optind]) ||
-	    !parse_addr(&server->upstream, argv[optind + 1]))
+	    (!parse_host(server, argv[optind + 1]) &&
+	     !parse_addr(&server->upstream, argv[optind + 1])))
 		return 2;
 	if (server->idle_ns == 0)
 		server->idle_ns = EIO_NEVER;

@@ -22,6 +22,9 @@ exits_with 2 "$proxy" 0 1 2
 exits_with 2 "$proxy" --nonsense 0 1
 exits_with 2 "$proxy" 0 127.0.0.1
 exits_with 2 "$proxy" 70000 1
+for wrong in 1.2.3.4:70000 localhost localhost: :80 unix: '[::1]'; do
+	exits_with 2 "$proxy" 0 "$wrong"
+done
 for wrong in '--idle-timeout x' '--connect-timeout -1' '--drain-timeout 1s' '--idle-timeout nan' \
 	'--max-connections x'; do
 	# shellcheck disable=SC2086 # an option and its value
@@ -41,6 +44,11 @@ done
 start_server "$httpd" --port 0 "$tmp/root"
 upstream=$port
 behind=$pid
+start_server "$proxy" 0 "localhost:$upstream"
+check an upstream by its name -- curl -s -S --max-time 60 -o "$tmp/by-name" \
+	"http://127.0.0.1:$port/70000"
+check what came by it -- cmp "$tmp/root/70000" "$tmp/by-name"
+stop_server TERM
 start_server "$proxy" 0 "$upstream"
 files=$(open_files)
 exits_with 1 "$proxy" "$port" "$upstream"
