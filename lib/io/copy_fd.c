@@ -8,9 +8,11 @@
  *
  * From a file, sendfile(2) takes a quarter of the time of any of these. It is called
  * directly, and only for what the kernel says is in the page cache, so that it waits for no
- * disk; the socket is O_NONBLOCK from then on, so that it waits for no peer.
+ * disk; the socket is O_NONBLOCK from then on, so that it waits for no peer. Domains whose
+ * ring is restricted do not call it.
  */
 #include "core/error.h"
+#include "core/fiber.h"
 #include "io/copy.h"
 
 #include <eio/fiber.h>
@@ -143,7 +145,8 @@ int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_cop
 
 	if (eio__flow_is_socket(src))
 		return eio__copy_between_sockets(dst, src, c);
-	if (!eio__flow_is_file(src) || !eio__copy_raises_no_sigpipe())
+	if (!eio__flow_is_file(src) || eio__domain_self()->indirect ||
+	    !eio__copy_raises_no_sigpipe())
 		return -EOPNOTSUPP;
 	rc = eio__copy_look(src.u.fd, &kind);
 	if (rc < 0 || !S_ISREG(kind))

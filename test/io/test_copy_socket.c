@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -597,6 +598,23 @@ static int send_restricted(void *arg)
 	return eio_switch_end(&sw, 0);
 }
 
+/* A file, by sendfile(2) otherwise. */
+static int send_file_restricted(void *arg)
+{
+	struct eio_flow a, b;
+	struct eio_switch sw;
+	struct eio_fd fd;
+	int file = memfd_create("file", MFD_CLOEXEC);
+
+	(void) arg;
+	ck_assert_int_eq(pwrite(file, "abc", 3, 0), 3);
+	eio_switch_begin(&sw);
+	expect_ok(eio_fd_of_unix(&sw, file, EIO_FD_CLOSE, &fd));
+	expect_ok(eio_net_socketpair(&sw, &a, &b));
+	expect_err(eio_flow_copy(eio_flow_of_fd(fd), a, NULL), -EACCES);
+	return eio_switch_end(&sw, 0);
+}
+
 START_TEST(a_restricted_ring_is_not_bypassed)
 {
 	static const uint8_t ops[] = {IORING_OP_CONNECT, IORING_OP_ACCEPT, IORING_OP_RECV,
@@ -607,6 +625,7 @@ START_TEST(a_restricted_ring_is_not_bypassed)
 	run_ring_with(&config, stream_restricted, 0);
 	config.n_allowed_ops = 3;
 	run_ring_with(&config, send_restricted, 0);
+	run_ring_with(&config, send_file_restricted, 0);
 }
 END_TEST
 
