@@ -12,7 +12,8 @@
  * waits for buffers that others hold.
  *
  * Bytes come in the order rest, views, socket. A loan that is given back in part becomes the rest
- * again if nothing was read after it: it ends where the rest begins, and where `edge` is.
+ * again if nothing was read after it: it ends where the rest begins, and where `edge` is. While
+ * somebody waits for what comes next there is no edge: a rest would come before that.
  */
 #include "core/error.h"
 #include "core/fiber.h"
@@ -50,7 +51,8 @@ struct receiver {
 	struct piece rest;
 	const char *edge; /* the end of what was read last, if that was lent; else NULL */
 	struct eio_ll_views views;
-	bool begun; /* views are to be ended */
+	bool begun;  /* views are to be ended */
+	bool closed; /* by the flow */
 	bool direct;
 	uint8_t in_a_row;
 };
@@ -134,7 +136,9 @@ static int await_rest(struct receiver *r)
 
 static int enter(const struct receiver *r)
 {
-	return eio_ll_buffers_common() == r->group ? 0 : eio__fail(-EPERM, "read", NULL);
+	if (eio_ll_buffers_common() != r->group)
+		return eio__fail(-EPERM, "read", NULL);
+	return r->closed ? eio__fail(-EBADF, "read", NULL) : 0;
 }
 
 /* Reading */
@@ -168,19 +172,14 @@ static __attribute__((noinline)) ssize_t read_direct(struct receiver *r, void *b
 
 	if (n > 0 && r->direct)
 		measure(r, (size_t) n);
-	if (n > 0)
-		r->edge = NULL;
 	return n;
 }
 
-static ssize_t receiver_read(struct eio_flow f, void *buf, size_t len)
+static ssize_t read_some(struct receiver *r, void *buf, size_t len)
 {
-	struct receiver *r = f.u.ptr;
 	bool anew = r->rest.view.len == 0;
-	int rc = enter(r);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	if ((r->direct || is_each(r)) && !is_any_ready(r))
 		return read_direct(r, buf, len);
 	rc = await_rest(r);
@@ -194,8 +193,22 @@ static ssize_t receiver_read(struct eio_flow f, void *buf, size_t len)
 		len = r->rest.view.len;
 	memcpy(buf, r->rest.view.data, len);
 	drop_used(r, len);
-	r->edge = NULL;
 	return (ssize_t) len;
+}
+
+static ssize_t receiver_read(struct eio_flow f, void *buf, size_t len)
+{
+	struct receiver *r = f.u.ptr;
+	const char *edge = r->edge;
+	ssize_t n = enter(r);
+
+	if (n < 0)
+		return n;
+	r->edge = NULL;
+	n = read_some(r, buf, len);
+	if (n <= 0)
+		r->edge = edge;
+	return n;
 }
 
 /* Lending */
@@ -257,16 +270,20 @@ static bool take_back_heap(struct eio_view *loan, size_t used)
 static ssize_t receiver_borrow(struct eio_flow f, size_t max, struct eio_view *ret)
 {
 	struct receiver *r = f.u.ptr;
+	const char *edge = r->edge;
 	struct piece p;
 	int rc = enter(r);
 
 	if (rc < 0)
 		return rc;
+	r->edge = NULL;
 	rc = await_rest(r);
 	if (rc == -ENOBUFS)
 		rc = receive_on_heap(r);
-	if (rc <= 0)
+	if (rc <= 0) {
+		r->edge = edge;
 		return rc;
+	}
 	p = cut(r, max);
 	r->edge = (char *) p.view.data + p.view.len;
 	*ret = (struct eio_view){
@@ -310,11 +327,11 @@ static int receiver_fd(struct eio_flow f, struct eio_fd *ret)
 	return eio_flow_fd(conn_of(f), ret);
 }
 
-/* Nobody has the descriptor any more. */
+/* Nobody has the descriptor any more, unless somebody is reading: then the end does this. */
 static void let_go(struct receiver *r)
 {
-	if (r->begun)
-		(void) eio_ll_views_end(&r->views);
+	if (r->begun && eio_ll_views_end(&r->views) < 0)
+		return;
 	r->begun = false;
 	if (r->rest.view.len)
 		release(r, &r->rest);
@@ -325,8 +342,11 @@ static void let_go(struct receiver *r)
 /* The peer is to see it now, not when the receiver ends. */
 static int receiver_close(struct eio_flow f)
 {
-	let_go(f.u.ptr);
-	return eio_flow_close(conn_of(f));
+	struct receiver *r = f.u.ptr;
+
+	r->closed = true;
+	let_go(r);
+	return eio_flow_close(r->conn);
 }
 
 static const struct eio_flow_ops receiver_ops = {

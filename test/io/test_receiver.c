@@ -503,6 +503,91 @@ BOTH_TEST(a_close_is_seen_by_the_peer_at_once)
 	return close_line(&l);
 }
 
+/* Another fiber reads while this one goes on. */
+struct reading {
+	struct line *l;
+	ssize_t n;
+	bool over;
+};
+
+static int read_aside(void *arg)
+{
+	struct reading *g = arg;
+	char buf[1000];
+
+	g->n = eio_flow_read(g->l->f, buf, sizeof(buf));
+	g->over = true;
+	if (g->n > 0)
+		saw(g->l, buf, g->n);
+	return 0;
+}
+
+BOTH_TEST(a_close_does_not_disturb_who_is_reading)
+{
+	struct line l;
+	struct reading g = {.l = &l};
+	char c;
+
+	(void) arg;
+	open_line(&l);
+	expect_ok(eio_fork(&l.sw, read_aside, &g));
+	trips(2);
+	expect_ok(eio_flow_close(l.f));
+	ck_assert(!g.over);
+	say(&l, 100);
+	wait_until(g.over);
+	ck_assert_int_eq(g.n, 100);
+	say(&l, 100);
+	expect_err((int) eio_flow_read(l.f, &c, 1), -EBADF);
+	expect_err((int) eio_flow_read_borrow(l.f, 1, &(struct eio_view){0}), -EBADF);
+	return close_line(&l);
+}
+
+BOTH_TEST(what_is_given_back_in_part_during_a_read_is_no_longer_the_last)
+{
+	struct eio_view view;
+	struct line l;
+	struct reading g = {.l = &l};
+
+	(void) arg;
+	open_line(&l);
+	say(&l, 100);
+	view = borrow(&l, 1000);
+	expect_ok(eio_fork(&l.sw, read_aside, &g));
+	trips(2);
+	ck_assert(!eio_view_release_part(&view, 50));
+	say(&l, 100);
+	wait_until(g.over);
+	ck_assert_int_eq(g.n, 100);
+	ck_assert_uint_eq(common()->held, 0);
+	expect_end(&l);
+	return close_line(&l);
+}
+
+static int read_in_time(void *arg)
+{
+	char c;
+
+	return (int) eio_flow_read(((struct line *) arg)->f, &c, 1);
+}
+
+BOTH_TEST(a_read_that_brings_nothing_leaves_the_last_loan_the_last)
+{
+	struct eio_view view;
+	struct line l;
+
+	(void) arg;
+	open_line(&l);
+	say(&l, 100);
+	view = borrow(&l, 1000);
+	expect_err(eio_timeout_run(env->mono_clock, EIO_MS(1), read_in_time, &l), -ETIMEDOUT);
+	l.seen = 50;
+	ck_assert(eio_view_release_part(&view, 50));
+	read_some(&l, 1000);
+	expect_end(&l);
+	return close_line(&l);
+}
+
 BOTH_TEST(failures_of_the_socket_are_told)
 {
 	struct linger hard = {.l_onoff = 1};
@@ -738,8 +823,10 @@ SUITE_MAIN("receiver", true, bytes_come_in_order_however_they_are_read_test,
 	   of_the_last_loan_the_rest_is_read_again_test, loans_go_back_in_any_order_test,
 	   nobody_waits_for_buffers_that_others_hold_test, the_end_needs_no_buffer_test,
 	   a_lack_of_memory_for_a_loan_loses_nothing_test, the_end_drops_what_was_not_read_test,
-	   a_close_is_seen_by_the_peer_at_once_test, failures_of_the_socket_are_told_test,
-	   everything_but_reading_goes_to_the_socket_test,
+	   a_close_is_seen_by_the_peer_at_once_test, a_close_does_not_disturb_who_is_reading_test,
+	   what_is_given_back_in_part_during_a_read_is_no_longer_the_last_test,
+	   a_read_that_brings_nothing_leaves_the_last_loan_the_last_test,
+	   failures_of_the_socket_are_told_test, everything_but_reading_goes_to_the_socket_test,
 	   a_file_is_copied_to_the_socket_below_test,
 	   flows_that_are_no_streams_sockets_come_back_as_they_are_test,
 	   another_domain_cannot_read_it_test, a_socket_lends_what_it_received_test,
