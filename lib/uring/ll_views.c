@@ -240,6 +240,11 @@ static int begin(struct views *v)
 		return eio__fail(rc, m->kind->op, NULL);
 	v->group->users++;
 	rc = eio__multi_arm(m);
+	if (rc == -ENOBUFS) { /* what next is to tell, as where the kernel takes buffers */
+		v->res = rc;
+		v->has_res = true;
+		return 0;
+	}
 	if (rc < 0) {
 		v->group->users--;
 		eio__multi_fini(m);

@@ -1269,7 +1269,8 @@ static int hear_nothing(void *arg)
 KERNEL_TEST(a_group_may_refuse_to_wait)
 {
 	unsigned wish = EIO_LL_BUFFERS_NO_WAIT;
-	struct eio_ll_view view;
+	struct eio_ll_view view, other;
+	struct eio_ll_views late;
 	struct eio_switch inner;
 	struct line l;
 
@@ -1289,6 +1290,10 @@ KERNEL_TEST(a_group_may_refuse_to_wait)
 	expect_ok(eio_fork(&inner, hear_nothing, &l));
 	expect_ok(eio_switch_end(&inner, 0));
 	expect_log("ENOBUFS");
+	begin_recv(&late, l.fd, &l.b); /* and it is the next one that fails, not the beginning */
+	expect_err(eio_ll_views_next(&late, &other), -ENOBUFS);
+	expect_err(eio_ll_views_next(&late, &other), -ENOBUFS);
+	expect_ok(eio_ll_views_end(&late));
 	expect_ok(eio_ll_view_return(&l.b, view));
 	hear_all(&l);
 	return close_line(&l);
