@@ -272,9 +272,10 @@ EIO_API int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *re
  * Copy at most @p max bytes, and tell how it goes.
  *
  * @param moved  Optional: called whenever @p n more bytes are in the sink, in the copying
- *   fiber; it may wait. A negative result stops the copy at once, as a failure to write
- *   would, and is its result. Good for progress, and with eio_timeout_reset for a limit on
- *   the time nothing moves.
+ *   fiber; it may wait. A negative result stops the copy, as a failure to write would, and is
+ *   its result; between connections what has been received is still passed on first, which
+ *   may wait for the peer, and told of. Good for progress, and with eio_timeout_reset for a
+ *   limit on the time nothing moves.
  * @return 0 at the end of @p src or when @p max bytes were copied, or as eio_flow_copy.
  * @since 0.1
  */
