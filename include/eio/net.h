@@ -263,7 +263,7 @@ EIO_API int eio_net_send_fds(struct eio_flow conn, const void *buf, size_t len,
  * Waits until at least one byte is there. Bytes written before may come in one call with
  * those that the descriptors were sent with; what was written after them does not. Where
  * descriptors are expected every read is to be of this kind: eio_flow_read drops those it
- * meets.
+ * meets. So does a receiver (<eio/receiver.h>), from whose flow none can be taken: -ENOTSUP.
  *
  * @param sw        The handles are closed at its end; NULL: the caller closes them.
  * @param len       Size of @p buf in bytes, at least 1.

@@ -29,7 +29,7 @@ struct eio_receiver {
  * kernel does not have what it takes, is read as before.
  *
  * What the flow and the socket give are parts of one stream: from the first read on nobody else
- * reads the socket, nor its descriptor.
+ * reads the socket, nor its descriptor. Descriptors that are sent with the bytes are dropped.
  *
  * @param conn  Stays the caller's, and open until the end.
  * @return The flow to use instead of @p conn, until the end. Views that it lends can be given back

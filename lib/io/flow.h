@@ -27,6 +27,9 @@ bool eio__flow_is_file(struct eio_flow f);
 /* Was it made by eio__flow_socket? Sockets from outside were not. */
 bool eio__flow_is_socket(struct eio_flow f);
 
+/* Does it receive ahead (<eio/receiver.h>)? */
+bool eio__flow_is_receiver(struct eio_flow f);
+
 /* What a socket takes at once: bytes, or a code; -EAGAIN: nothing. */
 ssize_t eio__socket_send_now(struct eio_fd fd, const void *buf, size_t len);
 

@@ -360,6 +360,11 @@ static const struct eio_flow_ops receiver_ops = {
 	.fd = receiver_fd,
 };
 
+bool eio__flow_is_receiver(struct eio_flow f)
+{
+	return f.ops == &receiver_ops;
+}
+
 struct eio_flow eio_receiver_begin(struct eio_receiver *pub, struct eio_flow conn)
 {
 	struct receiver *r = (struct receiver *) pub;

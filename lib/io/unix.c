@@ -70,6 +70,9 @@ ssize_t eio_net_recv_fds(struct eio_flow conn, struct eio_switch *sw, void *buf,
 
 	if (len == 0)
 		return eio__fail(-EINVAL, "recv_fds", NULL);
+	/* What it received ahead comes first, and has lost its descriptors. */
+	if (eio__flow_is_receiver(conn))
+		return eio__fail(-ENOTSUP, "recv_fds", NULL);
 	rc = eio_flow_fd(conn, &fd);
 	if (rc < 0)
 		return rc;

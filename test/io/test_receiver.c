@@ -713,6 +713,26 @@ BOTH_TEST(another_domain_cannot_read_it)
 
 /* Sockets without a receiver */
 
+RING_TEST(descriptors_are_not_taken_from_what_receives_ahead)
+{
+	struct eio_receiver r;
+	struct eio_flow a, b, f;
+	struct eio_switch sw;
+	struct eio_fd fd;
+	unsigned n;
+	char c;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_net_socketpair(&sw, &a, &b));
+	f = eio_receiver_begin(&r, a);
+	expect_ok(eio_flow_copy_string(b, "x"));
+	expect_err(eio_net_recv_fds(f, &sw, &c, 1, &fd, 1, &n), -ENOTSUP);
+	expect_err(eio_flow_read(f, &c, 1), 1);
+	eio_receiver_end(&r);
+	return eio_switch_end(&sw, 0);
+}
+
 RING_TEST(a_socket_lends_what_it_received)
 {
 	struct eio_flow f, peer;
@@ -829,5 +849,7 @@ SUITE_MAIN("receiver", true, bytes_come_in_order_however_they_are_read_test,
 	   failures_of_the_socket_are_told_test, everything_but_reading_goes_to_the_socket_test,
 	   a_file_is_copied_to_the_socket_below_test,
 	   flows_that_are_no_streams_sockets_come_back_as_they_are_test,
-	   another_domain_cannot_read_it_test, a_socket_lends_what_it_received_test,
+	   another_domain_cannot_read_it_test,
+	   descriptors_are_not_taken_from_what_receives_ahead_test,
+	   a_socket_lends_what_it_received_test,
 	   a_socket_lends_other_memory_when_the_buffers_are_out_test)
