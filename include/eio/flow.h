@@ -315,7 +315,9 @@ EIO_API int eio_flow_fd(struct eio_flow f, struct eio_fd *ret);
 /**
  * A flow over a tracked descriptor; sockets are recognised.
  *
- * Closing the flow closes the handle.
+ * Closing the flow closes the handle. Of a socket for datagrams each read takes one, cut to the
+ * buffer: reads without a buffer and copies cut it to 16 KiB, and an empty one looks like the
+ * end. <eio/dgram.h> is for these.
  *
  * @since 0.1
  */

@@ -1383,6 +1383,33 @@ RING_TEST(of_fd_makes_a_flow_that_closes_the_handle)
 	return eio_switch_end(&sw, 0);
 }
 
+RING_TEST(of_datagrams_each_read_takes_one_cut_to_its_buffer)
+{
+	static char data[40000];
+	struct eio_fd fds[2];
+	struct eio_view view;
+	struct eio_switch sw;
+	struct eio_flow f;
+	uint64_t copied;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_ll_socketpair(&sw, AF_UNIX, SOCK_DGRAM, 0, &fds[0], &fds[1]));
+	f = eio_flow_of_fd(fds[0]);
+	for (int i = 0; i < 3; i++) {
+		expect_err(eio_ll_send(fds[1], data, sizeof(data), 0), sizeof(data));
+		expect_err(eio_ll_send(fds[1], data, 0, 0), 0);
+	}
+	expect_err(eio_flow_read(f, data, sizeof(data)), sizeof(data));
+	expect_ok((int) eio_flow_read(f, data, 1));
+	expect_err(eio_flow_read_borrow(f, SIZE_MAX, &view), 16384);
+	eio_view_release(&view);
+	expect_ok((int) eio_flow_read_borrow(f, SIZE_MAX, &view));
+	expect_ok(eio_flow_copy(f, eio_null(), &copied));
+	ck_assert_uint_eq(copied, 16384);
+	return eio_switch_end(&sw, 0);
+}
+
 RING_TEST(a_file_is_read_and_written_at_its_position)
 {
 	struct eio_switch sw;
@@ -1596,6 +1623,7 @@ SUITE_MAIN(
 	a_connection_that_was_reset_gives_ECONNRESET_test, a_reset_reaches_a_read_that_waits_test,
 	a_connection_carries_both_directions_at_once_test,
 	of_fd_makes_a_flow_that_closes_the_handle_test,
+	of_datagrams_each_read_takes_one_cut_to_its_buffer_test,
 	a_file_is_read_and_written_at_its_position_test,
 	descriptors_that_do_not_wait_wait_here_test, closing_does_not_disturb_who_is_reading_test,
 	the_kernels_refusals_come_out_as_they_are_test,
