@@ -61,8 +61,8 @@ EIO_API EIO_NODISCARD int eio_ll_buffers_init(struct eio_ll_buffers *b, unsigned
 /**
  * Free a group. Does not suspend.
  *
- * @return 0, -EBUSY: an iterator of it has not ended, or a view was not given back; -EINVAL: it
- *   was freed before; -EPERM: another domain's.
+ * @return 0, -EBUSY: an iterator of it has not ended, a fiber receives by eio_ll_view_recv, or a
+ *   view was not given back; -EINVAL: it was freed before; -EPERM: another domain's.
  * @since 0.1
  */
 EIO_API int eio_ll_buffers_fini(struct eio_ll_buffers *b);
@@ -89,12 +89,13 @@ EIO_API struct eio_ll_buffers *eio_ll_buffers_common(void);
 /**
  * Receive some bytes from a socket into a buffer of the kernel's choice. Who waits has none.
  *
- * @param b    A group with EIO_LL_BUFFERS_BY_KERNEL.
+ * @param b    A group with EIO_LL_BUFFERS_BY_KERNEL and without EIO_LL_BUFFERS_INCREMENTAL.
  * @param max  At most so many bytes, if a buffer holds that much.
  * @param ret  What was received, to be given back; written only if bytes came.
  * @return Bytes (> 0), 0 at the end, or as eio_ll_recv, and
  *   -ENOBUFS     no buffer was left, perhaps though nothing had arrived
- *   -EOPNOTSUPP  the kernel does not take buffers of this group itself
+ *   -EOPNOTSUPP  the kernel does not take buffers of this group itself, or fills them piece
+ *                after piece
  *   -EPERM       the group is another domain's
  * @cancel Yes. Bytes that arrived are returned although a cancellation came.
  * @since 0.1

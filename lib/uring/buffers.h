@@ -56,7 +56,7 @@ struct eio__buffers {
 	unsigned count;
 	unsigned flags;   /* what is on */
 	unsigned held;    /* views */
-	unsigned users;   /* iterators */
+	unsigned users;   /* iterators, and fibers that receive */
 	unsigned offered; /* how often any was */
 	uint16_t id;
 	uint16_t last;            /* the one offered last */

@@ -400,7 +400,9 @@ static bool recv_once(struct eio__call *c, struct eio_fd fd, struct eio__buffers
 	sqe->ioprio = eio__receive_hint(c->u);
 	sqe->flags = IOSQE_BUFFER_SELECT;
 	sqe->buf_group = g->id;
+	g->users++;
 	c->res = eio__op_await(c->u, &op, sqe, &eio__op_wait);
+	g->users--;
 	r = (struct eio_ll_result){.res = c->res, .flags = op.flags};
 	if (r.flags & IORING_CQE_F_BUFFER)
 		eio__buffers_fill(g, &r, false);
@@ -427,7 +429,10 @@ ssize_t eio_ll_view_recv(struct eio_fd fd, struct eio_ll_buffers *b, size_t max,
 
 	if (!g->u || g->u != eio__uring_self())
 		return eio__fail(-EPERM, "recv", NULL);
-	if (!(g->flags & EIO_LL_BUFFERS_BY_KERNEL))
+	/* A buffer that is filled piece after piece is to be told of each in their order, which
+	 * iterators do in the poll, but this fiber when it runs. */
+	if ((g->flags & (EIO_LL_BUFFERS_BY_KERNEL | EIO_LL_BUFFERS_INCREMENTAL)) !=
+	    EIO_LL_BUFFERS_BY_KERNEL)
 		return eio__fail(-EOPNOTSUPP, "recv", NULL);
 	while (recv_once(&c, fd, g, max, ret))
 		;
