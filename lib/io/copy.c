@@ -6,7 +6,8 @@
  * of the source's memory if it lends any, else through the copy's.
  *
  * A source that lends small buffers is waited for by borrowing, so that an idle copy holds
- * no memory. While much comes it is read, since large pieces cost less than they save.
+ * no memory. While much comes it is read, since large pieces cost less than they save; but for
+ * memory, which is to keep what could not be written.
  */
 #include "io/copy.h"
 #include "core/error.h"
@@ -86,7 +87,8 @@ static int copy_lent(struct eio_flow dst, struct eio_flow src, struct eio_copy *
 		(void) eio_view_release_part(&view, done);
 		if (rc < 0)
 			return rc;
-		if (n >= LENT_MUCH && n < LENT_LARGE && c->left > 0 && src.ops->read)
+		if (n >= LENT_MUCH && n < LENT_LARGE && c->left > 0 && src.ops->read &&
+		    !eio__flow_is_memory(src))
 			return 1;
 	}
 	return 0;

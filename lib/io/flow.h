@@ -24,6 +24,9 @@ ssize_t eio__flow_borrow_copied(struct eio_flow f, size_t max, struct eio_view *
 /* Was it made by the first or the second of them? */
 bool eio__flow_is_file(struct eio_flow f);
 
+/* Is it a source that is somebody's memory, which takes back what it lent? */
+bool eio__flow_is_memory(struct eio_flow f);
+
 /* Was it made by eio__flow_socket? Sockets from outside were not. */
 bool eio__flow_is_socket(struct eio_flow f);
 

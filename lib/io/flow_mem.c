@@ -142,6 +142,11 @@ struct eio_flow eio_iov_source_init(struct eio_iov_source *s, const struct iovec
 	return (struct eio_flow){.ops = &iov_ops, .u.ptr = s};
 }
 
+bool eio__flow_is_memory(struct eio_flow f)
+{
+	return f.ops == &string_ops || f.ops == &iov_ops;
+}
+
 /* A growing buffer as a sink */
 
 /*

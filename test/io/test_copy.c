@@ -1137,6 +1137,33 @@ static int lend_fd(struct eio_flow f, struct eio_fd *ret)
 	return 0;
 }
 
+/* Entries are of a size from which on other sources are read. */
+MOCK_TEST(a_failed_copy_leaves_a_vector_where_it_came_to)
+{
+	enum { ENTRY = 8000, ENTRIES = 10 };
+	static char text[ENTRY * ENTRIES];
+	static const size_t places[] = {0, 1, ENTRY, ENTRY + 100, 3 * ENTRY + 1};
+	struct iovec iov[ENTRIES];
+	uint64_t n;
+
+	(void) arg;
+	fill(text, sizeof(text), 0);
+	for (size_t i = 0; i < ENTRIES; i++)
+		iov[i] = (struct iovec){text + i * ENTRY, ENTRY};
+	for (size_t i = 0; i < COUNT(places); i++) {
+		struct script sink = {.fail_at = places[i], .err = -ENOSPC};
+		struct eio_iov_source source;
+		struct eio_flow src = eio_iov_source_init(&source, iov, ENTRIES);
+
+		expect_err(eio_flow_copy(src, script_sink(&sink), &n), -ENOSPC);
+		ck_assert_uint_eq(n, places[i]);
+		sink.err = 0;
+		expect_ok(eio_flow_copy(src, script_sink(&sink), &n));
+		ck_assert_uint_eq(n, sizeof(text) - places[i]);
+	}
+	return 0;
+}
+
 RING_TEST(a_failed_copy_does_not_move_what_is_below_a_programs_own_flow)
 {
 	static const struct eio_flow_ops ops = {
@@ -1247,5 +1274,6 @@ SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
 	   a_copy_cancelled_while_it_waits_for_bytes_loses_none_test,
 	   a_sinks_own_way_is_taken_first_test,
 	   the_common_way_goes_on_where_the_sinks_own_ends_test,
+	   a_failed_copy_leaves_a_vector_where_it_came_to_test,
 	   a_failed_copy_does_not_move_what_is_below_a_programs_own_flow_test,
 	   sources_and_sinks_may_work_in_any_steps_test, two_copies_make_a_proxy_test)
