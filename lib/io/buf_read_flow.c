@@ -82,8 +82,10 @@ static bool release_lent(struct eio_view *view, size_t used)
 		return kept;
 	}
 	kept = eio_view_release_part(&r->lent, used);
-	if (kept)
+	if (kept && used < view->len) {
 		r->came -= view->len - used;
+		r->eof = false;
+	}
 	return kept;
 }
 

@@ -740,6 +740,23 @@ MOCK_TEST(what_of_a_view_is_not_used_is_read_again)
 	return 0;
 }
 
+MOCK_TEST(what_is_given_back_after_the_end_was_seen_is_read_again)
+{
+	struct eio_view view;
+
+	(void) arg;
+	borrow_text("abcd", 4);
+	borrow(10, &view, "abcd");
+	expect_no_line(0);
+	ck_assert(eio_buf_reader_eof_seen(&r));
+	ck_assert(eio_view_release_part(&view, 1));
+	ck_assert(!eio_buf_reader_eof_seen(&r));
+	expect_at(1);
+	expect_all("bcd");
+	eio_buf_reader_fini(&r);
+	return 0;
+}
+
 MOCK_TEST(a_flow_that_lends_nothing_needs_not_take_back)
 {
 	struct eio_view view;
@@ -919,6 +936,7 @@ SUITE_MAIN("buf_read", false, lines_end_in_lf_or_cr_lf_and_the_last_one_with_the
 	   without_memory_no_byte_is_lost_silently, as_a_flow_what_is_buffered_comes_first_test,
 	   the_reader_goes_on_behind_what_its_flow_was_read_test,
 	   what_of_a_view_is_not_used_is_read_again_test,
+	   what_is_given_back_after_the_end_was_seen_is_read_again_test,
 	   a_flow_that_lends_nothing_needs_not_take_back_test,
 	   views_may_be_out_together_and_go_back_in_any_order_test,
 	   what_of_a_view_is_not_used_is_lost_when_the_reader_has_gone_on_test,
