@@ -102,9 +102,10 @@ static int64_t low_port(int64_t range)
 	return (int32_t) (uint32_t) range;
 }
 
+/* The shift rounds down, which takes one from what is above a low half below 0. */
 static int64_t high_port(int64_t range)
 {
-	return (range - low_port(range)) / (INT64_C(1) << 32);
+	return (range >> 32) + (low_port(range) < 0);
 }
 
 /* What kinds of sockets say of options that are not theirs. */

@@ -242,6 +242,8 @@ RING_TEST(a_range_of_ports_is_two_ports_in_order)
 		{EIO_PORT_RANGE(65536, 0), "IP_LOCAL_PORT_RANGE 65536 to 0"},
 		{EIO_PORT_RANGE(-1, 5), "IP_LOCAL_PORT_RANGE -1 to 5"},
 		{EIO_PORT_RANGE(5, -1), "IP_LOCAL_PORT_RANGE 5 to -1"},
+		{INT64_MAX, "IP_LOCAL_PORT_RANGE -1 to 2147483648"},
+		{INT64_MIN, "IP_LOCAL_PORT_RANGE 0 to -2147483648"},
 	};
 	struct eio_addr at;
 	struct eio_switch sw;
