@@ -4,6 +4,7 @@
  */
 #include "core/error.h"
 #include "io/bound.h"
+#include "io/env.h"
 #include "io/net.h"
 #include "io/sockopt.h"
 
@@ -15,8 +16,11 @@
 
 /* Sockets */
 
+/* How long to wait for a receiver that cannot be asked. */
+static const int64_t UNASKED = EIO_MS(1);
+
 /* An unconnected Unix socket is always writable. So a socket is asked that is connected to
- * who has no room. */
+ * who has no room. One that hears only the sender lets nobody else do that. */
 static __attribute__((noinline)) int await_receiver(const struct eio_addr *dst)
 {
 	struct eio_fd probe;
@@ -28,7 +32,7 @@ static __attribute__((noinline)) int await_receiver(const struct eio_addr *dst)
 	if (rc == 0)
 		rc = eio_ll_await_writable(probe);
 	eio_fd_close(probe);
-	return rc;
+	return rc == -EPERM ? eio_sleep(eio__clock_mono(), UNASKED) : rc;
 }
 
 static int await_room(struct eio_fd fd, const struct eio_addr *dst)

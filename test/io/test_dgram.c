@@ -630,6 +630,40 @@ START_TEST(a_send_waits_for_room_at_the_receiver)
 }
 END_TEST
 
+/* It is connected to the sender, and no other socket is allowed to ask whether it has room. */
+DIR_TEST(a_send_waits_for_room_at_a_receiver_that_hears_the_sender_alone)
+{
+	struct eio_addr here, there;
+	struct eio_dgram_opts opts = {.connect_to = &here};
+	struct eio_dgram receiver;
+	struct sending s = {.dst = &there};
+	struct eio_switch sw;
+	unsigned n;
+
+	(void) arg;
+	for (int cancelled = 0; cancelled < 2; cancelled++) {
+		eio_switch_begin(&sw);
+		s.d = open_at(&sw, "unix:sender", &here);
+		receiver = open_with(&sw, "unix:receiver", &opts, &there);
+		s.over = false;
+		n = fill_up(s.d, &there);
+		expect_ok(eio_fork(&sw, send_last, &s));
+		trips(20);
+		ck_assert(!s.over);
+		if (cancelled)
+			expect_ok(eio_cancel_raise(&s.ctx, -EIO));
+		else
+			for (; n > 0; n--)
+				expect_next(receiver, "x", NULL);
+		wait_until(s.over);
+		expect_err(s.rc, cancelled ? -ECANCELED : 0);
+		if (!cancelled)
+			expect_next(receiver, "last", NULL);
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
 /* To wait by address takes a descriptor. */
 DIR_TEST(without_descriptors_a_send_to_a_full_receiver_fails)
 {
@@ -928,6 +962,7 @@ SUITE_MAIN("dgram", false, datagrams_of_every_family_come_with_their_sender_test
 	   without_memory_or_descriptors_there_are_no_datagram_sockets_test,
 	   no_datagram_socket_is_made_on_a_switch_that_is_off_test,
 	   a_send_that_fails_names_its_address_test, a_send_waits_for_room_at_the_receiver,
+	   a_send_waits_for_room_at_a_receiver_that_hears_the_sender_alone_test,
 	   without_descriptors_a_send_to_a_full_receiver_fails_test,
 	   each_of_several_receivers_gets_a_datagram_of_its_own_test,
 	   a_cancelled_receive_takes_no_datagram_test,
