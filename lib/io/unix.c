@@ -54,7 +54,7 @@ int eio_net_send_fds(struct eio_flow conn, const void *buf, size_t len, const st
 		return rc;
 	sent = eio_ll_send_msg(fd, NULL, &iov, 1, fds, n_fds, 0);
 	if (sent < 0)
-		return (int) sent;
+		return eio__fail_done((int) sent, "send_msg", 0);
 	rc = eio_ll_send_all(fd, (const char *) buf + sent, len - (size_t) sent, 0);
 	return rc < 0 ? eio__fail_done(rc, "send", (uint64_t) sent + eio_last_error()->done) : 0;
 }
