@@ -13,7 +13,9 @@ static __attribute__((noinline)) int refuse(struct eio__buf_writer *w)
 {
 	int rc = eio__buf_writer_check(w);
 
-	return rc < 0 ? rc : eio__fail(-EBADF, "write", "closed writer");
+	if (rc == 0)
+		rc = eio__fail(-EBADF, "write", "closed writer");
+	return eio__fail_done(rc, "write", 0);
 }
 
 /* May it be written to? */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include "io/buf_write.h"
+#include "core/error.h"
 #include "io/util.h"
 
 #include <stdio.h>
@@ -427,6 +428,27 @@ MOCK_TEST(a_long_write_that_fails_tells_how_much_went)
 	expect_err(eio_buf_writer_end(&w, -ENOSPC), -ENOSPC);
 	log_clear();
 	return 0;
+}
+
+MOCK_TEST(a_write_that_is_refused_tells_that_nothing_went)
+{
+	struct eio_promise never = EIO_PROMISE_INIT;
+	struct eio_timeout limit;
+
+	(void) arg;
+	begin(4);
+	sink.step = 3;
+	eio_timeout_begin(&limit, env->mono_clock, 1);
+	expect_ok(eio_buf_write(&w, "0123456", 7));
+	sink.gate = &never;
+	expect_err(eio_buf_write(&w, "0123456", 7), -ECANCELED);
+	eio_error_set(-ECANCELED, "write", NULL);
+	expect_err(eio__fail_done(-ECANCELED, "write", 5), -ECANCELED);
+	expect_err(eio_buf_write(&w, "0123456", 7), -ECANCELED);
+	ck_assert_uint_eq(eio_last_error()->done, 0);
+	expect_err(eio_timeout_end(&limit, -ECANCELED), -ETIMEDOUT);
+	log_clear();
+	return eio_buf_writer_end(&w, 0);
 }
 
 MOCK_TEST(a_buffer_wraps_and_the_order_is_kept)
@@ -1276,6 +1298,7 @@ SUITE_MAIN("buf_write", false, writes_gather_until_the_fiber_sleeps_test,
 	   a_cancelled_write_that_waits_for_room_has_added_nothing_test,
 	   a_long_write_goes_out_from_where_it_is_with_what_came_before_test,
 	   a_long_write_that_fails_tells_how_much_went_test,
+	   a_write_that_is_refused_tells_that_nothing_went_test,
 	   a_buffer_wraps_and_the_order_is_kept_test,
 	   what_is_scheduled_is_not_copied_and_the_order_is_kept_test,
 	   pieces_are_sent_whole_however_little_a_step_takes_test,
