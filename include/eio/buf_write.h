@@ -90,7 +90,7 @@ EIO_API EIO_NODISCARD int eio_buf_writer_begin_with(struct eio_buf_writer *w, si
  * @return @p rc if it is negative, else the failure to send, -ECANCELED if something was
  *   dropped, or @p rc; what failed earlier in the scope comes before them. -EPERM from
  *   another domain; nothing was done.
- * @cancel Yes: what is unsent is dropped.
+ * @cancel Yes: what is unsent is dropped, and calls of others give EIO_EABANDONED.
  * @since 0.1
  */
 EIO_API int eio_buf_writer_end(struct eio_buf_writer *w, int rc);

@@ -334,17 +334,25 @@ int eio_buf_writer_begin_with(struct eio_buf_writer *pub, size_t size, eio_buf_w
 	return rc < 0 ? eio_switch_end(&w->sw, rc) : 0;
 }
 
-/* Calls of fibers outside the scope, which have nothing to wait for any more. */
-static void await_others(struct eio__buf_writer *w)
+/* Calls of fibers outside the scope. */
+static int await_others(struct eio__buf_writer *w)
+{
+	int rc = 0;
+
+	while (rc == 0 && w->inside > 0)
+		rc = eio_condition_await_no_mutex(&w->changed);
+	return rc;
+}
+
+/* The same when they have nothing to wait for any more. */
+static void await_stopped(struct eio__buf_writer *w)
 {
 	struct eio_cancel c;
-	int rc = 0;
 
 	if (w->inside == 0)
 		return;
 	eio_cancel_protect_begin(&c);
-	while (rc == 0 && w->inside > 0)
-		rc = eio_condition_await_no_mutex(&w->changed);
+	(void) await_others(w);
 	eio_cancel_end(&c);
 }
 
@@ -358,11 +366,15 @@ int eio_buf_writer_end(struct eio_buf_writer *pub, int rc)
 	w->ending = rc < 0;
 	w->closed = true;
 	eio_condition_broadcast(&w->changed);
-	if (rc != -ECANCELED)
+	if (rc != -ECANCELED) {
 		flushed = w->err ? w->err : flush(w);
-	if (flushed < 0)
+		if (flushed == 0)
+			flushed = await_others(w);
+	}
+	if (flushed < 0) {
 		stop(w);
-	await_others(w);
+		await_stopped(w);
+	}
 	if (rc >= 0 && flushed < 0 && !w->aborted)
 		rc = flushed;
 	rc = eio_switch_end(&w->sw, rc);

@@ -789,6 +789,45 @@ MOCK_TEST(a_cancelled_end_stops_the_calls_of_others)
 	return 0;
 }
 
+/* A long write by another fiber goes past the buffer, so the end has nothing to flush. */
+static int write_past(void *arg)
+{
+	int rc = eio_buf_write(&w, arg, 10);
+
+	note("write: %s", rc < 0 ? eio_err_name(rc) : "ok");
+	return 0;
+}
+
+static int end_in_time(void *arg)
+{
+	struct eio_timeout limit;
+	int rc;
+
+	(void) arg;
+	eio_timeout_begin(&limit, env->mono_clock, EIO_MS(1));
+	begin(4);
+	expect_ok(eio_sleep(env->mono_clock, 1));
+	rc = eio_buf_writer_end(&w, 0);
+	note("end: %s", rc < 0 ? eio_err_name(rc) : "ok");
+	expect_err(eio_timeout_end(&limit, rc), -ETIMEDOUT);
+	return 0;
+}
+
+MOCK_TEST(an_end_that_waits_for_the_calls_of_others_may_be_cancelled)
+{
+	struct eio_promise never = EIO_PROMISE_INIT;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, end_in_time, NULL));
+	sink.gate = &never;
+	expect_ok(eio_fork(&sw, write_past, "0123456789"));
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log("write: EIO_EABANDONED end: ECANCELED");
+	return 0;
+}
+
 /* Not only because of its own fiber, which waits behind them: here there is none. */
 MOCK_TEST(a_cancelled_end_waits_for_the_calls_of_others)
 {
@@ -1311,6 +1350,7 @@ SUITE_MAIN("buf_write", false, writes_gather_until_the_fiber_sleeps_test,
 	   the_writers_own_fiber_is_stopped_by_an_abort_test,
 	   the_end_waits_for_calls_of_others_which_end_test,
 	   a_cancelled_end_stops_the_calls_of_others_test,
+	   an_end_that_waits_for_the_calls_of_others_may_be_cancelled_test,
 	   a_cancelled_end_waits_for_the_calls_of_others_test, other_domains_are_refused_test,
 	   what_makes_no_sense_is_refused_test, every_number_is_written_in_both_orders_test,
 	   text_is_formatted_whether_it_fits_or_not_test, a_format_that_cannot_be_is_einval_test,
