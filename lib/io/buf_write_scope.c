@@ -196,15 +196,21 @@ static int start(struct eio__buf_writer *w)
 	return rc;
 }
 
-/* Without memory for a fiber the calling one sends. */
+/* Without memory for a fiber the calling one sends. If it is cancelled what was added is the
+ * writer's all the same, and goes out later. */
+static int unless_cancelled(int rc)
+{
+	return rc == -ECANCELED ? 0 : rc;
+}
+
 int eio__buf_writer_start(struct eio__buf_writer *w)
 {
-	return start(w) < 0 ? flush(w) : 0;
+	return start(w) < 0 ? unless_cancelled(flush(w)) : 0;
 }
 
 int eio__buf_writer_start_in_turn(struct eio__buf_writer *w)
 {
-	return start(w) < 0 ? send_up_to(w, w->taken) : 0;
+	return start(w) < 0 ? unless_cancelled(send_up_to(w, w->taken)) : 0;
 }
 
 int eio_buf_writer_flush(struct eio_buf_writer *pub)

@@ -1040,6 +1040,45 @@ START_TEST(without_memory_for_a_fiber_the_calling_one_sends)
 }
 END_TEST
 
+/* What was taken is the writer's, whatever becomes of who sent it. */
+static int schedule_without_fibers(void *arg)
+{
+	struct eio_promise never = EIO_PROMISE_INIT;
+	struct eio_timeout limit;
+	struct eio_switch sw;
+	int filled = 0, scheduled, written;
+
+	(void) arg;
+	eio_error_set(-EIO, "the record", NULL);
+	begin(8);
+	eio_switch_begin(&sw);
+	eio_timeout_begin(&limit, env->mono_clock, 1);
+	use_memory_up(1 << 16);
+	while (filled == 0)
+		filled = eio_fork(&sw, (eio_fn *) (void (*)(void)) eio_await_cancel, NULL);
+	sink.gate = &never;
+	scheduled = eio_buf_write_schedule(&w, "abc", 3);
+	written = eio_buf_write(&w, "def", 3);
+	give_memory_back();
+	expect_err(filled, -ENOMEM);
+	expect_ok(scheduled);
+	expect_err(written, -ECANCELED);
+	expect_err(eio_timeout_end(&limit, written), -ETIMEDOUT);
+	expect_err(eio_switch_end(&sw, -ECANCELED), -ECANCELED);
+	sink.gate = NULL;
+	expect_ok(eio_buf_writer_end(&w, 0));
+	expect_sent("abc");
+	log_clear();
+	return 0;
+}
+
+START_TEST(what_a_cancelled_write_has_taken_is_sent_without_memory_for_a_fiber_too)
+{
+	if (!SANITIZED)
+		run_mock(schedule_without_fibers, 0);
+}
+END_TEST
+
 /* Transports */
 
 static struct {
@@ -1356,6 +1395,7 @@ SUITE_MAIN("buf_write", false, writes_gather_until_the_fiber_sleeps_test,
 	   text_is_formatted_whether_it_fits_or_not_test, a_format_that_cannot_be_is_einval_test,
 	   without_memory_for_the_buffer_nothing_is_added,
 	   without_memory_for_a_fiber_the_calling_one_sends,
+	   what_a_cancelled_write_has_taken_is_sent_without_memory_for_a_fiber_too,
 	   a_transport_gets_what_was_written_in_batches_test,
 	   writes_wait_for_a_transport_to_make_room_test,
 	   a_transport_that_fails_fails_the_scope_test,
