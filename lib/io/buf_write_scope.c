@@ -53,8 +53,13 @@ int eio__buf_writer_take_turn(struct eio__buf_writer *w)
 	return rc;
 }
 
+static int start(struct eio__buf_writer *w);
+
+/* Who has ended a pause and was cancelled leaves the rest to the writer's own fiber. */
 void eio__buf_writer_give_turn(struct eio__buf_writer *w)
 {
+	if (unlikely(!w->sending && !w->paused && !w->err && eio__buf_writer_unsent(w) > 0))
+		(void) start(w);
 	eio_mutex_unlock(&w->turn);
 	leave(w);
 }
@@ -148,6 +153,7 @@ static int flush(struct eio__buf_writer *w)
 	uint64_t to = w->taken;
 	int rc;
 
+	w->paused = false;
 	if (w->sent == to)
 		return 0;
 	rc = eio__buf_writer_take_turn(w);

@@ -643,6 +643,45 @@ MOCK_TEST(a_full_buffer_and_the_end_end_a_pause)
 	return 0;
 }
 
+MOCK_TEST(a_flush_ends_a_pause_with_nothing_unsent_too)
+{
+	(void) arg;
+	begin(8);
+	expect_ok(eio_buf_writer_pause(&w));
+	expect_ok(eio_buf_writer_flush(&w));
+	put("abc");
+	pass();
+	expect_log("[3]");
+	return eio_buf_writer_end(&w, 0);
+}
+
+/* Nobody writes or flushes any more. */
+MOCK_TEST(what_a_cancelled_call_has_unpaused_goes_out_all_the_same)
+{
+	(void) arg;
+	for (int i = 0; i < 2; i++) {
+		struct eio_promise never = EIO_PROMISE_INIT;
+		struct eio_timeout limit;
+		int rc;
+
+		begin(4);
+		expect_ok(eio_buf_writer_pause(&w));
+		put("abc");
+		sink.gate = &never;
+		eio_timeout_begin(&limit, env->mono_clock, 1);
+		rc = i ? eio_buf_write(&w, "def", 3) : eio_buf_writer_flush(&w);
+		expect_err(rc, -ECANCELED);
+		expect_err(eio_timeout_end(&limit, rc), -ETIMEDOUT);
+		ck_assert_uint_eq(eio_buf_writer_pending(&w), 3);
+		sink.gate = NULL;
+		pass();
+		expect_sent("abc");
+		expect_log("[3]");
+		expect_ok(eio_buf_writer_end(&w, 0));
+	}
+	return 0;
+}
+
 /* Close and abort */
 
 MOCK_TEST(a_closed_writer_takes_no_more_and_sends_what_it_has)
@@ -1383,6 +1422,8 @@ SUITE_MAIN("buf_write", false, writes_gather_until_the_fiber_sleeps_test,
 	   scheduling_waits_while_more_than_size_or_sixteen_pieces_are_unsent_test,
 	   a_pause_holds_until_it_is_ended_flushed_or_closed_test,
 	   a_full_buffer_and_the_end_end_a_pause_test,
+	   a_flush_ends_a_pause_with_nothing_unsent_too_test,
+	   what_a_cancelled_call_has_unpaused_goes_out_all_the_same_test,
 	   a_closed_writer_takes_no_more_and_sends_what_it_has_test,
 	   an_abort_wakes_those_who_flush_or_wait_for_room_with_an_error_test,
 	   an_abort_while_bytes_are_sent_counts_nothing_twice_test,
