@@ -320,7 +320,7 @@ static int run_transport(void *arg)
 	int rc = w->transport((struct eio_buf_writer *) w, w->arg);
 
 	w->sending = false;
-	if (!w->err && (rc < 0 || !w->closed || eio__buf_writer_unsent(w) > 0))
+	if (!w->err && (rc < 0 || !w->closed || w->crowded || eio__buf_writer_unsent(w) > 0))
 		w->err = rc < 0 && rc != -ECANCELED ? rc : EIO_EABANDONED;
 	eio_condition_broadcast(&w->changed);
 	return w->ending && rc != -ECANCELED ? 0 : rc;

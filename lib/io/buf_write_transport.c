@@ -13,6 +13,12 @@ static bool has_something(const struct eio__buf_writer *w)
 	return eio__buf_writer_unsent(w) > 0 && (!w->paused || w->inside > 0);
 }
 
+/* A write that began before the close may still add to it. */
+static bool is_over(const struct eio__buf_writer *w)
+{
+	return w->closed && !w->crowded;
+}
+
 int eio_buf_writer_await_batch(struct eio_buf_writer *pub, struct iovec *ret_iov, int max)
 {
 	struct eio__buf_writer *w = eio__buf_writer_of(pub);
@@ -20,7 +26,7 @@ int eio_buf_writer_await_batch(struct eio_buf_writer *pub, struct iovec *ret_iov
 
 	if (rc == 0 && (w->flow.ops || max < 1))
 		return eio__fail(-EINVAL, "batch", NULL);
-	while (rc == 0 && !has_something(w) && !w->closed) {
+	while (rc == 0 && !has_something(w) && !is_over(w)) {
 		w->awaiting = true;
 		rc = eio_condition_await_no_mutex(&w->changed);
 		w->awaiting = false;

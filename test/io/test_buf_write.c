@@ -1306,6 +1306,41 @@ MOCK_TEST(a_pause_does_not_hold_what_is_waited_for_already)
 	return eio_buf_writer_end(&w, 0);
 }
 
+/* It has begun before, and between two of its parts nothing is unsent. */
+MOCK_TEST(a_transport_gets_all_of_a_long_write_though_the_writer_is_closed)
+{
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	begin_with(4, 0);
+	expect_ok(eio_fork(&sw, put_later, "0123456789"));
+	expect_ok(eio_buf_writer_close(&w));
+	expect_ok(eio_buf_writer_end(&w, 0));
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_sent("0123456789");
+	expect_log("{1} [4] {1} [4] put 0123456789: ok {1} [2] done");
+	return 0;
+}
+
+/* One that does not ask for more. */
+MOCK_TEST(a_transport_that_gives_up_in_a_long_write_fails_it)
+{
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	begin_with(4, 0);
+	transport.quit_after = 1;
+	expect_ok(eio_fork(&sw, put_later, "0123456789"));
+	expect_ok(eio_buf_writer_close(&w));
+	expect_err(eio_buf_writer_end(&w, 0), EIO_EABANDONED);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_sent("0123");
+	expect_log("{1} [4] put 0123456789: EIO_EABANDONED");
+	return 0;
+}
+
 MOCK_TEST(an_abort_ends_a_transport)
 {
 	struct eio_promise gate = EIO_PROMISE_INIT;
@@ -1444,7 +1479,9 @@ SUITE_MAIN("buf_write", false, writes_gather_until_the_fiber_sleeps_test,
 	   a_transport_that_gives_up_is_no_silent_loss_test,
 	   a_drain_drops_what_is_unsent_and_tells_those_who_flush_test,
 	   a_pause_holds_a_transport_too_test,
-	   a_pause_does_not_hold_what_is_waited_for_already_test, an_abort_ends_a_transport_test,
+	   a_pause_does_not_hold_what_is_waited_for_already_test,
+	   a_transport_gets_all_of_a_long_write_though_the_writer_is_closed_test,
+	   a_transport_that_gives_up_in_a_long_write_fails_it_test, an_abort_ends_a_transport_test,
 	   in_a_cancelled_context_a_transport_is_not_begun_test,
 	   many_small_writes_go_over_a_connection_test,
 	   a_peer_that_is_gone_ends_the_scope_with_epipe_test)
