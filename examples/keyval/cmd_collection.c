@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* Keys that hold lists, sets and hashes. The last element takes its key along. */
 #include "command.h"
+#include "memory.h"
 #include "words.h"
 
 static void reply_size(struct session *s, const struct arg *name, enum kind kind)
@@ -85,12 +86,14 @@ static void pop(struct session *s, const struct arg *args, size_t n, enum list_e
 		count = key->list->count;
 	if (n == 3)
 		reply_array(s->reply, count);
-	for (; count > 0; count--) {
-		struct blob *blob = list_pop(key->list, end);
-
-		reply_blob(s->reply, blob);
-		blob_drop(blob);
-	}
+	for (size_t i = 0; i < count; i++)
+		reply_blob(s->reply,
+			   list_at(key->list, end == LIST_HEAD ? i : key->list->count - 1 - i));
+	/* Without memory for the answer the elements would be lost. */
+	if (s->reply->failed)
+		return;
+	for (; count > 0; count--)
+		blob_drop(list_pop(key->list, end));
 	if (key->list->count == 0)
 		store_remove(&s->service->store, key);
 }
@@ -172,9 +175,24 @@ void cmd_smembers(struct session *s, const struct arg *args, size_t n)
 		reply_bulk(s->reply, node_key(node), node->len);
 }
 
+/* Ends a pop: the members, chained, are gone, or, if they could not be answered, are back. */
+static void settle_popped(struct session *s, struct key *key, struct node *popped)
+{
+	struct node *next;
+
+	for (; popped; popped = next) {
+		next = popped->next;
+		if (s->reply->failed)
+			table_add(key->set, popped);
+		else
+			mem_free(popped);
+	}
+}
+
 void cmd_spop(struct session *s, const struct arg *args, size_t n)
 {
 	struct store *store = &s->service->store;
+	struct node *popped = NULL;
 	size_t count = 1;
 	struct key *key;
 
@@ -197,8 +215,11 @@ void cmd_spop(struct session *s, const struct arg *args, size_t n)
 		struct node *node = table_any(key->set, store_random(store));
 
 		reply_bulk(s->reply, node_key(node), node->len);
-		set_remove(key->set, node);
+		table_remove(key->set, node);
+		node->next = popped;
+		popped = node;
 	}
+	settle_popped(s, key, popped);
 	if (key && key->set->count == 0)
 		store_remove(store, key);
 }

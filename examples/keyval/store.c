@@ -33,12 +33,6 @@ void hash_remove(struct table *hash, struct field *field)
 	mem_free(field);
 }
 
-void set_remove(struct table *set, struct node *member)
-{
-	table_remove(set, member);
-	mem_free(member);
-}
-
 /* Frees the table and its nodes, bucket by bucket, without taking each out of it. */
 static void free_table(struct table *t, void (*free_node)(struct node *))
 {

@@ -91,6 +91,5 @@ static inline struct field *field_of(struct node *node)
 struct field *hash_add(struct table *hash, const char *name, size_t len, struct blob *value);
 bool set_add(struct table *set, const char *member, size_t len);
 void hash_remove(struct table *hash, struct field *field);
-void set_remove(struct table *set, struct node *member);
 
 #endif

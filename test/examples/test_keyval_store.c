@@ -463,6 +463,33 @@ START_TEST(a_long_answer_without_memory_becomes_an_error)
 }
 END_TEST
 
+static const char *const pops[][3] = {
+	{"RPUSH c", "LPOP c 300", "LLEN c"},
+	{"RPUSH c", "RPOP c 300", "LLEN c"},
+	{"SADD c", "SPOP c 300", "SCARD c"},
+};
+
+START_TEST(a_pop_without_memory_for_its_answer_takes_nothing)
+{
+	const char *add = pops[_i][0], *pop = pops[_i][1], *count = pops[_i][2];
+	struct server v;
+	char line[128];
+
+	begin(&v);
+	for (int i = 0; i < 300; i++) {
+		snprintf(line, sizeof(line), "%s %03d%061d", add, i, 0);
+		ask(&v, line);
+	}
+	memory_ends_after(0);
+	ck_assert_str_eq(ask(&v, pop), "-OOM not enough memory for this command\r\n");
+	memory_is_back();
+	ck_assert_str_eq(ask(&v, count), ":300\r\n");
+	ck_assert_int_eq(memcmp(ask(&v, pop), "*300\r\n", 6), 0);
+	ck_assert_str_eq(ask(&v, count), ":0\r\n");
+	end(&v);
+}
+END_TEST
+
 START_TEST(beyond_the_limit_commands_that_may_grow_are_refused)
 {
 	struct server v;
@@ -525,6 +552,7 @@ int main(void)
 	tcase_add_loop_test(tcase, a_command_without_memory_says_so_and_leaves_the_store_whole, 0,
 			    sizeof(growing) / sizeof(growing[0]));
 	tcase_add_test(tcase, a_long_answer_without_memory_becomes_an_error);
+	tcase_add_loop_test(tcase, a_pop_without_memory_for_its_answer_takes_nothing, 0, 3);
 	tcase_add_test(tcase, beyond_the_limit_commands_that_may_grow_are_refused);
 	tcase_add_test(tcase, every_command_is_found_by_its_name_and_no_other);
 	srunner_run_all(runner, CK_NORMAL);
