@@ -13,6 +13,7 @@ enum {
 	LINE_END = 2,
 	MAX_DIGITS = 10,        /* of a number */
 	FIRST_ROOM = 64 * 1024, /* for a large argument; doubled as it comes */
+	SPARED = 1024 * 1024,   /* a buffer up to that may grow beyond the limit */
 };
 
 int resp_init(struct resp *r)
@@ -99,14 +100,16 @@ static void compact(struct resp *r)
 	rebase(r, was);
 }
 
+/* Beyond the limit there is room for what frees memory, but not for requests of any size. */
 static int enlarge(struct resp *r)
 {
 	const char *was = r->buf;
-	char *moved;
+	char *moved = NULL;
 
 	if (r->size >= RESP_MAX_REQUEST)
 		return malformed(r, "too big request");
-	moved = mem_resize(r->buf, 2 * r->size);
+	if (r->size < SPARED || !mem_over_limit())
+		moved = mem_resize(r->buf, 2 * r->size);
 	if (!moved)
 		return -ENOMEM;
 	r->buf = moved;

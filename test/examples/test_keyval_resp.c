@@ -310,6 +310,30 @@ START_TEST(without_memory_for_a_large_argument_the_stream_goes_on_behind_it)
 }
 END_TEST
 
+/* Of arguments none of which is large. */
+START_TEST(a_request_does_not_grow_far_beyond_the_limit)
+{
+	static char argument[10000 + 16];
+	size_t len = (size_t) sprintf(argument, "$10000\r\n%010000d\r\n", 0);
+	struct meaning m = {.len = 0};
+	struct resp r;
+	int rc = 0;
+
+	ck_assert_int_eq(resp_init(&r), 0);
+	mem_set_limit(100000);
+	rc = feed(&m, &r, "*1000\r\n", 7, SIZE_MAX);
+	for (int i = 0; i < 999 && rc == 0; i++) {
+		rc = feed(&m, &r, argument, len, SIZE_MAX);
+		ck_assert(rc == 0 || i > 50);
+	}
+	mem_set_limit(0);
+	ck_assert_int_eq(rc, -ENOMEM);
+	ck_assert_uint_lt(mem_used(), 3000000);
+	resp_fini(&r);
+	ck_assert_uint_eq(memory_blocks(), 0);
+}
+END_TEST
+
 START_TEST(without_memory_for_many_arguments_it_says_so)
 {
 	struct meaning m = {.len = 0};
@@ -580,6 +604,7 @@ int main(void)
 	tcase_add_loop_test(tcase, without_memory_for_a_large_argument_the_stream_goes_on_behind_it,
 			    0, 4);
 	tcase_add_test(tcase, without_memory_for_many_arguments_it_says_so);
+	tcase_add_test(tcase, a_request_does_not_grow_far_beyond_the_limit);
 	tcase_add_loop_test(tcase, garbage_is_refused_or_waited_for, 0, 20);
 	tcase_add_test(tcase, answers_are_written_as_the_protocol_says);
 	tcase_add_test(tcase, large_values_are_sent_from_where_they_are);
