@@ -102,9 +102,9 @@ class Server:
 
 
 def load(argv):
-    """Runs a load generator on its core: its output."""
+    """Runs a load generator on its core, for two minutes at most: its output."""
     argv = ["taskset", "-c", str(LOAD_CPU)] + argv
-    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
 
 
 def compare(what, unit, servers, measure, rounds, target=None):
