@@ -22,12 +22,13 @@ int eio__copy_common(struct eio_flow dst, struct eio_flow src, struct eio_copy *
 int eio__copy_to_file(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 
-/* What a descriptor is, by the S_IFMT bits. */
-int eio__copy_look(struct eio_fd handle, mode_t *ret_kind);
+/* What a descriptor is, by the S_IFMT bits, and how large. */
+int eio__copy_look(struct eio_fd handle, mode_t *ret_kind, uint64_t *ret_size);
 
 /* Is the file's next part, as long as asked for or to its end, in the page cache? No, if
- * the kernel (before 6.5) or the file system cannot tell. */
-bool eio__copy_is_cached(int fd, size_t len);
+ * the kernel (before 6.5) or the file system cannot tell. @p size is what was last seen of it;
+ * a part that goes beyond has it looked at again. */
+bool eio__copy_is_cached(int fd, size_t len, uint64_t *size);
 
 /* sendfile and splice know no MSG_NOSIGNAL. */
 bool eio__copy_raises_no_sigpipe(void);

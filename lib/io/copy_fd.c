@@ -34,7 +34,7 @@ enum {
 	SEND_PIECE = 1024 * 1024,
 };
 
-int eio__copy_look(struct eio_fd handle, mode_t *ret_kind)
+int eio__copy_look(struct eio_fd handle, mode_t *ret_kind, uint64_t *ret_size)
 {
 	struct stat st;
 	int fd = eio_fd_use(handle), rc;
@@ -43,11 +43,12 @@ int eio__copy_look(struct eio_fd handle, mode_t *ret_kind)
 		return eio__fail(fd, "copy", NULL);
 	rc = fstat(fd, &st) < 0 ? eio__fail(-errno, "fstat", NULL) : 0;
 	*ret_kind = rc == 0 ? st.st_mode & S_IFMT : 0;
+	*ret_size = rc == 0 ? (uint64_t) st.st_size : 0;
 	eio_fd_unuse(handle);
 	return rc;
 }
 
-bool eio__copy_is_cached(int fd, size_t len)
+bool eio__copy_is_cached(int fd, size_t len, uint64_t *size)
 {
 	struct {
 		uint64_t off, len;
@@ -59,15 +60,18 @@ bool eio__copy_is_cached(int fd, size_t len)
 	off_t from = lseek(fd, 0, SEEK_CUR);
 	struct stat st;
 
-	/* Without a size it only pretends to be a file, and may wait for anything. */
-	if (from < 0 || fstat(fd, &st) < 0 || st.st_size == 0)
+	if (from < 0)
 		return false;
-	if (from >= st.st_size)
-		return true;
-	end = (uint64_t) from + len;
-	if (end > (uint64_t) st.st_size)
-		end = (uint64_t) st.st_size;
 	range.off = (uint64_t) from;
+	if (range.off + len > *size) {
+		/* Without a size it only pretends to be a file, and may wait for anything. */
+		if (fstat(fd, &st) < 0 || st.st_size == 0)
+			return false;
+		*size = (uint64_t) st.st_size;
+		if (range.off >= *size)
+			return true;
+	}
+	end = range.off + len < *size ? range.off + len : *size;
 	range.len = end - range.off;
 	return syscall(SYS_cachestat, fd, &range, &answer, 0) == 0 &&
 	       answer.cached >= (end - 1) / page - range.off / page + 1;
@@ -75,14 +79,14 @@ bool eio__copy_is_cached(int fd, size_t len)
 
 /* One sendfile: bytes, 0 at the end, -EAGAIN when the socket is full, -EOPNOTSUPP when it
  * might wait. */
-static ssize_t send_cached(int to, struct eio_fd src, size_t len)
+static ssize_t send_cached(int to, struct eio_fd src, size_t len, uint64_t *size)
 {
 	int from = eio_fd_use(src);
 	ssize_t n = -EOPNOTSUPP;
 
 	if (from < 0)
 		return eio__fail(from, "sendfile", NULL);
-	if (eio__copy_is_cached(from, len)) {
+	if (eio__copy_is_cached(from, len, size)) {
 		n = sendfile(to, from, NULL, len);
 		if (n < 0)
 			n = errno == EINVAL ? -EOPNOTSUPP : -errno;
@@ -104,12 +108,13 @@ static int send_uncached(struct eio_flow dst, struct eio_flow src, size_t len, s
 	return rc;
 }
 
-static int send_pieces(struct eio_flow dst, int to, struct eio_flow src, struct eio_copy *c)
+static int send_pieces(struct eio_flow dst, int to, struct eio_flow src, uint64_t size,
+		       struct eio_copy *c)
 {
 	while (c->left > 0) {
 		uint64_t before = c->done;
 		size_t len = eio__copy_piece(c, SEND_PIECE);
-		ssize_t n = send_cached(to, src.u.fd, len);
+		ssize_t n = send_cached(to, src.u.fd, len, &size);
 		int rc;
 
 		if (n == -EAGAIN) {
@@ -120,7 +125,8 @@ static int send_pieces(struct eio_flow dst, int to, struct eio_flow src, struct 
 				return 0;
 		} else if (n > 0) {
 			rc = eio_copy_moved(c, (uint64_t) n);
-			if (rc == 0)
+			/* Others have their turn, but for a few short copies in a row. */
+			if (rc == 0 && (c->left > 0 || !eio__may_go_direct()))
 				rc = eio_yield();
 		} else {
 			return n < 0 ? eio__fail((int) n, "sendfile", NULL) : 0;
@@ -141,6 +147,7 @@ bool eio__copy_raises_no_sigpipe(void)
 int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
 	int flags, to, rc;
+	uint64_t size;
 	mode_t kind;
 
 	if (eio__flow_is_socket(src))
@@ -148,7 +155,7 @@ int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_cop
 	if (!eio__flow_is_file(src) || eio__domain_self()->indirect ||
 	    !eio__copy_raises_no_sigpipe())
 		return -EOPNOTSUPP;
-	rc = eio__copy_look(src.u.fd, &kind);
+	rc = eio__copy_look(src.u.fd, &kind, &size);
 	if (rc < 0 || !S_ISREG(kind))
 		return rc < 0 ? rc : -EOPNOTSUPP;
 	to = eio_fd_use(dst.u.fd);
@@ -158,7 +165,7 @@ int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_cop
 	flags = fcntl(to, F_GETFL);
 	if (!(flags & O_NONBLOCK))
 		fcntl(to, F_SETFL, flags | O_NONBLOCK);
-	rc = send_pieces(dst, to, src, c);
+	rc = send_pieces(dst, to, src, size, c);
 	eio_fd_unuse(dst.u.fd);
 	/* Not for another loop to go on: a piece may have been read. */
 	return rc == -EOPNOTSUPP ? -EIO : rc;

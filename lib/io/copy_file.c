@@ -38,6 +38,7 @@ enum {
 struct way {
 	struct eio_fd dst, src;
 	size_t cached; /* of the file's next bytes, known since the copy last waited */
+	uint64_t size; /* of the file, as last seen */
 	enum { NOTHING, BYTES, ROOM } wait; /* for what, between pipes */
 	unsigned scraps;                    /* in a row, from pipe to pipe */
 };
@@ -122,7 +123,7 @@ static int look_for_cached(struct way *w, size_t len)
 
 	if (fd < 0)
 		return eio__fail(fd, "splice", NULL);
-	w->cached = eio__copy_is_cached(fd, len) ? len : 0;
+	w->cached = eio__copy_is_cached(fd, len, &w->size) ? len : 0;
 	eio_fd_unuse(w->src);
 	return 0;
 }
@@ -225,8 +226,9 @@ static int copy_steps(step_fn *step, struct eio_flow dst, struct eio_flow src, s
 
 int eio__copy_to_file(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
+	uint64_t size;
 	mode_t from, to;
-	int rc = eio__copy_look(dst.u.fd, &to);
+	int rc = eio__copy_look(dst.u.fd, &to, &size);
 
 	if (rc < 0)
 		return rc;
@@ -234,7 +236,7 @@ int eio__copy_to_file(struct eio_flow dst, struct eio_flow src, struct eio_copy 
 		c->piece = MEMORY_PIECE;
 	if (!eio__flow_is_file(src) || eio__domain_self()->indirect)
 		return -EOPNOTSUPP;
-	rc = eio__copy_look(src.u.fd, &from);
+	rc = eio__copy_look(src.u.fd, &from, &size);
 	if (rc < 0)
 		return rc;
 

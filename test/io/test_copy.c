@@ -556,6 +556,35 @@ START_TEST(a_file_sent_to_nobody_raises_no_SIGPIPE)
 }
 END_TEST
 
+static int yield_and_note(void *arg)
+{
+	int rc = eio_yield();
+
+	*(bool *) arg = true;
+	return rc;
+}
+
+/* Each of them may go directly and be over without a wait. */
+RING_TEST(many_short_files_in_a_row_give_others_their_turn)
+{
+	struct eio_switch sw;
+	struct source source;
+	struct eio_flow a, b;
+	bool had_turn = false;
+
+	(void) arg;
+	fill(pattern, sizeof(pattern), 0);
+	eio_switch_begin(&sw);
+	source_begin(&sw, &source, REGULAR, 1000);
+	connect_ends(&sw, TCP, &a, &b);
+	expect_ok(eio_fork(&sw, yield_and_note, &had_turn));
+	ck_assert(!had_turn);
+	for (int i = 0; i < 100; i++)
+		expect_ok(eio_flow_copy_n(source.f, a, 1, NULL, NULL, NULL));
+	ck_assert(had_turn);
+	return eio_switch_end(&sw, 0);
+}
+
 static int send_file(void *arg)
 {
 	struct source *s = arg;
@@ -1260,6 +1289,7 @@ SUITE_MAIN("copy", false, everything_is_copied_from_any_source_to_any_sink_test,
 	   a_gigabyte_is_copied_test, files_of_proc_are_copied_whatever_the_kernel_refuses_test,
 	   files_reach_sockets_whether_cached_or_not_test,
 	   long_files_reach_sockets_partly_cached_test, a_file_sent_to_nobody_raises_no_SIGPIPE,
+	   many_short_files_in_a_row_give_others_their_turn_test,
 	   a_file_that_grows_or_shrinks_is_sent_as_it_is_then_test,
 	   a_socket_is_read_while_a_file_goes_to_it_test,
 	   files_are_copied_from_and_to_their_positions_test, every_way_tells_of_each_piece_test,
