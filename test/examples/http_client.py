@@ -13,10 +13,10 @@ def connect(port):
 
 
 def read_to_end(sock):
-    data = b""
+    data = bytearray()
     while part := sock.recv(1 << 16):
         data += part
-    return data
+    return bytes(data)
 
 
 def exchange(port, pieces):
@@ -27,17 +27,18 @@ def exchange(port, pieces):
         return read_to_end(sock)
 
 
-def chunks(data):
-    """The content of a chunked body at the beginning of data, and what follows it."""
+def chunks(data, at):
+    """The content of the chunked body that begins there, and where it ends."""
     content = b""
     while True:
-        size, data = data.split(b"\r\n", 1)
-        length = int(size, 16)
-        content += data[:length]
-        assert data[length : length + 2] == b"\r\n", data[length : length + 20]
-        data = data[length + 2 :]
+        end = data.index(b"\r\n", at)
+        length = int(data[at:end], 16)
+        at = end + 2 + length
+        content += data[end + 2 : at]
+        assert data[at : at + 2] == b"\r\n", data[at : at + 20]
+        at += 2
         if length == 0:
-            return content, data
+            return content, at
 
 
 class Answer:
@@ -47,10 +48,11 @@ class Answer:
 
 def answers(data, heads=()):
     """Takes what a server sent apart. The answers whose numbers are in heads are to a HEAD."""
-    found = []
-    while data:
-        head, data = data.split(b"\r\n\r\n", 1)
-        lines = head.split(b"\r\n")
+    found, at = [], 0
+    while at < len(data):
+        end = data.index(b"\r\n\r\n", at)
+        lines = data[at:end].split(b"\r\n")
+        at = end + 4
         assert lines[0].startswith(b"HTTP/1.1 "), lines[0]
         status = int(lines[0].split()[1])
         fields = {}
@@ -62,12 +64,13 @@ def answers(data, heads=()):
         if status in (100, 204, 304) or len(found) in heads:
             pass
         elif fields.get(b"transfer-encoding") == b"chunked":
-            content, data = chunks(data)
+            content, at = chunks(data, at)
         elif b"content-length" in fields:
             length = int(fields[b"content-length"])
-            assert len(data) >= length, (len(data), length)
-            content, data = data[:length], data[length:]
+            assert len(data) - at >= length, (len(data) - at, length)
+            content = data[at : at + length]
+            at += length
         else:
-            content, data = data, b""
+            content, at = data[at:], len(data)
         found.append(Answer(status, fields, content))
     return found
