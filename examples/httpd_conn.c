@@ -212,7 +212,7 @@ enum {
 	CLOSE,  /* the client has ended it */
 	LINGER, /* we end it */
 	IDLE,   /* nothing left to do */
-	MORE,   /* there is another request, or a part of one */
+	MORE,   /* there may be another request, or a part of one */
 };
 
 /* Reads until a whole head is there: its length, 0 if the client ended the connection. */
@@ -288,6 +288,15 @@ static int read_request(struct conn *conn, struct work *work, struct http_reques
 	return req->has_body ? read_body(conn, work, req) : 1;
 }
 
+/* Has any of a request come? Empty lines, which some clients send behind a body, are none:
+ * who sends nothing after them is idle. */
+static bool has_begun(struct work *work)
+{
+	while (work->end - work->begin >= 2 && memcmp(work->in + work->begin, "\r\n", 2) == 0)
+		work->begin += 2;
+	return work->begin < work->end;
+}
+
 static bool is_status(int rc)
 {
 	return rc <= -400 && rc > -600;
@@ -315,7 +324,7 @@ static int serve_next(struct conn *conn, struct work *work)
 		return rc;
 	if (!req.keep_alive)
 		return LINGER;
-	return work->begin < work->end ? MORE : IDLE;
+	return MORE;
 }
 
 /*
@@ -354,7 +363,7 @@ static __attribute__((noinline)) int serve_requests(struct conn *conn, const cha
 	work->out_len = 0;
 
 	do
-		rc = serve_next(conn, work);
+		rc = has_begun(work) ? serve_next(conn, work) : IDLE;
 	while (rc == MORE);
 	flushed = rc < 0 ? 0 : conn_flush(conn, work);
 	if (flushed < 0)

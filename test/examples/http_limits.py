@@ -13,15 +13,18 @@ port, case = int(sys.argv[1]), sys.argv[2]
 GET = b"GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n"
 POST = b"POST /small.txt HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n"
 
-
-
-
 with connect(port) as sock:
     if case == "silent":
         wanted = []
     elif case == "idle":
         sock.sendall(GET)
         wanted = [200]
+    elif case == "empty lines":
+        # They begin no request, which would be answered 408.
+        sock.sendall(POST + b"abcde\r\n")
+        assert sock.recv(4096).startswith(b"HTTP/1.1 405 ")
+        sock.sendall(b"\r\n\r\n")
+        wanted = []
     elif case == "head":
         sock.sendall(GET[:10])
         wanted = [408]

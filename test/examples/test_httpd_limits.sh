@@ -16,7 +16,7 @@ head -c 100000 /dev/urandom >"$root/large"
 start_server "$httpd" --port 0 --idle-timeout 1 --request-timeout 1 "$root"
 files=$(open_files)
 waiting=
-for case in silent idle head 'second head' body continue drip; do
+for case in silent idle 'empty lines' head 'second head' body continue drip; do
 	python3 "$(dirname "$0")/http_limits.py" "$port" "$case" &
 	waiting="$waiting $!"
 done
