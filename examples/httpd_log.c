@@ -114,7 +114,8 @@ int log_request(struct conn *conn, const struct work *work, const struct http_re
 	return 0;
 }
 
-/* What cannot be written is lost: a full disk is no reason not to serve. */
+/* What cannot be written is lost: a full disk is no reason not to serve. Of failures in a row
+ * only the first is told. */
 static void write_out(struct access_log *log)
 {
 	size_t len = log->len;
@@ -127,10 +128,10 @@ static void write_out(struct access_log *log)
 	eio_condition_broadcast(&log->room);
 	rc = eio_flow_write(log->file, log->writing, len);
 	if (rc < 0 && !log->failed) {
-		log->failed = true;
 		eio_error_format(rc, why, sizeof(why));
 		fprintf(stderr, "httpd: %s: %s\n", log->path, why);
 	}
+	log->failed = rc < 0;
 }
 
 static int write_log(void *arg)

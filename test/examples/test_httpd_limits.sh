@@ -85,4 +85,20 @@ check a full log ends nothing -- [ $status = 0 ]
 check it is complained of once -- [ "$(grep -c '/dev/full' "$tmp/server.err")" = 1 ]
 check and of nothing else -- [ "$(wc -l <"$tmp/server.err")" = 1 ]
 
+# A disk that is full, and after some room was made full again, is complained of twice.
+# shellcheck disable=SC2016 # it is another shell's
+start_server sh -c 'trap "" XFSZ; ulimit -f 1; exec "$@"' sh \
+	"$httpd" --port 0 --access-log "$tmp/short" "$root"
+for full in 1 2; do
+	for _ in $(seq 50); do
+		[ "$(grep -c "$tmp/short" "$tmp/server.err")" = $full ] && break
+		status_is 200 "http://127.0.0.1:$port/small.txt"
+	done
+	check "full for time $full" -- [ "$(wc -l <"$tmp/server.err")" = $full ]
+	: >"$tmp/short"
+done
+kill -TERM "$pid"
+server_ended
+check a disk that was full ends nothing -- [ $status = 0 ]
+
 finish
