@@ -11,9 +11,7 @@ often, and it tells the work.
 """
 import argparse
 import os
-import resource
 import socket
-import sys
 
 import peers
 
@@ -73,10 +71,7 @@ def main():
     if args.one_core:
         peers.LOAD_CPU = peers.SERVER_CPU
     bench, examples = os.path.join(args.build, "bench"), os.path.join(args.build, "examples")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    if hard < args.idle + 100:
-        sys.exit(f"no more than {hard} descriptors")
+    peers.allow_connections(args.idle)
 
     tool = os.path.join(bench, "connect_load")
     raw = os.path.join(bench, "echo_raw")

@@ -9,6 +9,7 @@ what disturbs the machine meets them all; a ratio is that of two medians of the 
 """
 import glob
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -27,6 +28,14 @@ def need(*programs):
         if shutil.which(name) is None and shutil.which("/usr/sbin/" + name) is None:
             print(f"{name} is not here", file=sys.stderr)
             sys.exit(77)
+
+
+def allow_connections(count):
+    """Raises the limit on descriptors, here and in what is started; ends the program if it is too low."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < count + 100:
+        sys.exit(f"no more than {hard} descriptors")
 
 
 def free_port():
