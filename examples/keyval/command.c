@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char SYNTAX_ERROR[] = "ERR syntax error";
-const char NOT_AN_INTEGER[] = "ERR value is not an integer or out of range";
-
 const struct command commands[] = {
 	{"append", 3, WRITES | GROWS, 1, 1, 1, cmd_append},
 	{"client", -2, 0, 0, 0, 0, cmd_client},

@@ -83,7 +83,8 @@ bool find_or_add(struct session *s, const struct arg *name, enum kind kind, stru
 void wrong_arity(struct session *s, const char *command);
 void unknown_subcommand(struct session *s, const struct arg *args);
 
-extern const char SYNTAX_ERROR[], NOT_AN_INTEGER[];
+#define SYNTAX_ERROR   "ERR syntax error"
+#define NOT_AN_INTEGER "ERR value is not an integer or out of range"
 
 command_fn cmd_append, cmd_client, cmd_command, cmd_config, cmd_dbsize, cmd_decr, cmd_decrby,
 	cmd_del, cmd_echo, cmd_exists, cmd_expire, cmd_flushall, cmd_get, cmd_hdel, cmd_hello,

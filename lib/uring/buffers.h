@@ -37,7 +37,7 @@ struct eio__buffer {
 	bool finished;
 };
 
-enum { EIO__NO_PIECE = UINT32_MAX };
+#define EIO__NO_PIECE UINT32_MAX
 
 struct eio__piece {
 	uint32_t len;
