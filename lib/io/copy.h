@@ -33,6 +33,10 @@ bool eio__copy_is_cached(int fd, size_t len, uint64_t *size);
 /* sendfile and splice know no MSG_NOSIGNAL. */
 bool eio__copy_raises_no_sigpipe(void);
 
+/* A socket becomes O_NONBLOCK, so that direct calls do not wait for its peer. For good: a copy
+ * may go on by another handle to the same socket. */
+void eio__copy_make_nonblocking(int fd);
+
 /* To a socket from another, both eio__flow_is_socket. */
 int eio__copy_between_sockets(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 

@@ -144,9 +144,17 @@ bool eio__copy_raises_no_sigpipe(void)
 	return sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
+void eio__copy_make_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (!(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
 int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
-	int flags, to, rc;
+	int to, rc;
 	uint64_t size;
 	mode_t kind;
 
@@ -161,10 +169,7 @@ int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_cop
 	to = eio_fd_use(dst.u.fd);
 	if (to < 0)
 		return eio__fail(to, "copy", NULL);
-	/* For good: a copy may go on by another handle to the same socket. */
-	flags = fcntl(to, F_GETFL);
-	if (!(flags & O_NONBLOCK))
-		fcntl(to, F_SETFL, flags | O_NONBLOCK);
+	eio__copy_make_nonblocking(to);
 	rc = send_pieces(dst, to, src, size, c);
 	eio_fd_unuse(dst.u.fd);
 	/* Not for another loop to go on: a piece may have been read. */

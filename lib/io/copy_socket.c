@@ -142,16 +142,13 @@ static ssize_t pass_message(const struct pair *p, bool last_was_long)
 
 /* Streams */
 
-/* For good: a copy may go on by another handle to the same socket. */
 static int make_nonblocking(struct eio_fd handle)
 {
-	int fd = eio_fd_use(handle), flags;
+	int fd = eio_fd_use(handle);
 
 	if (fd < 0)
 		return fd;
-	flags = fcntl(fd, F_GETFL);
-	if (!(flags & O_NONBLOCK))
-		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	eio__copy_make_nonblocking(fd);
 	eio_fd_unuse(handle);
 	return 0;
 }
