@@ -122,20 +122,25 @@ static void line_begin(struct eio_switch *sw, struct line *l, bool tcp)
 	forget_calls();
 }
 
+/* Of each fiber that feeds or takes its own. */
+enum { MEMORY = 100000 };
+
 static int feed(void *arg)
 {
-	static char b[100000];
+	char *b = malloc(MEMORY);
 	struct line *l = arg;
 	int rc = 0;
 
+	ck_assert_ptr_nonnull(b);
 	while (l->left > 0 && rc == 0) {
-		size_t n = l->left < sizeof(b) ? l->left : sizeof(b);
+		size_t n = l->left < MEMORY ? l->left : MEMORY;
 
 		fill(b, n, l->fed);
 		rc = eio_flow_write(l->client, b, n);
 		l->left -= n;
 		l->fed += n;
 	}
+	free(b);
 	return rc;
 }
 
@@ -177,13 +182,15 @@ static void pass_message(struct line *l, size_t len)
 /* Whatever comes to the end, or to a reset. */
 static void take_rest(struct line *l)
 {
-	static char b[100000];
+	char *b = malloc(MEMORY);
 	ssize_t n;
 
-	while ((n = eio_flow_read(l->server, b, sizeof(b))) > 0) {
+	ck_assert_ptr_nonnull(b);
+	while ((n = eio_flow_read(l->server, b, MEMORY)) > 0) {
 		ck_assert(is_filled(b, (size_t) n, l->taken));
 		l->taken += (size_t) n;
 	}
+	free(b);
 	expect_ok(n);
 }
 
