@@ -54,21 +54,6 @@ struct pair {
 
 /* Messages: how many bytes a piece had (> 0), 0 at the end of the source, or a code. */
 
-/* What is there and fits: bytes, 0 at the end, -EAGAIN for nothing. */
-static ssize_t recv_now(struct eio_fd handle, void *buf, size_t len)
-{
-	int fd = eio_fd_use(handle);
-	ssize_t n;
-
-	if (fd < 0)
-		return fd;
-	n = recv(fd, buf, len, MSG_DONTWAIT);
-	if (n < 0)
-		n = -errno;
-	eio_fd_unuse(handle);
-	return n;
-}
-
 /* A piece that was received. Who wants to stop gets all of it sent first. */
 static int send_piece(const struct pair *p, const char *data, size_t len)
 {
@@ -102,7 +87,7 @@ static __attribute__((noinline)) ssize_t pass_long(const struct pair *p, const c
 
 	if (buf) {
 		memcpy(buf, small, have);
-		n = recv_now(p->from, buf + have, eio__copy_piece(p->c, PIECE) - have);
+		n = eio__socket_recv_now(p->from, buf + have, eio__copy_piece(p->c, PIECE) - have);
 		len += n > 0 ? (size_t) n : 0;
 	}
 	if (len > 0)

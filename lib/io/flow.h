@@ -33,6 +33,13 @@ bool eio__flow_is_socket(struct eio_flow f);
 /* Does it receive ahead (<eio/receiver.h>)? */
 bool eio__flow_is_receiver(struct eio_flow f);
 
+/* A message of this size or more is sent and received directly where that may be: its copying
+ * outweighs what the ring saves. */
+enum { EIO__DIRECT_SIZE = 4096 };
+
+/* What is there and fits: bytes, 0 at the end, or a code; -EAGAIN: nothing. */
+ssize_t eio__socket_recv_now(struct eio_fd fd, void *buf, size_t len);
+
 /* What a socket takes at once: bytes, or a code; -EAGAIN: nothing. */
 ssize_t eio__socket_send_now(struct eio_fd fd, const void *buf, size_t len);
 

@@ -222,6 +222,20 @@ static __attribute__((noinline)) int send_vector(struct eio_fd handle, const str
 	return ready < 0 ? ready : eio__fail(rc, "sendmsg", NULL);
 }
 
+ssize_t eio__socket_recv_now(struct eio_fd handle, void *buf, size_t len)
+{
+	int fd = eio_fd_use(handle);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = recv(fd, buf, len, MSG_DONTWAIT);
+	if (n < 0)
+		n = -errno;
+	eio_fd_unuse(handle);
+	return n;
+}
+
 ssize_t eio__socket_send_now(struct eio_fd handle, const void *buf, size_t len)
 {
 	int fd = eio_fd_use(handle);
@@ -242,7 +256,7 @@ static ssize_t socket_write_some(struct eio_flow f, const struct iovec *iov, int
 
 	if (n != 1)
 		return send_vector(f.u.fd, iov, n);
-	if (eio__go_direct())
+	if (iov->iov_len >= EIO__DIRECT_SIZE ? eio__may_go_direct() : eio__go_direct())
 		sent = eio__socket_send_now(f.u.fd, iov->iov_base, iov->iov_len);
 	if (sent != -EAGAIN)
 		return sent < 0 ? eio__fail((int) sent, "send", NULL) : sent;

@@ -2,7 +2,9 @@
 /*
  * Receivers.
  *
- *   each     each read is a receive: until the domain has many fibers
+ *   each     each read is a receive: until the domain has many fibers. After a large message it
+ *            waits with a poll instead, and then receives into a block of the heap: that one was
+ *            used just now and is in the caches, the next of the domain's buffers is not
  *   armed    a multishot operation is; what came lies in its views until it is asked for
  *   direct   the same after messages have been large: it is paused, and as soon as all views
  *            are read, each read is a receive into the reader's memory
@@ -32,6 +34,7 @@ enum {
 	SMALL = EIO_LL_COMMON_SIZE / 4,
 	SMALL_IN_A_ROW = 16, /* … until so many were no larger than this */
 	HEAP_SIZE = EIO_LL_COMMON_SIZE,
+	LARGE_EACH = EIO__DIRECT_SIZE, /* its answer is sent directly, too */
 };
 
 struct heap {
@@ -54,6 +57,7 @@ struct receiver {
 	bool begun;  /* views are to be ended */
 	bool closed; /* by the flow */
 	bool direct;
+	bool large; /* what was borrowed last, while each read was a receive */
 	uint8_t in_a_row;
 };
 
@@ -108,6 +112,44 @@ static void set_direct(struct receiver *r, bool on)
 	r->in_a_row = 0;
 }
 
+/* Waits for something and receives it into a block of the heap: as await_rest. */
+static __attribute__((noinline)) int receive_on_heap(struct receiver *r)
+{
+	int rc = eio_ll_await_readable(r->fd);
+	ssize_t n = -EAGAIN;
+	struct heap *h;
+
+	if (rc < 0)
+		return rc;
+	h = malloc(sizeof(*h) + HEAP_SIZE);
+	if (!h)
+		return eio__fail(-ENOMEM, "read", NULL);
+	if (eio__may_go_direct())
+		n = eio__socket_recv_now(r->fd, h->data, HEAP_SIZE);
+	if (n == -EAGAIN)
+		n = r->conn.ops->read(r->conn, h->data, HEAP_SIZE);
+	if (n <= 0) {
+		free(h);
+		return eio__fail((int) n, "recv", NULL);
+	}
+	h->users = 1;
+	r->rest = (struct piece){.view = {.data = h->data, .len = (size_t) n}, .heap = h};
+	return 1;
+}
+
+/* By a receive of its own: as await_rest. */
+static int receive_each(struct receiver *r)
+{
+	ssize_t n;
+
+	if (r->large)
+		n = receive_on_heap(r);
+	else
+		n = eio_ll_view_recv(r->fd, r->group, EIO_LL_COMMON_SIZE, &r->rest.view);
+	r->large = n > 0 && r->rest.view.len >= LARGE_EACH;
+	return n > 0 ? 1 : (int) n;
+}
+
 /* Waits until there is a rest: 1; 0 at the end, or a negative code: -ENOBUFS when no operation
  * is in flight, for want of buffers. */
 static int await_rest(struct receiver *r)
@@ -117,11 +159,8 @@ static int await_rest(struct receiver *r)
 	if (r->rest.view.len)
 		return 1;
 	r->rest.heap = NULL;
-	if (is_each(r)) {
-		ssize_t n = eio_ll_view_recv(r->fd, r->group, EIO_LL_COMMON_SIZE, &r->rest.view);
-
-		return n > 0 ? 1 : (int) n;
-	}
+	if (is_each(r))
+		return receive_each(r);
 	if (!r->begun) {
 		rc = eio_ll_views_recv(&r->views, r->fd, r->group);
 		r->begun = rc == 0;
@@ -212,28 +251,6 @@ static ssize_t receiver_read(struct eio_flow f, void *buf, size_t len)
 }
 
 /* Lending */
-
-/* Something has arrived, and there is no buffer for it: 1, or as await_rest. */
-static __attribute__((noinline)) int receive_on_heap(struct receiver *r)
-{
-	int rc = eio_ll_await_readable(r->fd);
-	struct heap *h;
-	ssize_t n;
-
-	if (rc < 0)
-		return rc;
-	h = malloc(sizeof(*h) + HEAP_SIZE);
-	if (!h)
-		return eio__fail(-ENOMEM, "read", NULL);
-	n = r->conn.ops->read(r->conn, h->data, HEAP_SIZE);
-	if (n <= 0) {
-		free(h);
-		return (int) n;
-	}
-	h->users = 1;
-	r->rest = (struct piece){.view = {.data = h->data, .len = (size_t) n}, .heap = h};
-	return 1;
-}
 
 /* Of the loan that was read last, what was not used is the rest again. */
 static bool take_back(struct receiver *r, const struct eio_view *loan, size_t used, struct piece p)

@@ -441,6 +441,26 @@ BOTH_TEST(the_end_needs_no_buffer)
 	return close_line(&l);
 }
 
+/* With few fibers: in a block that is had when something has come, until one is small again. */
+BOTH_TEST(after_a_large_message_the_next_loan_is_of_the_heap)
+{
+	static const unsigned held[][4] = {{1, 1, 1, 2}, {1, 2, 3, 4}};
+	struct eio_view views[4];
+	struct line l;
+
+	(void) arg;
+	open_line(&l);
+	for (int i = 0; i < 4; i++) {
+		say(&l, i < 2 ? 5000 : 100);
+		views[i] = borrow(&l, 65536);
+		ck_assert_uint_eq(common()->held, held[many][i]);
+	}
+	for (int i = 0; i < 4; i++)
+		eio_view_release(&views[i]);
+	expect_end(&l);
+	return close_line(&l);
+}
+
 BOTH_TEST(a_lack_of_memory_for_a_loan_loses_nothing)
 {
 	struct eio_view view;
@@ -849,6 +869,7 @@ SUITE_MAIN("receiver", true, bytes_come_in_order_however_they_are_read_test,
 	   what_arrived_before_it_was_paused_is_read_first_test,
 	   of_the_last_loan_the_rest_is_read_again_test, loans_go_back_in_any_order_test,
 	   nobody_waits_for_buffers_that_others_hold_test, the_end_needs_no_buffer_test,
+	   after_a_large_message_the_next_loan_is_of_the_heap_test,
 	   a_lack_of_memory_for_a_loan_loses_nothing_test, the_end_drops_what_was_not_read_test,
 	   a_close_is_seen_by_the_peer_at_once_test, a_close_does_not_disturb_who_is_reading_test,
 	   what_is_given_back_in_part_during_a_read_is_no_longer_the_last_test,
