@@ -19,6 +19,7 @@
 #include <eio/event.h>
 #include <eio/fd.h>
 #include <eio/fiber.h>
+#include <eio/file.h>
 #include <eio/flow.h>
 #include <eio/fs.h>
 #include <eio/local.h>

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Files and directories, beneath a capability.
+ * Paths, beneath a capability.
  *
  * A struct eio_dir is the right to a directory and what is below it. Paths are
  * resolved beneath it by the kernel: "..", absolute paths and symlinks that lead out
  * give -EXDEV. Only env->fs takes every path (relative ones from the working
- * directory).
+ * directory). What is done with a file once it is open stands in <eio/file.h>.
  */
 #ifndef EIO_FS_H
 #define EIO_FS_H
 
 #include <eio/api.h>
+#include <eio/file.h>
 #include <eio/flow.h>
 
 EIO_BEGIN_DECLS
@@ -24,28 +25,6 @@ struct eio_dir {
 		struct eio_fd fd;
 		void *ptr;
 	} u;
-};
-
-enum eio_file_kind {
-	EIO_KIND_UNKNOWN,
-	EIO_KIND_REGULAR,
-	EIO_KIND_DIRECTORY,
-	EIO_KIND_SYMLINK,
-	EIO_KIND_FIFO,
-	EIO_KIND_CHAR_DEVICE,
-	EIO_KIND_BLOCK_DEVICE,
-	EIO_KIND_SOCKET,
-};
-
-/** What is known of a file. Times are nanoseconds since 1970, cut to the range of int64_t. */
-struct eio_stat {
-	enum eio_file_kind kind;
-	uint32_t mode; /**< permission bits only */
-	uint32_t uid, gid, nlink, blksize;
-	uint64_t dev, ino, size;
-	uint64_t blocks; /**< of 512 bytes */
-	int64_t atime_ns, mtime_ns, ctime_ns;
-	int64_t btime_ns; /**< 0 where the file system does not keep it */
 };
 
 /** What eio_fs_open_out does about a missing or an existing file. */
@@ -169,20 +148,6 @@ EIO_API void eio_fs_dir_end(struct eio_dir_iter *it);
  * @since 0.1
  */
 EIO_API int eio_fs_read_dir(struct eio_dir d, const char *path, char ***ret_names, size_t *ret_n);
-
-/* Open files: flows with a descriptor */
-
-/** What is known of an open file: 0, -EBADF, -ENOTSUP for a flow without descriptor. @since 0.1 */
-EIO_API int eio_file_stat(struct eio_flow f, struct eio_stat *ret);
-
-/** Read at an offset; the file position stays. As eio_flow_read. @since 0.1 */
-EIO_API EIO_NODISCARD ssize_t eio_file_pread(struct eio_flow f, void *buf, size_t len, int64_t off);
-
-/** Write all of @p buf at an offset; the file position stays. As eio_flow_write. @since 0.1 */
-EIO_API int eio_file_pwrite_all(struct eio_flow f, const void *buf, size_t len, int64_t off);
-
-/** Wait until data and metadata are on stable storage: 0, -EIO, -ENOSPC, -ECANCELED. @since 0.1 */
-EIO_API int eio_file_sync(struct eio_flow f);
 
 EIO_END_DECLS
 

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What the directories of the kernel and their listings share.
+ * What files, directories of the kernel and their listings share.
  */
 #ifndef EIO__IO_FS_H
 #define EIO__IO_FS_H
 
 #include <eio/fs.h>
 
+struct statx;
+
 /* From the S_IFMT bits of a mode. */
 enum eio_file_kind eio__kind_of_mode(unsigned mode);
+void eio__stat_of(const struct statx *stx, struct eio_stat *ret);
 
 /* Operations of <eio/fs.h>'s table. */
 int eio__listing_begin(struct eio_dir d, const char *path, struct eio_dir_iter *it);
