@@ -19,7 +19,7 @@ function layer(path) {
 	if (path ~ /^lib\/mock\// || path == "lib/run.c") return 4
 	if (path ~ /^include\/eio\/(api|cancel|error|event|fiber|local|log|pool|promise|seq|stream|switch|sync|time)\.h$/)
 		return 1
-	if (path ~ /^include\/eio\/(addr|config|fd|ll_[a-z]+|low_level)\.h$/) return 2
+	if (path ~ /^include\/eio\/(addr|child|config|fd|ll_[a-z]+|low_level)\.h$/) return 2
 	if (path ~ /^include\/eio\/(eio|mock|run)\.h$/) return 4
 	if (path ~ /^include\/eio\//) return 3
 	return -1

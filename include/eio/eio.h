@@ -11,6 +11,7 @@
 #include <eio/buf_read.h>
 #include <eio/buf_write.h>
 #include <eio/cancel.h>
+#include <eio/child.h>
 #include <eio/config.h>
 #include <eio/debug.h>
 #include <eio/dgram.h>

@@ -4,7 +4,7 @@
  * last one being execve.
  *
  *   static const char *const argv[] = {"ls", "-l", NULL};
- *   const struct eio_ll_inherit fds[] = {{pipe, 1}};
+ *   const struct eio_inherit fds[] = {{pipe, 1}};
  *   const struct eio_ll_action actions[] = {
  *           eio_ll_action_chdir("/"),
  *           eio_ll_action_inherit_fds(fds, 1),
@@ -18,23 +18,11 @@
 #define EIO_LL_PROCESS_H
 
 #include <eio/api.h>
+#include <eio/child.h>
 #include <eio/fd.h>
 #include <eio/switch.h>
 
 EIO_BEGIN_DECLS
-
-/** A process started here: a value, good until the end of its switch; -EBADF ever after, and
- *  in the child of a fork, whose process it is not. */
-struct eio_process {
-	void *eio_private;
-	uint64_t eio_private_generation;
-};
-
-/** A descriptor and the number it has in the child. */
-struct eio_ll_inherit {
-	struct eio_fd fd;
-	int number;
-};
 
 enum eio_ll_action_kind {
 	EIO_LL_CHDIR = 1,
@@ -59,7 +47,7 @@ struct eio_ll_action {
 		uid_t uid;
 		gid_t gid;
 		struct {
-			const struct eio_ll_inherit *list;
+			const struct eio_inherit *list;
 			size_t n;
 		} inherit;
 		struct {
@@ -68,6 +56,7 @@ struct eio_ll_action {
 		} groups;
 		struct {
 			const char *path;
+			const char *const *candidates; /* NULL: path it is */
 			const char *const *argv, *const *envp;
 		} exec;
 	} u;
@@ -95,7 +84,7 @@ static inline struct eio_ll_action eio_ll_action_fchdir(struct eio_fd dir)
 
 /** Give descriptors to the child, each under its number; numbers may be those of others in
  *  the list, in any cycle. Of two with the same number the later one counts. */
-static inline struct eio_ll_action eio_ll_action_inherit_fds(const struct eio_ll_inherit *list,
+static inline struct eio_ll_action eio_ll_action_inherit_fds(const struct eio_inherit *list,
 							     size_t n)
 {
 	struct eio_ll_action a;
@@ -172,8 +161,32 @@ static inline struct eio_ll_action eio_ll_action_execve(const char *path, const 
 
 	a.kind = EIO_LL_EXECVE;
 	a.u.exec.path = path;
+	a.u.exec.candidates = NULL;
 	a.u.exec.argv = argv;
 	a.u.exec.envp = envp;
+	return a;
+}
+
+/**
+ * Become the first of several programs that is there and may be executed: EIO_LL_EXECVE with a
+ * choice.
+ *
+ * The child tries them in turn, with the identity and the working directory that it has by then.
+ * Those that are not there, and those that it may not execute, are passed over; any other failure
+ * ends the search. If none is left that is -EACCES if there was one it may not execute, else
+ * -ENOENT.
+ *
+ * @param name        What the failure is about: the subject of eio_last_error.
+ * @param candidates  Paths, NULL at the end.
+ */
+static inline struct eio_ll_action eio_ll_action_execve_any(const char *name,
+							    const char *const *candidates,
+							    const char *const *argv,
+							    const char *const *envp)
+{
+	struct eio_ll_action a = eio_ll_action_execve(name, argv, envp);
+
+	a.u.exec.candidates = candidates;
 	return a;
 }
 

@@ -41,7 +41,7 @@ enum {
 struct spawn {
 	const struct eio_ll_action *actions, *end;
 	const struct eio_ll_action *at; /* the one that is being done, or has failed */
-	bool interpreter;               /* it was not the program, but its interpreter */
+	bool interpreter;               /* a program was there, but not its interpreter */
 	char *const *environ;
 	uint64_t mask;                /* the caller's blocked signals */
 	struct eio__inherited before; /* signals that are not as they were before eio_run */
@@ -178,18 +178,42 @@ static EIO__UNINSTRUMENTED int login_tty_(int tty)
 }
 
 /* Only if it fails there is a result. */
-static EIO__UNINSTRUMENTED int execute(struct spawn *s)
+static EIO__UNINSTRUMENTED int execute_one(struct spawn *s, const char *path)
 {
-	const struct eio_ll_action *a = s->at;
-	const char *const *envp = a->u.exec.envp;
+	const char *const *envp = s->at->u.exec.envp;
 	int rc;
 
 	if (!envp)
 		envp = (const char *const *) s->environ;
-	rc = answer(syscall(SYS_execve, a->u.exec.path, a->u.exec.argv, envp));
-	s->interpreter = rc == -ENOENT &&
-			 syscall(SYS_faccessat, AT_FDCWD, a->u.exec.path, F_OK) == 0;
+	rc = answer(syscall(SYS_execve, path, s->at->u.exec.argv, envp));
+	if (rc == -ENOENT && syscall(SYS_faccessat, AT_FDCWD, path, F_OK) == 0)
+		s->interpreter = true;
 	return rc;
+}
+
+/* As execvp(3) does, with a path that is not there for whatever reason. */
+static EIO__UNINSTRUMENTED bool is_missing(int rc)
+{
+	return rc == -ENOENT || rc == -ENOTDIR || rc == -ESTALE || rc == -ENODEV ||
+	       rc == -ETIMEDOUT;
+}
+
+static EIO__UNINSTRUMENTED int execute(struct spawn *s)
+{
+	const char *const *path = s->at->u.exec.candidates;
+	bool denied = false;
+	int rc;
+
+	if (!path)
+		return execute_one(s, s->at->u.exec.path);
+	for (; *path; path++) {
+		rc = execute_one(s, *path);
+		if (rc == -EACCES)
+			denied = true;
+		else if (!is_missing(rc))
+			return rc;
+	}
+	return denied ? -EACCES : -ENOENT;
 }
 
 static EIO__UNINSTRUMENTED int act(struct spawn *s, const int *fds)
@@ -357,7 +381,8 @@ static int fail(const struct spawn *s, int rc)
 {
 	if (!s->at)
 		return eio__fail(rc, "clone", NULL);
-	return eio__fail(rc, s->interpreter ? "interpreter of" : names[s->at->kind],
+	return eio__fail(rc,
+			 rc == -ENOENT && s->interpreter ? "interpreter of" : names[s->at->kind],
 			 subject(s->at));
 }
 

@@ -854,7 +854,7 @@ static void open_or_not(struct scene *s)
 static int spawn_reader(struct scene *s)
 {
 	static const char *const argv[] = {"sh", "-c", "exec head -c 1 >/dev/null", NULL};
-	const struct eio_ll_inherit in = {s->fd, 0};
+	const struct eio_inherit in = {s->fd, 0};
 	const struct eio_ll_action actions[] = {eio_ll_action_inherit_fds(&in, 1),
 						eio_ll_action_execve("/bin/sh", argv, NULL)};
 

@@ -79,7 +79,7 @@ static const char *said(const struct eio_ll_action *before, size_t n, const char
 {
 	static char text[8192];
 	struct eio_ll_action actions[8];
-	struct eio_ll_inherit out;
+	struct eio_inherit out;
 	struct eio_process p;
 	struct eio_switch sw;
 	struct eio_fd r, w;
@@ -88,7 +88,7 @@ static const char *said(const struct eio_ll_action *before, size_t n, const char
 
 	eio_switch_begin(&sw);
 	pipe_on(&sw, &r, &w);
-	out = (struct eio_ll_inherit){w, 1};
+	out = (struct eio_inherit){w, 1};
 	for (size_t i = 0; i < n; i++)
 		actions[i] = before[i];
 	actions[n] = eio_ll_action_inherit_fds(&out, 1);
@@ -591,6 +591,52 @@ RING_TEST(each_way_an_exec_fails_can_be_told_from_the_others)
 	return rmdir(dir);
 }
 
+static void expect_search(const char *const *candidates, int err, const char *text)
+{
+	struct eio_ll_action a = eio_ll_action_execve_any("it", candidates, shell("exit 3"), NULL);
+	struct eio_process p;
+	struct eio_switch sw;
+
+	eio_switch_begin(&sw);
+	expect_err(eio_ll_spawn(&sw, &a, 1, &p), err);
+	if (err == 0)
+		ck_assert_int_eq(status_of(p), 3 << 8);
+	else
+		ck_assert_str_eq(format(err), text);
+	expect_ok(eio_switch_end(&sw, 0));
+}
+
+/* Of the paths in the first line those before the shell are passed over. */
+RING_TEST(of_several_programs_the_first_that_can_be_executed_is)
+{
+	char plain[64], words[64], script[64];
+
+	(void) arg;
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	strcpy(plain, file_with("plain", "#!/bin/sh\n", 0600));
+	strcpy(words, file_with("words", "no program\n", 0700));
+	strcpy(script, file_with("script", "#!/nowhere/sh\n", 0700));
+	{
+		const char *const here[] = {"/nowhere/sh", "/dev/null/sh", plain, script,
+					    "/bin/sh",     words,          NULL};
+		const char *const none[] = {NULL}, *const missing[] = {"/nowhere", "/no/sh", NULL};
+		const char *const denied[] = {plain, script, "/nowhere", NULL};
+		const char *const broken[] = {"/nowhere", script, "/no/sh", NULL};
+		const char *const stops[] = {"/nowhere", words, "/bin/sh", NULL};
+
+		expect_search(here, 0, NULL);
+		expect_search(none, -ENOENT, "execve it: No such file or directory");
+		expect_search(missing, -ENOENT, "execve it: No such file or directory");
+		expect_search(denied, -EACCES, "execve it: Permission denied");
+		expect_search(broken, -ENOENT, "interpreter of it: No such file or directory");
+		expect_search(stops, -ENOEXEC, "execve it: Exec format error");
+	}
+	unlink(plain);
+	unlink(words);
+	unlink(script);
+	return rmdir(dir);
+}
+
 RING_TEST(too_much_to_pass_on_is_told)
 {
 	size_t len = 4 << 20;
@@ -629,8 +675,8 @@ static void expect_no_act(struct eio_ll_action act, int err, const char *text)
 RING_TEST(the_action_that_failed_is_named)
 {
 	struct eio_fd fd, closed, null;
-	const struct eio_ll_inherit high[] = {{EIO_STDIN, 3}, {EIO_STDERR, 1 << 30}};
-	struct eio_ll_inherit gone[2];
+	const struct eio_inherit high[] = {{EIO_STDIN, 3}, {EIO_STDERR, 1 << 30}};
+	struct eio_inherit gone[2];
 	struct eio_switch sw;
 
 	(void) arg;
@@ -640,7 +686,7 @@ RING_TEST(the_action_that_failed_is_named)
 	fd = file_on(&sw);
 	expect_ok(eio_ll_openat(&sw, EIO_FS, "/dev/null", O_RDWR, 0, &null));
 	memcpy(gone, high, sizeof(gone));
-	gone[1] = (struct eio_ll_inherit){closed, 4};
+	gone[1] = (struct eio_inherit){closed, 4};
 	expect_no_act(eio_ll_action_chdir("/nowhere"), -ENOENT,
 		      "chdir /nowhere: No such file or directory");
 	expect_no_act(eio_ll_action_fchdir(fd), -ENOTDIR, "fchdir: Not a directory");
@@ -664,7 +710,7 @@ RING_TEST(the_action_that_failed_is_named)
 
 RING_TEST(lists_that_make_no_sense_are_refused)
 {
-	const struct eio_ll_inherit negative = {EIO_STDIN, -1};
+	const struct eio_inherit negative = {EIO_STDIN, -1};
 	struct eio_ll_action exec = eio_ll_action_execve("/bin/true", shell(""), NULL);
 	struct eio_ll_action cd = eio_ll_action_chdir("/"), odd = {.kind = 77}, none = {.kind = 0};
 	const struct eio_ll_action lists[][2] = {
@@ -762,7 +808,7 @@ RING_TEST(without_a_free_descriptor_there_is_no_process)
 /* Descriptors */
 
 /* Files with one letter each, and what descriptors 3 to 6 are then in the child. */
-static void expect_letters(const struct eio_ll_inherit *list, size_t n, const char *text)
+static void expect_letters(const struct eio_inherit *list, size_t n, const char *text)
 {
 	struct eio_ll_action a = eio_ll_action_inherit_fds(list, n);
 
@@ -780,7 +826,7 @@ static struct eio_fd letter(struct eio_switch *sw, char c)
 
 RING_TEST(descriptors_come_under_their_numbers)
 {
-	struct eio_ll_inherit list[3] = {{.number = 3}, {.number = 5}, {.number = 6}};
+	struct eio_inherit list[3] = {{.number = 3}, {.number = 5}, {.number = 6}};
 	struct eio_switch sw;
 
 	(void) arg;
@@ -798,7 +844,7 @@ RING_TEST(descriptors_come_under_their_numbers)
 RING_TEST(numbers_may_go_round_in_a_cycle)
 {
 	char script[128], want[4] = "";
-	struct eio_ll_inherit list[3] = {{.number = 0}};
+	struct eio_inherit list[3] = {{.number = 0}};
 	struct eio_ll_action a = eio_ll_action_inherit_fds(list, 3);
 	struct eio_switch sw;
 	int n[3];
@@ -824,7 +870,7 @@ RING_TEST(numbers_may_go_round_in_a_cycle)
 /* Also where what is moved out of the way has nowhere to go but between the targets. */
 RING_TEST(descriptors_come_where_numbers_are_short)
 {
-	struct eio_ll_inherit list[] = {{.number = 4}, {.number = 3}, {.number = 6}};
+	struct eio_inherit list[] = {{.number = 4}, {.number = 3}, {.number = 6}};
 	struct rlimit old, low;
 	struct eio_switch sw;
 	int fd;
@@ -881,7 +927,7 @@ RING_TEST(standard_descriptors_that_are_close_on_exec_stay_here)
 RING_TEST(directories_are_changed_in_order)
 {
 	struct eio_ll_action actions[3];
-	struct eio_ll_inherit list;
+	struct eio_inherit list;
 	struct eio_switch sw;
 	struct eio_fd d;
 
@@ -896,7 +942,7 @@ RING_TEST(directories_are_changed_in_order)
 	actions[2] = eio_ll_action_chdir("lib");
 	expect_said(actions, 3, "pwd", "/usr/lib");
 	/* Its number has become another descriptor's by then. */
-	list = (struct eio_ll_inherit){EIO_STDIN, number(d)};
+	list = (struct eio_inherit){EIO_STDIN, number(d)};
 	actions[1] = eio_ll_action_inherit_fds(&list, 1);
 	actions[2] = eio_ll_action_fchdir(d);
 	expect_said(actions, 3, "pwd", "/usr");
@@ -1052,7 +1098,7 @@ RING_TEST(a_terminal_to_log_in_at)
 {
 	int pty = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), tty;
 	struct eio_ll_action actions[3];
-	struct eio_ll_inherit list;
+	struct eio_inherit list;
 	char text[256] = "", want[128];
 	struct eio_process p;
 	struct eio_switch sw;
@@ -1069,7 +1115,7 @@ RING_TEST(a_terminal_to_log_in_at)
 	eio_switch_begin(&sw);
 	expect_ok(eio_fd_of_unix(&sw, tty, EIO_FD_CLOSE, &fd));
 	/* The terminal's own number is given away first. */
-	list = (struct eio_ll_inherit){EIO_STDERR, tty};
+	list = (struct eio_inherit){EIO_STDERR, tty};
 	actions[0] = eio_ll_action_inherit_fds(&list, 1);
 	actions[1] = eio_ll_action_login_tty(fd);
 	snprintf(text, sizeof(text),
@@ -1315,8 +1361,10 @@ SUITE_MAIN(
 	another_domain_may_wait_and_signal_test,
 	a_thread_without_fibers_may_signal_but_not_wait_test, a_sandbox_may_lack_newer_calls_test,
 	a_stale_handle_stays_stale_test, signals_reach_it_until_it_has_ended_test,
-	each_way_an_exec_fails_can_be_told_from_the_others_test, too_much_to_pass_on_is_told_test,
-	the_action_that_failed_is_named_test, lists_that_make_no_sense_are_refused_test,
+	each_way_an_exec_fails_can_be_told_from_the_others_test,
+	of_several_programs_the_first_that_can_be_executed_is_test,
+	too_much_to_pass_on_is_told_test, the_action_that_failed_is_named_test,
+	lists_that_make_no_sense_are_refused_test,
 	no_process_on_a_switch_that_is_off_or_elsewhere_test,
 	without_a_free_descriptor_there_is_no_process_test,
 	descriptors_come_under_their_numbers_test, numbers_may_go_round_in_a_cycle_test,
