@@ -83,6 +83,7 @@ static int run_main(int (*main)(struct eio_env *env, void *arg), void *arg)
 		.out = eio_flow_of_fd(EIO_STDOUT),
 		.err = eio_flow_of_fd(EIO_STDERR),
 		.net = eio__net_uring(),
+		.process_mgr = eio__process_mgr(),
 		.clock = eio__clock_wall(),
 		.mono_clock = eio__clock_mono(),
 		.fs = eio__dir_fs(),

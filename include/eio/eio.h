@@ -28,6 +28,7 @@
 #include <eio/mock.h>
 #include <eio/net.h>
 #include <eio/pool.h>
+#include <eio/process.h>
 #include <eio/promise.h>
 #include <eio/receiver.h>
 #include <eio/resolve.h>

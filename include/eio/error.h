@@ -22,6 +22,8 @@ EIO_BEGIN_DECLS
 #define EIO_EPOISONED (-4099)
 /** The work that was waited for was cancelled; the caller was not. */
 #define EIO_EABANDONED (-4100)
+/** A program that was to succeed did not; eio_last_error says how it ended. */
+#define EIO_ESTATUS (-4101)
 /** A failure of getaddrinfo(3), an EAI_… @p code of either sign, as a code of ours. */
 #define EIO_EAI(code) (-8192 - ((code) < 0 ? -(code) : (code)))
 

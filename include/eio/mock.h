@@ -40,8 +40,8 @@ EIO_BEGIN_DECLS
  * "stderr" (eio_mock_flow_of); net is a mock net "net" (eio_mock_net_of), without a script;
  * clock and mono_clock are one clock, which begins at 0 and, whenever no fiber can run,
  * goes to the next deadline; secure_random gives the same bytes in every run; domain_mgr is
- * eio_mock_domain_mgr; fs and cwd are zeroed (-EBADF); backend_id is "mock". It may be
- * changed, and is gone when the call returns.
+ * eio_mock_domain_mgr; process_mgr, fs and cwd are zeroed (-EBADF); backend_id is "mock". It
+ * may be changed, and is gone when the call returns.
  *
  * Operations of a ring give -EPERM. Nothing from outside is waited for: while no fiber can
  * run and no deadline is set, wake-ups of other threads that have not come are none.

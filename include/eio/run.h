@@ -11,6 +11,7 @@
 #include <eio/flow.h>
 #include <eio/fs.h>
 #include <eio/net.h>
+#include <eio/process.h>
 #include <eio/time.h>
 
 EIO_BEGIN_DECLS
@@ -19,6 +20,7 @@ EIO_BEGIN_DECLS
 struct eio_env {
 	struct eio_flow in, out, err; /**< the standard streams */
 	struct eio_net net;
+	struct eio_process_mgr process_mgr; /**< zeroed under eio_mock_run: -EBADF */
 	struct eio_domain_mgr domain_mgr; /**< zeroed under eio_run: eio_domain_run gives -EBADF */
 	struct eio_clock clock;           /**< wall clock, nanoseconds since 1970 */
 	struct eio_clock mono_clock;      /**< monotonic, for time limits */

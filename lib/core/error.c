@@ -17,6 +17,7 @@ static const struct {
 	{EIO_EPARSE, "EIO_EPARSE", "Input does not match"},
 	{EIO_EPOISONED, "EIO_EPOISONED", "An earlier holder of the mutex failed"},
 	{EIO_EABANDONED, "EIO_EABANDONED", "The awaited work was cancelled"},
+	{EIO_ESTATUS, "EIO_ESTATUS", "The program did not succeed"},
 };
 
 #define N(code) [code] = #code

@@ -6,9 +6,10 @@
 #include <limits.h>
 #include <netdb.h>
 
-static const int own[] = {EIO_EOF, EIO_ELIMIT, EIO_EPARSE, EIO_EPOISONED, EIO_EABANDONED};
-static const char *const own_names[] = {"EIO_EOF", "EIO_ELIMIT", "EIO_EPARSE", "EIO_EPOISONED",
-					"EIO_EABANDONED"};
+static const int own[] = {EIO_EOF,       EIO_ELIMIT,     EIO_EPARSE,
+			  EIO_EPOISONED, EIO_EABANDONED, EIO_ESTATUS};
+static const char *const own_names[] = {"EIO_EOF",       "EIO_ELIMIT",     "EIO_EPARSE",
+					"EIO_EPOISONED", "EIO_EABANDONED", "EIO_ESTATUS"};
 
 /* The last errno there is. */
 #ifdef EFTYPE
@@ -18,7 +19,7 @@ enum { LAST = EHWPOISON };
 #endif
 
 static const int unknown[] = {-41,   -58,   INT_MIN, INT_MIN + 1, -1000000, -100000, -9300,
-			      -8192, -8191, -5000,   -4101,       -4095,    -1000,   -LAST - 1,
+			      -8192, -8191, -5000,   -4102,       -4095,    -1000,   -LAST - 1,
 			      1000,  4095,  4096,    8193,        100000,   INT_MAX, INT_MAX - 1};
 
 enum { N_UNKNOWN = sizeof(unknown) / sizeof(unknown[0]) };
