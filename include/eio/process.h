@@ -62,7 +62,8 @@ struct eio_spawn {
 	/** The working directory, which needs a descriptor; env->cwd and env->fs: the parent's. */
 	const struct eio_dir *cwd;
 	/**
-	 * The standard streams; any flow, eio_null() too. The same flow may be @p out and @p err.
+	 * The standard streams; any flow. The same one may be @p out and @p err. For eio_null() the
+	 * child gets /dev/null.
 	 * A flow's descriptor becomes blocking (O_NONBLOCK is cleared), as programs expect, for
 	 * all who share it.
 	 */

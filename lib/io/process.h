@@ -11,10 +11,11 @@ struct eio__copy;
 
 /* The standard streams of a child that has not begun yet; zeroed: none. */
 struct eio__streams {
-	struct eio_inherit list[3]; /* the child's ends */
+	struct eio_inherit list[3];
 	size_t n;
+	struct eio_fd made[3]; /* those of the list that only the child needs */
+	size_t n_made;
 	struct eio__copy *copies[3]; /* fibers that wait for word */
-	struct eio_fd pipes[3];      /* the child's ends of their pipes */
 	size_t n_copies;
 };
 

@@ -46,7 +46,7 @@ int eio__process_candidates(const struct eio_spawn *spawn, const char ***ret)
 	char *at;
 
 	*ret = NULL;
-	if (strchr(name, '/'))
+	if (!*name || strchr(name, '/'))
 		return 0;
 	if (!dir)
 		dir = "/bin:/usr/bin";

@@ -3,8 +3,8 @@
  * A child's standard streams out of any flows.
  *
  * A flow's descriptor is inherited. To a flow without one there is a pipe, and a fiber of the
- * switch that copies. Everything that may fail is done before the child begins; the fibers are
- * there by then and wait for word, so that no flow is touched if there is no child after all:
+ * switch that copies. They are there before the child begins, for which memory and descriptors
+ * may be missing, but wait for word, so that no flow is touched if there is no child after all:
  *
  *   waiting    for word; whoever begins the child has the address of the fiber's record
  *   copying    the child has begun
@@ -95,9 +95,24 @@ static int by_pipe(struct eio__streams *s, struct eio_switch *sw, struct eio_flo
 		eio_fd_close(w);
 		return rc;
 	}
+	s->n_copies++;
 	*ret = to_child ? r : w;
-	s->pipes[s->n_copies++] = *ret;
 	return 0;
+}
+
+/* A descriptor that only the child needs. What keeps nothing needs no copying. */
+static int make(struct eio__streams *s, struct eio_switch *sw, struct eio_flow flow, int number,
+		struct eio_fd *ret)
+{
+	int rc;
+
+	if (flow.ops == eio_null().ops)
+		rc = eio_ll_openat(sw, EIO_FS, "/dev/null", O_RDWR, 0, ret);
+	else
+		rc = by_pipe(s, sw, flow, number, ret);
+	if (rc == 0)
+		s->made[s->n_made++] = *ret;
+	return rc;
 }
 
 static int make_blocking(struct eio_fd fd)
@@ -127,7 +142,7 @@ static int add(struct eio__streams *s, struct eio_switch *sw, const struct eio_f
 	if (rc == 0)
 		rc = make_blocking(fd);
 	else if (rc == -ENOTSUP)
-		rc = by_pipe(s, sw, *flow, number, &fd);
+		rc = make(s, sw, *flow, number, &fd);
 	if (rc == 0)
 		s->list[s->n++] = (struct eio_inherit){fd, number};
 	return rc;
@@ -159,8 +174,8 @@ int eio__streams_begin(struct eio__streams *s, struct eio_switch *sw, const stru
 
 void eio__streams_end(struct eio__streams *s, bool begun)
 {
-	for (size_t i = 0; i < s->n_copies; i++) {
-		eio_fd_close(s->pipes[i]);
+	for (size_t i = 0; i < s->n_made; i++)
+		eio_fd_close(s->made[i]);
+	for (size_t i = 0; i < s->n_copies; i++)
 		eio_promise_resolve(&s->copies[i]->word, 0, begun ? s : NULL);
-	}
 }
