@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Starting a program that does nothing and waiting for its end, beside posix_spawn and fork,
- * in a process that has touched no more memory than it needs and in one that has touched 4 GiB.
- * Besides, how long the thread stops for it: the call alone, without the waiting.
+ * Starting a program that does nothing and waiting for its end, by the low level and by the call
+ * above it, beside posix_spawn and fork, in a process that has touched no more memory than it
+ * needs and in one that has touched 4 GiB. Besides, how long the thread stops for it: the call
+ * alone, without the waiting.
  */
 #include "bench.h"
 
@@ -66,6 +67,22 @@ static void by_eio(void)
 	bench_check(eio_switch_end(&sw, status == 0 ? 0 : -EIO), path);
 }
 
+static struct eio_process_mgr mgr;
+
+/* The same by the call above. */
+static void by_process(void)
+{
+	struct eio_spawn spawn = {.argv = argv, .executable = path};
+	struct eio_process p;
+	struct eio_switch sw;
+	int status;
+
+	eio_switch_begin(&sw);
+	bench_check(eio_process_spawn(mgr, &sw, &spawn, &p), "process_spawn");
+	bench_check(eio_process_await(p, &status), "process_await");
+	bench_check(eio_switch_end(&sw, status == 0 ? 0 : -EIO), path);
+}
+
 static double time_of(void (*spawn)(void), unsigned count)
 {
 	double start = bench_now_ns();
@@ -75,15 +92,17 @@ static double time_of(void (*spawn)(void), unsigned count)
 	return (bench_now_ns() - start) / count / 1000;
 }
 
-enum { EIO_, STOPPED, POSIX, FORK, LARGE, VALUES = 2 * LARGE };
+enum { EIO_, STOPPED, PROCESS, POSIX, FORK, LARGE, VALUES = 2 * LARGE };
 
 static struct bench_value values[VALUES] = {
 	[EIO_] = {.name = "spawn", .unit = "us"},
 	[STOPPED] = {.name = "spawn_stopped", .unit = "us"},
+	[PROCESS] = {.name = "spawn_process", .unit = "us"},
 	[POSIX] = {.name = "spawn_posix", .unit = "us"},
 	[FORK] = {.name = "spawn_fork", .unit = "us"},
 	[LARGE + EIO_] = {.name = "spawn_4gib", .unit = "us"},
 	[LARGE + STOPPED] = {.name = "spawn_4gib_stopped", .unit = "us"},
+	[LARGE + PROCESS] = {.name = "spawn_4gib_process", .unit = "us"},
 	[LARGE + POSIX] = {.name = "spawn_4gib_posix", .unit = "us"},
 	[LARGE + FORK] = {.name = "spawn_4gib_fork", .unit = "us"},
 };
@@ -94,6 +113,7 @@ static void measure(struct bench_value *v, unsigned rounds, unsigned forks)
 		stopped = 0;
 		bench_add(&v[EIO_], time_of(by_eio, COUNT));
 		bench_add(&v[STOPPED], stopped / COUNT / 1000);
+		bench_add(&v[PROCESS], time_of(by_process, COUNT));
 		bench_add(&v[POSIX], time_of(by_posix_spawn, COUNT));
 		bench_add(&v[FORK], time_of(by_fork, forks));
 	}
@@ -116,7 +136,7 @@ static int run(struct eio_env *env, void *arg)
 	size_t large = (size_t) 4 << 30;
 	void *memory;
 
-	(void) env;
+	mgr = env->process_mgr;
 	time_of(by_eio, COUNT);
 	time_of(by_posix_spawn, COUNT);
 	measure(values, rounds, COUNT);
@@ -134,6 +154,9 @@ int main(int argc, char **argv_)
 	bench_print(values, VALUES);
 	bench_print_ratio("spawn_vs_posix", &values[EIO_], &values[POSIX]);
 	bench_print_ratio("spawn_4gib_vs_posix", &values[LARGE + EIO_], &values[LARGE + POSIX]);
+	bench_print_ratio("spawn_process_vs_posix", &values[PROCESS], &values[POSIX]);
+	bench_print_ratio("spawn_4gib_process_vs_posix", &values[LARGE + PROCESS],
+			  &values[LARGE + POSIX]);
 	bench_print_ratio("spawn_4gib_vs_none", &values[LARGE + EIO_], &values[EIO_]);
 	return 0;
 }
