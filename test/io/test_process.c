@@ -12,14 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const *shell(const char *script)
-{
-	static const char *argv[4] = {"sh", "-c"};
-
-	argv[2] = script;
-	return argv;
-}
-
 static struct eio_process start(struct eio_switch *sw, const struct eio_spawn *spawn)
 {
 	struct eio_process p;
@@ -71,14 +63,6 @@ static void expect_words(int err, const char *words)
 
 	eio_error_format(err, text, sizeof(text));
 	ck_assert_str_eq(text, words);
-}
-
-static void expect_no_children(void)
-{
-	siginfo_t info;
-
-	ck_assert_int_lt(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), 0);
-	ck_assert_int_eq(errno, ECHILD);
 }
 
 /* How it ends */

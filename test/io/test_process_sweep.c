@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct place {
@@ -32,14 +31,6 @@ static void begin(struct place *p)
 {
 	eio_switch_begin(&p->sw);
 	p->status = -1;
-}
-
-static void expect_no_children(void)
-{
-	siginfo_t info;
-
-	same(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), -1);
-	same(errno, ECHILD);
 }
 
 static void end(struct place *p)

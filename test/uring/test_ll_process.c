@@ -20,14 +20,6 @@
 
 #define LEN(array) (sizeof(array) / sizeof((array)[0]))
 
-static const char *const *shell(const char *script)
-{
-	static const char *argv[4] = {"sh", "-c"};
-
-	argv[2] = script;
-	return argv;
-}
-
 static int spawn_shell(struct eio_switch *sw, const char *script, struct eio_process *ret)
 {
 	struct eio_ll_action a = eio_ll_action_execve("/bin/sh", shell(script), NULL);
@@ -61,14 +53,6 @@ static int status_of(struct eio_process p)
 static bool is_gone(int pid)
 {
 	return kill(pid, 0) < 0 && errno == ESRCH;
-}
-
-static void expect_no_children(void)
-{
-	siginfo_t info;
-
-	ck_assert_int_lt(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), 0);
-	ck_assert_int_eq(errno, ECHILD);
 }
 
 /*

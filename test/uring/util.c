@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct eio_fd track(struct eio_switch *sw, int unix_fd)
@@ -168,6 +169,22 @@ bool is_filled(const void *buf, size_t len, size_t from)
 void end_cancelled(struct eio_switch *sw)
 {
 	expect_err(eio_switch_end(sw, -ECANCELED), -ECANCELED);
+}
+
+const char *const *shell(const char *script)
+{
+	static const char *argv[4] = {"sh", "-c"};
+
+	argv[2] = script;
+	return argv;
+}
+
+void expect_no_children(void)
+{
+	siginfo_t info;
+
+	ck_assert_int_lt(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+	ck_assert_int_eq(errno, ECHILD);
 }
 
 unsigned free_blocks(void)

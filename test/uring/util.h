@@ -46,6 +46,12 @@ bool is_filled(const void *buf, size_t len, size_t from);
 /* Ends @p sw with a cancellation, for what is still waiting in it. */
 void end_cancelled(struct eio_switch *sw);
 
+/* The arguments of a shell that runs the script; until the next call. */
+const char *const *shell(const char *script);
+
+/* There is no child of any kind, not even one that has ended. */
+void expect_no_children(void);
+
 /* The calling domain's free fixed buffers. */
 unsigned free_blocks(void);
 
