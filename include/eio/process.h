@@ -97,8 +97,9 @@ struct eio_process_mgr_ops {
 /**
  * Start a program.
  *
- * Does not wait, but the thread, with all its fibers, stops until the program has begun: see
- * eio_ll_spawn in <eio/ll_process.h>, which also says what a child finds.
+ * Waits for nothing but /dev/null to be opened, where that is needed. The thread, with all its
+ * fibers, stops until the program has begun: see eio_ll_spawn in <eio/ll_process.h>, which also
+ * says what a child finds.
  *
  * @param sw     Kills the process (SIGKILL) at its end, when its fibers have ended, waits until it
  *   has ended, and collects it; no other child of the program is touched.

@@ -565,6 +565,51 @@ RING_TEST(a_start_that_fails_touches_no_flow)
 	return 0;
 }
 
+struct attempt {
+	struct eio_switch *sw;
+	const struct eio_spawn *spawn;
+	int rc;
+};
+
+static int attempt(void *arg)
+{
+	struct attempt *a = arg;
+	struct eio_process p;
+
+	a->rc = 1;
+	a->rc = eio_process_spawn(env->process_mgr, a->sw, a->spawn, &p);
+	return 0;
+}
+
+/* The attempt is opening the null device, and a copy waits for word of it. */
+RING_TEST(a_switch_may_be_cancelled_while_a_child_is_prepared)
+{
+	struct eio_flow null = eio_null();
+	struct ends e;
+	struct eio_spawn spawn = {.argv = shell("cat"), .in = &e.in, .out = &null};
+	struct eio_switch sw, attempts;
+	struct attempt a = {.sw = &sw, .spawn = &spawn};
+	struct eio_cancel c;
+
+	(void) arg;
+	ends_init(&e, "abc", 3);
+	eio_switch_begin(&attempts);
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&attempts, attempt, &a));
+	expect_ok(eio_switch_fail(&sw, -EIO));
+	eio_cancel_protect_begin(&c);
+	while (a.rc == 1) {
+		ck_assert_uint_eq(count_fibers(), 2);
+		expect_ok(eio_yield());
+	}
+	eio_cancel_end(&c);
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	expect_err(a.rc, -ECANCELED);
+	ck_assert_uint_eq(e.source.len, 3);
+	ends_fini(&e);
+	return eio_switch_end(&attempts, 0);
+}
+
 RING_TEST(without_descriptors_nothing_is_left)
 {
 	struct ends e;
@@ -1312,8 +1357,9 @@ SUITE_MAIN("process", true, a_run_tells_how_the_program_ended_test,
 	   each_way_a_program_cannot_begin_is_told_with_its_name_test,
 	   a_program_without_a_name_is_none_test, what_one_may_not_is_told_test,
 	   what_makes_no_sense_is_refused_test, a_switch_that_is_cancelled_has_no_child_test,
-	   a_start_that_fails_touches_no_flow_test, without_descriptors_nothing_is_left_test,
-	   a_flows_descriptor_is_the_childs_own_test,
+	   a_start_that_fails_touches_no_flow_test,
+	   a_switch_may_be_cancelled_while_a_child_is_prepared_test,
+	   without_descriptors_nothing_is_left_test, a_flows_descriptor_is_the_childs_own_test,
 	   streams_that_are_not_named_are_the_parents_test,
 	   nothing_is_the_null_device_and_holds_nobody_up_test, a_descriptor_is_made_blocking_test,
 	   more_descriptors_come_under_their_numbers_also_in_a_cycle_test,
