@@ -48,7 +48,7 @@ struct text {
 
 static void put(struct text *t, char c)
 {
-	if (t->len + 1 < t->size)
+	if (t->len < t->size)
 		t->buf[t->len] = c;
 	t->len++;
 }
