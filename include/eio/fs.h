@@ -56,19 +56,51 @@ struct eio_dir_iter {
 	void *eio_private[8];
 };
 
-/** What a provider of directories implements; path semantics as documented below. */
+/** Flags of a provider's open_dir. */
+enum {
+	EIO_DIR_NO_FOLLOW = 1, /**< a symlink at the end of the path is no directory: -ENOTDIR */
+	EIO_DIR_NO_MOUNT = 2,  /**< -EXDEV if there is a mount point on the way or at the end */
+};
+
+/** Flags of calls that remove. */
+enum {
+	EIO_MISSING_OK = 1, /**< that it is not there is success */
+};
+
+/**
+ * What a provider of directories implements; path semantics as documented below.
+ *
+ * Paths and targets it gets are neither NULL nor, but for iter_begin's, empty; options are
+ * never NULL. Without an operation its call gives -EOPNOTSUPP, without close 0, without fd
+ * and native -ENOTSUP.
+ */
 struct eio_dir_ops {
 	const char *name;
 	int (*open_in)(struct eio_dir d, struct eio_switch *sw, const char *path,
 		       struct eio_flow *ret);
 	int (*open_out)(struct eio_dir d, struct eio_switch *sw, const char *path,
 			const struct eio_create *opts, struct eio_flow *ret);
-	int (*open_dir)(struct eio_dir d, struct eio_switch *sw, const char *path,
+	int (*open_dir)(struct eio_dir d, struct eio_switch *sw, const char *path, unsigned flags,
 			struct eio_dir *ret);
+	int (*close)(struct eio_dir d);
+	int (*fd)(struct eio_dir d, struct eio_fd *ret);
 	int (*stat)(struct eio_dir d, const char *path, bool follow, struct eio_stat *ret);
 	int (*iter_begin)(struct eio_dir d, const char *path, struct eio_dir_iter *it);
 	int (*iter_next)(struct eio_dir_iter *it, struct eio_dir_entry *ret);
 	void (*iter_end)(struct eio_dir_iter *it);
+	int (*mkdir)(struct eio_dir d, const char *path, uint32_t mode);
+	int (*unlink)(struct eio_dir d, const char *path, bool rmdir);
+	/* The second directory is of the same provider. */
+	int (*rename)(struct eio_dir d, const char *old_path, struct eio_dir d2,
+		      const char *new_path);
+	int (*link)(struct eio_dir d, const char *old_path, struct eio_dir d2,
+		    const char *new_path);
+	int (*symlink)(struct eio_dir d, const char *path, const char *target);
+	ssize_t (*read_link)(struct eio_dir d, const char *path, char *buf, size_t size);
+	int (*chmod)(struct eio_dir d, const char *path, bool follow, uint32_t mode);
+	int (*chown)(struct eio_dir d, const char *path, bool follow, uint32_t uid, uint32_t gid);
+	int (*sync)(struct eio_dir d);
+	ssize_t (*native)(struct eio_dir d, const char *path, char *buf, size_t size);
 	void *reserved[4]; /**< zero */
 };
 
@@ -101,13 +133,27 @@ EIO_API int eio_fs_open_out(struct eio_dir d, struct eio_switch *sw, const char 
 EIO_API int eio_fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path,
 			    struct eio_dir *ret);
 
-/** Close a directory opened by eio_fs_open_dir: 0 or -EBADF. @since 0.1 */
+/**
+ * The same for who walks a tree: a symlink at the end of @p path is not followed.
+ *
+ * With one name of a listing as the path there is no way out of @p d, even of one that leads
+ * back into it, whatever other processes do to the tree meanwhile.
+ *
+ * @return As eio_fs_open_in; -ENOTDIR of a symlink. With a slash behind it the link is
+ *   followed all the same.
+ * @since 0.1
+ */
+EIO_API int eio_fs_open_dir_nofollow(struct eio_dir d, struct eio_switch *sw, const char *path,
+				     struct eio_dir *ret);
+
+/** Close a directory opened by one of these: 0 or -EBADF. Never -ECANCELED. @since 0.1 */
 EIO_API int eio_dir_close(struct eio_dir d);
 
 /** The directory a tracked descriptor is open on, as a capability. @since 0.1 */
 EIO_API struct eio_dir eio_dir_of_fd(struct eio_fd fd);
 
-/** The descriptor of a directory: 0, or -ENOTSUP (env->cwd and env->fs have none). @since 0.1 */
+/** The descriptor of a directory: 0, -EBADF for a zeroed one, or -ENOTSUP (env->cwd, env->fs and
+ * many providers of a program's own have none). @since 0.1 */
 EIO_API int eio_dir_fd(struct eio_dir d, struct eio_fd *ret);
 
 /**
@@ -118,6 +164,126 @@ EIO_API int eio_dir_fd(struct eio_dir d, struct eio_fd *ret);
  * @since 0.1
  */
 EIO_API int eio_fs_stat(struct eio_dir d, const char *path, bool follow, struct eio_stat *ret);
+
+/** What a path leads to: an enum eio_file_kind, never EIO_KIND_UNKNOWN, which is 0; or as
+ * eio_fs_stat. @since 0.1 */
+EIO_API int eio_fs_kind(struct eio_dir d, const char *path, bool follow);
+
+/** Does the path lead to a regular file? Also false if that could not be found out: eio_fs_kind
+ * says why. @since 0.1 */
+EIO_API bool eio_fs_is_file(struct eio_dir d, const char *path);
+
+/** Does the path lead to a directory? Otherwise as eio_fs_is_file. @since 0.1 */
+EIO_API bool eio_fs_is_directory(struct eio_dir d, const char *path);
+
+/*
+ * Names: making, removing, renaming and reading them.
+ *
+ * A symlink at the end of a path is itself meant, and never followed. All wait for the file
+ * system. Errors of all: -EXDEV  a path leaves its directory; -ENOENT  it is empty, or what
+ * it begins with is missing; -ENOTDIR, -EACCES, -EPERM, -ENAMETOOLONG, -ELOOP, -EMFILE,
+ * -ENFILE, -ENOMEM, -EBADF, -EROFS, -EIO; -EOPNOTSUPP  the provider cannot; -EINVAL  NULL;
+ * -ECANCELED  nothing was done (of a network file system's server that is not certain).
+ */
+
+/**
+ * Make a directory: 0.
+ *
+ * @param mode  Permissions before the umask, up to 07777.
+ * @return 0, or an error of all, -EEXIST, -ENOSPC, -EDQUOT, -EMLINK, -EINVAL (the mode).
+ * @since 0.1
+ */
+EIO_API int eio_fs_mkdir(struct eio_dir d, const char *path, uint32_t mode);
+
+/**
+ * Remove the name of anything but a directory: 0.
+ *
+ * @param flags  0 or EIO_MISSING_OK, with which -ENOENT is success.
+ * @return 0, or an error of all, -EISDIR, -EBUSY, -EINVAL (unknown flags).
+ * @since 0.1
+ */
+EIO_API int eio_fs_unlink(struct eio_dir d, const char *path, unsigned flags);
+
+/** Remove an empty directory: 0, or an error of all, -ENOTEMPTY, -EBUSY (something is mounted
+ * there), -EINVAL (the path ends in "."). @since 0.1 */
+EIO_API int eio_fs_rmdir(struct eio_dir d, const char *path);
+
+/**
+ * Rename, within a directory or from one into another: 0.
+ *
+ * What had the new name is replaced in one step: anybody sees the one or the other.
+ *
+ * @return 0, or an error of all, and: -EXDEV  also when the two are on different file systems
+ *   or of different providers; -EISDIR, -ENOTDIR, -ENOTEMPTY, -EEXIST  what has the new name
+ *   cannot be replaced by this; -EINVAL  a directory would move into itself; -EBUSY, -ENOSPC,
+ *   -EDQUOT, -EMLINK.
+ * @since 0.1
+ */
+EIO_API int eio_fs_rename(struct eio_dir d, const char *old_path, struct eio_dir d2,
+			  const char *new_path);
+
+/**
+ * Give a file a second name: 0. Of a symlink it is the link that gets it.
+ *
+ * @return As eio_fs_rename; -EEXIST  the new name is taken; -EPERM  it is a directory.
+ * @since 0.1
+ */
+EIO_API int eio_fs_link(struct eio_dir d, const char *old_path, struct eio_dir d2,
+			const char *new_path);
+
+/**
+ * Make a symlink: 0.
+ *
+ * @param target  Kept as it is. It may be any text: what leads out of the directory can be
+ *   made, but not followed beneath it. Other programs would follow it.
+ * @return 0, or an error of all, -EEXIST, -ENOSPC, -EDQUOT.
+ * @since 0.1
+ */
+EIO_API int eio_fs_symlink(struct eio_dir d, const char *path, const char *target);
+
+/**
+ * Read where a symlink leads.
+ *
+ * @param buf  Gets the target and a NUL.
+ * @return Its length without the NUL, or an error of all, -EINVAL (it is no symlink), -ERANGE
+ *   (@p size is too small; 4096 is always enough on Linux).
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD ssize_t eio_fs_read_link(struct eio_dir d, const char *path, char *buf,
+					       size_t size);
+
+/**
+ * Change permissions: 0.
+ *
+ * @param follow  Follow a symlink at the end of the path. A symlink has no permissions of its
+ *   own: without following it gives -EOPNOTSUPP.
+ * @param mode    Up to 07777; the umask does not matter.
+ * @return 0, or an error of all, -EINVAL (the mode), -EAGAIN (see eio_ll_in_thread), -ENOSYS
+ *   (before Linux 6.6, where /proc is not mounted).
+ * @since 0.1
+ */
+EIO_API int eio_fs_chmod(struct eio_dir d, const char *path, bool follow, uint32_t mode);
+
+/**
+ * Change owner and group: 0. UINT32_MAX leaves one as it is.
+ *
+ * @param follow  Follow a symlink at the end of the path; else its own are changed.
+ * @return 0, or an error of all, -EAGAIN (see eio_ll_in_thread).
+ * @since 0.1
+ */
+EIO_API int eio_fs_chown(struct eio_dir d, const char *path, bool follow, uint32_t uid,
+			 uint32_t gid);
+
+/**
+ * Wait until the names in the directory itself are on stable storage: 0.
+ *
+ * Files that were made, renamed or removed in it are found so after a crash; their contents
+ * are a matter of eio_file_sync, sub-directories of calls of their own.
+ *
+ * @return 0, or an error of all; -EACCES  the directory may not be read.
+ * @since 0.1
+ */
+EIO_API int eio_fs_sync(struct eio_dir d);
 
 /**
  * Begin to list a directory.

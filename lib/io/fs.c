@@ -1,212 +1,209 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Directories as capabilities.
+ * The calls on directories: what each provider would otherwise do again.
  *
- * A directory of the kernel is a handle: a tracked descriptor, or one of the two that
- * stand for the working directory, confined (EIO_CWD) and not (EIO_FS). The low level
- * resolves beneath all but the last one, so there is one table for all three.
+ * Every call that may wait looks at the caller's cancellation, then at the value and its path,
+ * and only then calls the provider.
  */
 #include "core/error.h"
-#include "io/env.h"
-#include "io/flow.h"
-#include "io/fs.h"
 
 #include <eio/fiber.h>
-#include <eio/low_level.h>
+#include <eio/fs.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 
-/* The kernel's directories */
-
-/* The kind of a file that was opened with O_NONBLOCK, which is turned off again: it is
- * good for opening only. Neither call waits for a disk. */
-static int settle(struct eio_fd handle, mode_t *ret_mode)
-{
-	struct stat st;
-	int fd = eio_fd_use(handle), rc;
-
-	if (fd < 0)
-		return eio__fail(fd, "fstat", NULL);
-	rc = fstat(fd, &st) < 0 || fcntl(fd, F_SETFL, 0) < 0 ? -errno : 0;
-	eio_fd_unuse(handle);
-	*ret_mode = st.st_mode;
-	return eio__fail(rc, "fstat", NULL);
-}
-
-/* O_NONBLOCK, because a FIFO would wait for a writer here. */
-static int open_in(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_flow *ret)
-{
-	struct eio_fd fd;
-	mode_t mode;
-	int rc = eio_ll_openat(sw, d.u.fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd);
-
-	if (rc < 0)
-		return rc;
-	rc = settle(fd, &mode);
-	if (rc < 0) {
-		eio_fd_close(fd);
-		return rc;
-	}
-	if (S_ISREG(mode))
-		*ret = eio__flow_regular(fd);
-	else
-		*ret = S_ISFIFO(mode) ? eio__flow_fifo(fd) : eio__flow_file(fd);
-	return 0;
-}
-
-/* Opening a FIFO for both directions does not wait either. */
-static int open_out(struct eio_dir d, struct eio_switch *sw, const char *path,
-		    const struct eio_create *opts, struct eio_flow *ret)
-{
-	static const int flags_of[] = {
-		[EIO_CREATE_DEFAULT] = O_CREAT,
-		[EIO_CREATE_NEVER] = 0,
-		[EIO_CREATE_IF_MISSING] = O_CREAT,
-		[EIO_CREATE_OR_TRUNCATE] = O_CREAT | O_TRUNC,
-		[EIO_CREATE_EXCLUSIVE] = O_CREAT | O_EXCL,
-	};
-	struct eio_fd fd;
-	mode_t mode;
-	int flags, rc;
-
-	if ((unsigned) opts->how >= sizeof(flags_of) / sizeof(*flags_of) || opts->mode & ~07777u)
-		return eio__fail(-EINVAL, "open", path);
-	flags = O_RDWR | O_NOCTTY | flags_of[opts->how] | (opts->append ? O_APPEND : 0);
-	mode = flags & O_CREAT ? (opts->mode ? opts->mode : 0666) : 0;
-	rc = eio_ll_openat(sw, d.u.fd, path, flags, mode, &fd);
-	if (rc < 0)
-		return rc;
-	*ret = eio__flow_file(fd);
-	return 0;
-}
-
-/* O_PATH: the right to what is below needs no right to list it. */
-static int open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_dir *ret)
-{
-	struct eio_fd fd;
-	int rc = eio_ll_openat(sw, d.u.fd, path, O_PATH | O_DIRECTORY, 0, &fd);
-
-	if (rc < 0)
-		return rc;
-	*ret = eio_dir_of_fd(fd);
-	return 0;
-}
-
-/* To the low level an empty path is the directory itself; here it is no path. */
-static int stat_path(struct eio_dir d, const char *path, bool follow, struct eio_stat *ret)
-{
-	struct statx stx;
-	int rc;
-
-	if (!*path)
-		return eio__fail(-ENOENT, "statx", path);
-	rc = eio_ll_statx(d.u.fd, path, follow, STATX_BASIC_STATS | STATX_BTIME, &stx);
-	if (rc < 0)
-		return rc;
-	eio__stat_of(&stx, ret);
-	return 0;
-}
-
-static const struct eio_dir_ops dir_ops = {
-	.name = "directory",
-	.open_in = open_in,
-	.open_out = open_out,
-	.open_dir = open_dir,
-	.stat = stat_path,
-	.iter_begin = eio__listing_begin,
-	.iter_next = eio__listing_next,
-	.iter_end = eio__listing_end,
-};
-
-struct eio_dir eio_dir_of_fd(struct eio_fd fd)
-{
-	return (struct eio_dir){.ops = &dir_ops, .u.fd = fd};
-}
-
-struct eio_dir eio__dir_cwd(void)
-{
-	return eio_dir_of_fd(EIO_CWD);
-}
-
-struct eio_dir eio__dir_fs(void)
-{
-	return eio_dir_of_fd(EIO_FS);
-}
-
-/* The two that stand for the working directory are in no slot. */
-int eio_dir_fd(struct eio_dir d, struct eio_fd *ret)
-{
-	if (!d.ops)
-		return eio__fail(-EBADF, "descriptor", NULL);
-	if (d.ops != &dir_ops || d.u.fd.slot == EIO_CWD.slot)
-		return -ENOTSUP;
-	*ret = d.u.fd;
-	return 0;
-}
-
-int eio_dir_close(struct eio_dir d)
-{
-	struct eio_fd fd;
-
-	return eio_dir_fd(d, &fd) < 0 ? eio__fail(-EBADF, "close", NULL) : eio_fd_close(fd);
-}
-
-/* The calls on directories */
-
-static int enter(struct eio_dir d, const char *path, const char *op)
+/* May the call be made? @p known: the provider has it. */
+static int enter(struct eio_dir d, const char *path, const char *op, bool known)
 {
 	int rc = eio_check();
 
 	if (rc < 0)
 		return rc;
 	if (!d.ops)
-		return eio__fail(-EBADF, op, path);
-	return path ? 0 : eio__fail(-EINVAL, op, NULL);
+		rc = -EBADF;
+	else if (!path)
+		rc = -EINVAL;
+	else if (!known)
+		rc = -EOPNOTSUPP;
+	else if (!*path)
+		rc = -ENOENT;
+	return eio__fail(rc, op, path);
 }
+
+#define ENTER(d, path, op, member) enter(d, path, op, (d).ops && (d).ops->member)
+
+static int enter_mode(uint32_t mode, const char *op, const char *path)
+{
+	return eio__fail(mode & ~07777u ? -EINVAL : 0, op, path);
+}
+
+/* Opening */
 
 int eio_fs_open_in(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_flow *ret)
 {
-	int rc = enter(d, path, "open");
+	int rc = ENTER(d, path, "open", open_in);
 
-	if (rc < 0)
-		return rc;
-	if (!d.ops->open_in)
-		return eio__fail(-EOPNOTSUPP, "open", path);
-	return d.ops->open_in(d, sw, path, ret);
+	return rc < 0 ? rc : d.ops->open_in(d, sw, path, ret);
 }
 
 int eio_fs_open_out(struct eio_dir d, struct eio_switch *sw, const char *path,
 		    const struct eio_create *opts, struct eio_flow *ret)
 {
 	static const struct eio_create none;
-	int rc = enter(d, path, "open");
+	int rc = ENTER(d, path, "open", open_out);
 
-	if (rc < 0)
-		return rc;
-	if (!d.ops->open_out)
-		return eio__fail(-EOPNOTSUPP, "open", path);
-	return d.ops->open_out(d, sw, path, opts ? opts : &none, ret);
+	return rc < 0 ? rc : d.ops->open_out(d, sw, path, opts ? opts : &none, ret);
 }
 
 int eio_fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_dir *ret)
 {
-	int rc = enter(d, path, "open");
+	int rc = ENTER(d, path, "open", open_dir);
 
-	if (rc < 0)
-		return rc;
-	if (!d.ops->open_dir)
-		return eio__fail(-EOPNOTSUPP, "open", path);
-	return d.ops->open_dir(d, sw, path, ret);
+	return rc < 0 ? rc : d.ops->open_dir(d, sw, path, 0, ret);
 }
+
+int eio_fs_open_dir_nofollow(struct eio_dir d, struct eio_switch *sw, const char *path,
+			     struct eio_dir *ret)
+{
+	int rc = ENTER(d, path, "open", open_dir);
+
+	return rc < 0 ? rc : d.ops->open_dir(d, sw, path, EIO_DIR_NO_FOLLOW, ret);
+}
+
+int eio_dir_close(struct eio_dir d)
+{
+	if (!d.ops)
+		return eio__fail(-EBADF, "close", NULL);
+	return d.ops->close ? d.ops->close(d) : 0;
+}
+
+int eio_dir_fd(struct eio_dir d, struct eio_fd *ret)
+{
+	if (!d.ops)
+		return eio__fail(-EBADF, "descriptor", NULL);
+	return d.ops->fd ? d.ops->fd(d, ret) : -ENOTSUP;
+}
+
+/* Asking */
 
 int eio_fs_stat(struct eio_dir d, const char *path, bool follow, struct eio_stat *ret)
 {
-	int rc = enter(d, path, "stat");
+	int rc = ENTER(d, path, "stat", stat);
+
+	return rc < 0 ? rc : d.ops->stat(d, path, follow, ret);
+}
+
+int eio_fs_kind(struct eio_dir d, const char *path, bool follow)
+{
+	struct eio_stat st;
+	int rc = eio_fs_stat(d, path, follow, &st);
+
+	return rc < 0 ? rc : (int) st.kind;
+}
+
+bool eio_fs_is_file(struct eio_dir d, const char *path)
+{
+	return eio_fs_kind(d, path, true) == EIO_KIND_REGULAR;
+}
+
+bool eio_fs_is_directory(struct eio_dir d, const char *path)
+{
+	return eio_fs_kind(d, path, true) == EIO_KIND_DIRECTORY;
+}
+
+/* Names */
+
+int eio_fs_mkdir(struct eio_dir d, const char *path, uint32_t mode)
+{
+	int rc = ENTER(d, path, "mkdir", mkdir);
+
+	if (rc == 0)
+		rc = enter_mode(mode, "mkdir", path);
+	return rc < 0 ? rc : d.ops->mkdir(d, path, mode);
+}
+
+int eio_fs_unlink(struct eio_dir d, const char *path, unsigned flags)
+{
+	int rc = ENTER(d, path, "unlink", unlink);
 
 	if (rc < 0)
 		return rc;
-	if (!d.ops->stat)
-		return eio__fail(-EOPNOTSUPP, "stat", path);
-	return d.ops->stat(d, path, follow, ret);
+	if (flags & ~(unsigned) EIO_MISSING_OK)
+		return eio__fail(-EINVAL, "unlink", path);
+	rc = d.ops->unlink(d, path, false);
+	return rc == -ENOENT && flags & EIO_MISSING_OK ? 0 : rc;
+}
+
+int eio_fs_rmdir(struct eio_dir d, const char *path)
+{
+	int rc = ENTER(d, path, "rmdir", unlink);
+
+	return rc < 0 ? rc : d.ops->unlink(d, path, true);
+}
+
+/* Two names that must be of one provider. */
+static int enter_second(struct eio_dir d, struct eio_dir d2, const char *path2, const char *op)
+{
+	int rc = enter(d2, path2, op, true);
+
+	return rc == 0 && d.ops != d2.ops ? eio__fail(-EXDEV, op, path2) : rc;
+}
+
+int eio_fs_rename(struct eio_dir d, const char *old_path, struct eio_dir d2, const char *new_path)
+{
+	int rc = ENTER(d, old_path, "rename", rename);
+
+	if (rc == 0)
+		rc = enter_second(d, d2, new_path, "rename");
+	return rc < 0 ? rc : d.ops->rename(d, old_path, d2, new_path);
+}
+
+int eio_fs_link(struct eio_dir d, const char *old_path, struct eio_dir d2, const char *new_path)
+{
+	int rc = ENTER(d, old_path, "link", link);
+
+	if (rc == 0)
+		rc = enter_second(d, d2, new_path, "link");
+	return rc < 0 ? rc : d.ops->link(d, old_path, d2, new_path);
+}
+
+/* An empty target is the kernel's -ENOENT too. */
+int eio_fs_symlink(struct eio_dir d, const char *path, const char *target)
+{
+	int rc = ENTER(d, path, "symlink", symlink);
+
+	if (rc == 0)
+		rc = enter(d, target, "symlink", true);
+	return rc < 0 ? rc : d.ops->symlink(d, path, target);
+}
+
+ssize_t eio_fs_read_link(struct eio_dir d, const char *path, char *buf, size_t size)
+{
+	int rc = ENTER(d, path, "readlink", read_link);
+
+	return rc < 0 ? rc : d.ops->read_link(d, path, buf, size);
+}
+
+/* What is known beside the bytes */
+
+int eio_fs_chmod(struct eio_dir d, const char *path, bool follow, uint32_t mode)
+{
+	int rc = ENTER(d, path, "chmod", chmod);
+
+	if (rc == 0)
+		rc = enter_mode(mode, "chmod", path);
+	return rc < 0 ? rc : d.ops->chmod(d, path, follow, mode);
+}
+
+int eio_fs_chown(struct eio_dir d, const char *path, bool follow, uint32_t uid, uint32_t gid)
+{
+	int rc = ENTER(d, path, "chown", chown);
+
+	return rc < 0 ? rc : d.ops->chown(d, path, follow, uid, gid);
+}
+
+int eio_fs_sync(struct eio_dir d)
+{
+	int rc = ENTER(d, ".", "fsync", sync);
+
+	return rc < 0 ? rc : d.ops->sync(d);
 }

@@ -997,6 +997,139 @@ static int ask_anywhere(struct place *p)
 	return eio_fs_stat(env->fs, "file", false, &st);
 }
 
+/* Names: what is there afterwards says whether it was done */
+
+static void clear_names(struct place *p)
+{
+	(void) p;
+	remove("new");
+	remove("file");
+}
+
+static void check_new(struct place *p)
+{
+	same(access("new", F_OK) == 0, p->a.rc == 0);
+	clear_names(p);
+}
+
+static void check_gone(struct place *p)
+{
+	same(access("file", F_OK) == 0, p->a.rc < 0);
+	clear_names(p);
+}
+
+static int open_dir_nofollow(struct place *p)
+{
+	struct eio_dir d;
+	int rc = eio_fs_open_dir_nofollow(env->cwd, NULL, ".", &d);
+
+	(void) p;
+	if (rc == 0)
+		expect_ok(eio_dir_close(d));
+	return rc;
+}
+
+static int kind_of(struct place *p)
+{
+	(void) p;
+	return eio_fs_kind(env->cwd, "file", false);
+}
+
+/* They tell nothing of a failure: the call is as good as it was cancelled. */
+static int is_what(struct place *p)
+{
+	bool is = eio_fs_is_file(env->cwd, "file") && !eio_fs_is_directory(env->cwd, "file");
+
+	(void) p;
+	return is ? 0 : -ECANCELED;
+}
+
+static int make_dir(struct place *p)
+{
+	(void) p;
+	return eio_fs_mkdir(env->cwd, "new", 0755);
+}
+
+static int unlink_file(struct place *p)
+{
+	(void) p;
+	return eio_fs_unlink(env->cwd, "file", 0);
+}
+
+static void empty_dir(struct place *p)
+{
+	(void) p;
+	same(mkdir("file", 0755), 0);
+}
+
+static int remove_dir(struct place *p)
+{
+	(void) p;
+	return eio_fs_rmdir(env->cwd, "file");
+}
+
+static int rename_file(struct place *p)
+{
+	(void) p;
+	return eio_fs_rename(env->cwd, "file", env->cwd, "new");
+}
+
+static int link_file(struct place *p)
+{
+	(void) p;
+	return eio_fs_link(env->cwd, "file", env->cwd, "new");
+}
+
+static void symlink_there(struct place *p)
+{
+	(void) p;
+	same(symlink("target", "file"), 0);
+}
+
+static int make_symlink(struct place *p)
+{
+	(void) p;
+	return eio_fs_symlink(env->cwd, "new", ".");
+}
+
+static int read_symlink(struct place *p)
+{
+	return (int) eio_fs_read_link(env->cwd, "file", p->text, sizeof(p->text));
+}
+
+static void check_symlink_read(struct place *p)
+{
+	ck_assert_str_eq(p->text, p->a.rc < 0 ? "" : "target");
+	clear_names(p);
+}
+
+static int change_mode(struct place *p)
+{
+	(void) p;
+	return eio_fs_chmod(env->cwd, "file", true, 0600);
+}
+
+static void check_mode(struct place *p)
+{
+	struct stat st;
+
+	same(stat("file", &st), 0);
+	same((st.st_mode & 0777) == 0600, p->a.rc == 0);
+	clear_names(p);
+}
+
+static int change_owner(struct place *p)
+{
+	(void) p;
+	return eio_fs_chown(env->cwd, "file", true, UINT32_MAX, UINT32_MAX);
+}
+
+static int sync_dir(struct place *p)
+{
+	(void) p;
+	return eio_fs_sync(env->cwd);
+}
+
 static int list(struct place *p)
 {
 	struct eio_dir_entry e;
@@ -1173,9 +1306,22 @@ static const struct call calls[] = {
 	{"eio_fs_open_in", QUICK, file, open_in, NULL, close_if_made},
 	{"eio_fs_open_out", QUICK, NULL, create, NULL, check_create},
 	{"eio_fs_open_dir", QUICK, NULL, open_dir, NULL, NULL},
+	{"eio_fs_open_dir_nofollow", QUICK, NULL, open_dir_nofollow, NULL, NULL},
 	{"eio_dir_close", FIRM, directory, close_dir, NULL, check_dir_closed},
 	{"eio_fs_stat", QUICK, file, ask, NULL, NULL},
 	{"eio_fs_stat anywhere", QUICK, file, ask_anywhere, NULL, NULL},
+	{"eio_fs_kind", QUICK, file, kind_of, NULL, clear_names},
+	{"eio_fs_is_file, eio_fs_is_directory", QUICK, file, is_what, NULL, clear_names},
+	{"eio_fs_mkdir", QUICK, NULL, make_dir, NULL, check_new},
+	{"eio_fs_unlink", QUICK, file, unlink_file, NULL, check_gone},
+	{"eio_fs_rmdir", QUICK, empty_dir, remove_dir, NULL, check_gone},
+	{"eio_fs_rename", QUICK, file, rename_file, NULL, check_new},
+	{"eio_fs_link", QUICK, file, link_file, NULL, check_new},
+	{"eio_fs_symlink", QUICK, NULL, make_symlink, NULL, check_new},
+	{"eio_fs_read_link", QUICK, symlink_there, read_symlink, NULL, check_symlink_read},
+	{"eio_fs_chmod", QUICK, file, change_mode, NULL, check_mode},
+	{"eio_fs_chown", QUICK, file, change_owner, NULL, clear_names},
+	{"eio_fs_sync", QUICK, NULL, sync_dir, NULL, NULL},
 	{"eio_fs_dir_begin, eio_fs_dir_next, eio_fs_dir_end", QUICK, file, list, NULL, NULL},
 	{"eio_fs_read_dir", QUICK, file, read_dir, NULL, check_read_dir},
 	{"eio_file_stat", QUICK, open_file, ask_file, NULL, NULL},
