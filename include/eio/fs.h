@@ -286,6 +286,84 @@ EIO_API int eio_fs_chown(struct eio_dir d, const char *path, bool follow, uint32
 EIO_API int eio_fs_sync(struct eio_dir d);
 
 /**
+ * Make a directory and those above it that are missing.
+ *
+ * Several fibers and processes may do so at once.
+ *
+ * @param mode       As of eio_fs_mkdir; those above get it too, and what its owner needs to make
+ *   something in them.
+ * @param exists_ok  That it is there is success if it is a directory, or a symlink to one.
+ * @return 0, or as eio_fs_mkdir: -EEXIST  it is there, or something that is no directory;
+ *   -ENOTDIR  something above is none. -ENOENT  another process removed what was just made, or a
+ *   symlink leads nowhere: none is made where it leads. What was made stays.
+ * @cancel Between two directories: what was made stays.
+ * @since 0.1
+ */
+EIO_API int eio_fs_mkdirs(struct eio_dir d, const char *path, uint32_t mode, bool exists_ok);
+
+/**
+ * Remove what a path names, with all that is in it if it is a directory.
+ *
+ * Symlinks are removed, not followed, at no level and whatever other processes do to the tree
+ * meanwhile; what another one removes first is as good as removed. Mount points in the tree are
+ * not crossed: they, and the directories above, stay. Memory and open files are bounded,
+ * however deep and wide the tree is: a directory 16 levels down is moved to the top of the tree
+ * first, as ".eio-removed-" and a number, and stays there if it cannot be removed.
+ *
+ * What cannot be removed stays, the rest goes all the same.
+ *
+ * @param path   Its last component is a name: "/" and what ends in "." or ".." give -EINVAL.
+ * @param flags  0 or EIO_MISSING_OK, with which -ENOENT is success.
+ * @return 0, or the first failure: as eio_fs_unlink and eio_fs_rmdir, -ENOENT only of @p path
+ *   itself; -EXDEV, -EBUSY  something is mounted there; -ENOTEMPTY  another process fills a
+ *   directory faster than it is emptied, a hundred times.
+ * @cancel Yes; what is gone is gone.
+ * @since 0.1
+ */
+EIO_API int eio_fs_rmtree(struct eio_dir d, const char *path, unsigned flags);
+
+/* Paths as text */
+
+/** The parts of a path: its first @p dir_len bytes, and a name. Borrowed from it. */
+struct eio_path_parts {
+	size_t dir_len; /**< 0: the path is only a name */
+	const char *base;
+	size_t base_len; /**< no slash is in it or counted */
+};
+
+/**
+ * Split a path at its last component, by its text alone.
+ *
+ *     path     dir    base
+ *     "a"      ""     "a"
+ *     "a/b/"   "a"    "b"
+ *     "a//b"   "a"    "b"
+ *     "/a"     "/"    "a"
+ *     "a/.."   "a"    ".."
+ *
+ * @return true, or false for what has no last component: "", "/", "//".
+ * @thread Any.
+ * @since 0.1
+ */
+EIO_API bool eio_path_split(const char *path, struct eio_path_parts *ret);
+
+/**
+ * What a path is called outside this program: for messages, and for programs that take a path.
+ *
+ * Nothing is looked up and nothing promised: the directory may be moved at any time, and where
+ * the system follows symlinks and ".." it is not confined. A path of env->cwd or env->fs is its
+ * own answer; of another directory it is that one's absolute path, a slash, and @p path.
+ *
+ * @param buf  Gets it and a NUL.
+ * @return Its length without the NUL; -ERANGE  @p size is too small; -ENOTSUP  it has none;
+ *   -ENOENT  the directory was removed, or @p path is empty; -EXDEV  an absolute path of what is
+ *   not env->fs; -ENOSYS  /proc is not mounted; -EBADF; -EINVAL  NULL.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD ssize_t eio_fs_native(struct eio_dir d, const char *path, char *buf,
+					    size_t size);
+
+/**
  * Begin to list a directory.
  *
  * @return 0: end it with eio_fs_dir_end. Negative, as eio_fs_open_in: nothing to end.

@@ -6,9 +6,9 @@
  * and only then calls the provider.
  */
 #include "core/error.h"
+#include "io/fs.h"
 
 #include <eio/fiber.h>
-#include <eio/fs.h>
 #include <errno.h>
 
 /* May the call be made? @p known: the provider has it. */
@@ -54,19 +54,23 @@ int eio_fs_open_out(struct eio_dir d, struct eio_switch *sw, const char *path,
 	return rc < 0 ? rc : d.ops->open_out(d, sw, path, opts ? opts : &none, ret);
 }
 
-int eio_fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_dir *ret)
+int eio__fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, unsigned flags,
+		     struct eio_dir *ret)
 {
 	int rc = ENTER(d, path, "open", open_dir);
 
-	return rc < 0 ? rc : d.ops->open_dir(d, sw, path, 0, ret);
+	return rc < 0 ? rc : d.ops->open_dir(d, sw, path, flags, ret);
+}
+
+int eio_fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, struct eio_dir *ret)
+{
+	return eio__fs_open_dir(d, sw, path, 0, ret);
 }
 
 int eio_fs_open_dir_nofollow(struct eio_dir d, struct eio_switch *sw, const char *path,
 			     struct eio_dir *ret)
 {
-	int rc = ENTER(d, path, "open", open_dir);
-
-	return rc < 0 ? rc : d.ops->open_dir(d, sw, path, EIO_DIR_NO_FOLLOW, ret);
+	return eio__fs_open_dir(d, sw, path, EIO_DIR_NO_FOLLOW, ret);
 }
 
 int eio_dir_close(struct eio_dir d)
@@ -81,6 +85,15 @@ int eio_dir_fd(struct eio_dir d, struct eio_fd *ret)
 	if (!d.ops)
 		return eio__fail(-EBADF, "descriptor", NULL);
 	return d.ops->fd ? d.ops->fd(d, ret) : -ENOTSUP;
+}
+
+ssize_t eio_fs_native(struct eio_dir d, const char *path, char *buf, size_t size)
+{
+	if (!d.ops)
+		return eio__fail(-EBADF, "native", path);
+	if (!path || !*path)
+		return eio__fail(path ? -ENOENT : -EINVAL, "native", path);
+	return d.ops->native ? d.ops->native(d, path, buf, size) : -ENOTSUP;
 }
 
 /* Asking */

@@ -13,6 +13,10 @@ struct statx;
 enum eio_file_kind eio__kind_of_mode(unsigned mode);
 void eio__stat_of(const struct statx *stx, struct eio_stat *ret);
 
+/* With EIO_DIR_… flags. */
+int eio__fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, unsigned flags,
+		     struct eio_dir *ret);
+
 /* Operations of <eio/fs.h>'s table. */
 int eio__listing_begin(struct eio_dir d, const char *path, struct eio_dir_iter *it);
 int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret);

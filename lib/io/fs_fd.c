@@ -15,7 +15,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Opening */
 
@@ -81,12 +84,15 @@ static int open_out(struct eio_dir d, struct eio_switch *sw, const char *path,
 	return 0;
 }
 
+static bool is_anywhere(struct eio_fd dir)
+{
+	return dir.slot == EIO_FS.slot && dir.generation == EIO_FS.generation;
+}
+
 /* The low level's confinement, and no way through a mount point. */
 static uint64_t within_one_mount(struct eio_fd dir)
 {
-	bool anywhere = dir.slot == EIO_FS.slot && dir.generation == EIO_FS.generation;
-
-	return RESOLVE_NO_XDEV | (anywhere ? 0 : RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+	return RESOLVE_NO_XDEV | (is_anywhere(dir) ? 0 : RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
 }
 
 /* O_PATH: the right to what is below needs no right to list it. */
@@ -198,6 +204,58 @@ static int sync_dir(struct eio_dir d)
 	return rc;
 }
 
+/* Paths of the system */
+
+/* Where a directory is now: its length in the buffer, without a NUL. /proc answers at once. */
+static ssize_t place_of(struct eio_fd dir, char *buf, size_t size)
+{
+	int fd = eio_fd_use(dir);
+	char link[32];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, buf, size);
+	if (n < 0)
+		n = errno == ENOENT ? -ENOSYS : -errno;
+	else if (fstat(fd, &st) == 0 && st.st_nlink == 0)
+		n = -ENOENT;
+	eio_fd_unuse(dir);
+	return n;
+}
+
+static ssize_t join(struct eio_dir d, const char *path, char *buf, size_t size)
+{
+	size_t len = strlen(path), at = 0;
+	struct eio_fd fd;
+
+	if (*path == '/' && !is_anywhere(d.u.fd))
+		return -EXDEV;
+	if (size > 0 && dir_fd(d, &fd) == 0) {
+		ssize_t n = place_of(fd, buf, size);
+
+		if (n < 0)
+			return n;
+		at = (size_t) n;
+		if (at < size && buf[at - 1] != '/')
+			buf[at++] = '/';
+	}
+	if (size - at <= len)
+		return -ERANGE;
+	memcpy(buf + at, path, len + 1);
+	return (ssize_t) (at + len);
+}
+
+/* Paths beneath the working directory start there for the system too. */
+static ssize_t native(struct eio_dir d, const char *path, char *buf, size_t size)
+{
+	ssize_t n = join(d, path, buf, size);
+
+	return n < 0 ? eio__fail((int) n, "native", path) : n;
+}
+
 static const struct eio_dir_ops dir_ops = {
 	.name = "directory",
 	.open_in = open_in,
@@ -218,6 +276,7 @@ static const struct eio_dir_ops dir_ops = {
 	.chmod = change_mode,
 	.chown = change_owner,
 	.sync = sync_dir,
+	.native = native,
 };
 
 struct eio_dir eio_dir_of_fd(struct eio_fd fd)

@@ -1080,6 +1080,53 @@ static int link_file(struct place *p)
 	return eio_fs_link(env->cwd, "file", env->cwd, "new");
 }
 
+static int make_dirs(struct place *p)
+{
+	(void) p;
+	return eio_fs_mkdirs(env->cwd, "new/new/new", 0755, true);
+}
+
+static void remove_all(const char *const *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		remove(paths[i]);
+}
+
+static void check_dirs(struct place *p)
+{
+	static const char *const made[] = {"new/new/new", "new/new", "new"};
+
+	same(access(made[0], F_OK) == 0, p->a.rc == 0);
+	remove_all(made, COUNT(made));
+}
+
+static void tree_there(struct place *p)
+{
+	file(p);
+	same(mkdir("new", 0755), 0);
+	same(mkdir("new/new", 0755), 0);
+	same(rename("file", "new/new/file"), 0);
+	file(p);
+	same(symlink("../file", "new/link"), 0);
+}
+
+static int remove_tree(struct place *p)
+{
+	(void) p;
+	return eio_fs_rmtree(env->cwd, "new", 0);
+}
+
+static void check_tree(struct place *p)
+{
+	static const char *const there[] = {"new/new/file", "new/new", "new/link", "new"};
+
+	same(access("new", F_OK) == 0, p->a.rc < 0);
+	same(access("file", F_OK), 0);
+	remove_all(there, COUNT(there));
+	same(access("new", F_OK), -1);
+	clear_names(p);
+}
+
 static void symlink_there(struct place *p)
 {
 	(void) p;
@@ -1313,8 +1360,10 @@ static const struct call calls[] = {
 	{"eio_fs_kind", QUICK, file, kind_of, NULL, clear_names},
 	{"eio_fs_is_file, eio_fs_is_directory", QUICK, file, is_what, NULL, clear_names},
 	{"eio_fs_mkdir", QUICK, NULL, make_dir, NULL, check_new},
+	{"eio_fs_mkdirs", QUICK, NULL, make_dirs, NULL, check_dirs},
 	{"eio_fs_unlink", QUICK, file, unlink_file, NULL, check_gone},
 	{"eio_fs_rmdir", QUICK, empty_dir, remove_dir, NULL, check_gone},
+	{"eio_fs_rmtree", QUICK, tree_there, remove_tree, NULL, check_tree},
 	{"eio_fs_rename", QUICK, file, rename_file, NULL, check_new},
 	{"eio_fs_link", QUICK, file, link_file, NULL, check_new},
 	{"eio_fs_symlink", QUICK, NULL, make_symlink, NULL, check_new},

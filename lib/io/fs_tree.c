@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Trees of directories: making the way down to one, and removing one.
+ *
+ * Removal walks by handles. A directory is opened by its name beneath the handle of the one that
+ * holds it, without following a symlink or crossing a mount point, and what is removed is a name
+ * in a directory held open. So whatever other processes do to the tree meanwhile, nothing goes
+ * but what was in it when it was come to. What a name stands for may change between two steps:
+ * then the kernel refuses the second, and it is looked at again. Names may be added: then the
+ * directory is listed again. Both so often, and no more.
+ *
+ * Directories are open on LEVELS levels at a time. What lies deeper is moved to the top of the
+ * tree, under a name of our own, and removed from there: the tree is gone through once more
+ * for as long as something was moved. So neither depth nor width costs memory.
+ */
+#include "core/error.h"
+#include "io/fs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LEVELS = 16, ATTEMPTS = 100 };
+
+/* Making the way */
+
+/* Each directory before the last component. Other fibers may make them too. */
+static int make_parents(struct eio_dir d, char *path, uint32_t mode)
+{
+	struct eio_path_parts parts;
+	int rc = 0;
+
+	if (!eio_path_split(path, &parts))
+		return 0;
+	for (size_t i = 1; i <= parts.dir_len && (rc == 0 || rc == -EEXIST); i++) {
+		char was = path[i];
+
+		if (was != '/' || path[i - 1] == '/')
+			continue;
+		path[i] = '\0';
+		rc = eio_fs_mkdir(d, path, mode | 0300);
+		path[i] = was;
+	}
+	return rc == -EEXIST ? 0 : rc;
+}
+
+static int make_way(struct eio_dir d, const char *path, uint32_t mode)
+{
+	char *copy = strdup(path);
+	int rc = copy ? make_parents(d, copy, mode) : eio__fail(-ENOMEM, "mkdirs", path);
+
+	free(copy);
+	return rc < 0 ? rc : eio_fs_mkdir(d, path, mode);
+}
+
+/* What is in the way, if it is one that may be? */
+static int accept_existing(struct eio_dir d, const char *path)
+{
+	int kind = eio_fs_kind(d, path, true);
+
+	if (kind < 0)
+		return kind;
+	return kind == EIO_KIND_DIRECTORY ? 0 : eio__fail(-EEXIST, "mkdirs", path);
+}
+
+int eio_fs_mkdirs(struct eio_dir d, const char *path, uint32_t mode, bool exists_ok)
+{
+	int rc = eio_fs_mkdir(d, path, mode);
+
+	if (rc == -ENOENT && *path)
+		rc = make_way(d, path, mode);
+	return rc == -EEXIST && exists_ok ? accept_existing(d, path) : rc;
+}
+
+/* Removing */
+
+struct removal {
+	struct eio_dir top;     /* of the tree; what lies too deep is moved here */
+	unsigned names;         /* numbers those it gets there */
+	bool moved;             /* something was this time */
+	struct eio_error first; /* failure this time; code 0: none so far */
+};
+
+/* Remembers the first failure. Is there none? */
+static bool went_well(struct removal *r, int rc)
+{
+	const struct eio_error *e = eio_last_error();
+
+	if (rc >= 0)
+		return true;
+	if (r->first.code == 0)
+		r->first = e->code == rc ? *e : (struct eio_error){.code = rc, .op = "rmtree"};
+	return false;
+}
+
+/* Another process may have taken the name that is next. An empty directory is not moved. */
+static int move_up(struct removal *r, struct eio_dir parent, const char *name)
+{
+	int rc = eio_fs_rmdir(parent, name);
+	char to[32];
+
+	for (int i = 0; i < ATTEMPTS && (rc == -ENOTEMPTY || rc == -EEXIST); i++) {
+		snprintf(to, sizeof(to), ".eio-removed-%u", r->names++);
+		rc = eio_fs_rename(parent, name, r->top, to);
+		if (rc == -ENOTDIR || rc == -EISDIR)
+			rc = -EEXIST;
+		r->moved |= rc == 0;
+	}
+	return rc;
+}
+
+static bool remove_entry(struct removal *r, struct eio_dir parent, const char *name, bool is_dir,
+			 unsigned level);
+
+static bool remove_entries(struct removal *r, struct eio_dir d, unsigned level)
+{
+	struct eio_dir_entry e;
+	struct eio_dir_iter it;
+	bool all = true;
+	int rc = eio_fs_dir_begin(&it, d, ".");
+
+	if (rc < 0)
+		return went_well(r, rc);
+	while ((rc = eio_fs_dir_next(&it, &e)) > 0)
+		if (!remove_entry(r, d, e.name, e.kind == EIO_KIND_DIRECTORY, level))
+			all = false;
+	eio_fs_dir_end(&it);
+	return went_well(r, rc) && all;
+}
+
+/* Empties an open directory and removes its name. If not all could go, the failure of that is
+ * remembered, and that the directory is not empty is none. */
+static int remove_open(struct removal *r, struct eio_dir d, struct eio_dir parent, const char *name,
+		       unsigned level)
+{
+	int rc = -ENOTEMPTY;
+
+	for (int i = 0; i < ATTEMPTS && rc == -ENOTEMPTY; i++) {
+		bool all = remove_entries(r, d, level + 1);
+
+		rc = eio_fs_rmdir(parent, name);
+		if (!all && rc == -ENOTEMPTY)
+			return r->first.code;
+	}
+	return rc;
+}
+
+/* One that cannot be opened may be empty; if it is not, what is told is why it was not opened.
+ * Not inlined, to have the details of that on the stack no longer than needed. */
+static __attribute__((noinline)) int remove_closed(struct eio_dir parent, const char *name, int rc)
+{
+	struct eio_error why = *eio_last_error();
+
+	if (eio_fs_rmdir(parent, name) == 0)
+		return 0;
+	return eio__fail(rc, why.op, why.subject);
+}
+
+static int remove_dir(struct removal *r, struct eio_dir parent, const char *name, unsigned level)
+{
+	unsigned flags = EIO_DIR_NO_FOLLOW | (level > 0 ? EIO_DIR_NO_MOUNT : 0);
+	struct eio_dir d;
+	int rc;
+
+	if (level == LEVELS)
+		return move_up(r, parent, name);
+	rc = eio__fs_open_dir(parent, NULL, name, flags, &d);
+	if (rc == -ENOTDIR || rc == -ENOENT)
+		return rc;
+	if (rc < 0)
+		return remove_closed(parent, name, rc);
+	if (level == 0)
+		r->top = d;
+	rc = remove_open(r, d, parent, name, level);
+	eio_dir_close(d);
+	return rc;
+}
+
+/* Whatever has this name goes, also if another process is first. */
+static bool remove_entry(struct removal *r, struct eio_dir parent, const char *name, bool is_dir,
+			 unsigned level)
+{
+	int rc = 0;
+
+	for (int i = 0; i < ATTEMPTS; i++, is_dir = !is_dir) {
+		rc = is_dir ? remove_dir(r, parent, name, level) : eio_fs_unlink(parent, name, 0);
+		if (rc != (is_dir ? -ENOTDIR : -EISDIR))
+			break;
+	}
+	return went_well(r, rc == -ENOENT ? 0 : rc);
+}
+
+/* Neither "/" nor what only says "here" or "above" names a tree that can go. */
+static bool names_a_tree(const char *path)
+{
+	struct eio_path_parts p;
+
+	return eio_path_split(path, &p) && !(p.base_len == 1 && p.base[0] == '.') &&
+	       !(p.base_len == 2 && p.base[0] == '.' && p.base[1] == '.');
+}
+
+int eio_fs_rmtree(struct eio_dir d, const char *path, unsigned flags)
+{
+	struct removal r = {.names = 0};
+	int rc = eio_fs_unlink(d, path, flags);
+
+	if (rc != -EISDIR)
+		return rc;
+	if (!names_a_tree(path))
+		return eio__fail(-EINVAL, "rmtree", path);
+	do {
+		r.moved = false;
+		r.first.code = 0;
+		if (remove_entry(&r, d, path, true, 0))
+			return 0;
+	} while (r.moved);
+	return eio__fail(r.first.code, r.first.op, r.first.subject);
+}
