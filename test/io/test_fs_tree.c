@@ -153,7 +153,7 @@ static void plant(void)
 	make_link("../outside", "tree/out");
 	make_link("../../outside/keep", "tree/sub/out");
 	make_link("..", "tree/up");
-	make_link("/", "tree/sub/root");
+	make_link("../../outside", "tree/sub/away");
 	make_link("none", "tree/sub/dangling");
 	make_link("loop", "tree/loop");
 }
