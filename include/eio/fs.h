@@ -182,7 +182,8 @@ EIO_API bool eio_fs_is_directory(struct eio_dir d, const char *path);
  * A symlink at the end of a path is itself meant, and never followed. All wait for the file
  * system. Errors of all: -EXDEV  a path leaves its directory; -ENOENT  it is empty, or what
  * it begins with is missing; -ENOTDIR, -EACCES, -EPERM, -ENAMETOOLONG, -ELOOP, -EMFILE,
- * -ENFILE, -ENOMEM, -EBADF, -EROFS, -EIO; -EOPNOTSUPP  the provider cannot; -EINVAL  NULL;
+ * -ENFILE, -ENOMEM, -EBADF, -EROFS, -EIO; -EAGAIN  a path with ".." or symlinks, next to which
+ * directories are renamed all the time; -EOPNOTSUPP  the provider cannot; -EINVAL  NULL;
  * -ECANCELED  nothing was done (of a network file system's server that is not certain).
  */
 
