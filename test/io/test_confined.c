@@ -392,16 +392,6 @@ static const char *fmt(const char *f, ...)
 	return text;
 }
 
-static void make_dir(const char *path)
-{
-	ck_assert_msg(mkdir(path, 0755) == 0, "%s: %s", path, strerror(errno));
-}
-
-static void make_link(const char *to, const char *path)
-{
-	ck_assert_msg(symlink(to, path) == 0, "%s: %s", path, strerror(errno));
-}
-
 static int clear_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	(void) st, (void) flag;
@@ -414,39 +404,39 @@ static void fill_prison(void)
 	ck_assert_int_eq(nftw("prison", clear_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 	ck_assert_int_eq(chmod("prison", 0755), 0);
 	put_text("prison/file", "inside");
-	make_dir("prison/sub");
+	put_dir("prison/sub");
 	put_text("prison/sub/file", "inside");
-	make_dir("prison/sub/empty");
-	make_link("..", "prison/up");
-	make_link("../outside", "prison/away");
-	make_link("../outside/secret", "prison/away_file");
-	make_link("../outside/new", "prison/nowhere");
-	make_link("../../outside", "prison/sub/away");
-	make_link(fmt("%s/outside", here), "prison/abs");
-	make_link(fmt("%s/prison", here), "prison/abs_back");
-	make_link("../prison", "prison/back");
-	make_link("away", "prison/chain");
-	make_link("./sub/../chain", "prison/longer_chain");
-	make_link("loop", "prison/loop");
-	make_link("loop_b", "prison/loop_a");
-	make_link("loop_a/../loop_a", "prison/loop_b");
-	make_link(fmt("/proc/self/root%s/outside", here), "prison/self_root");
-	make_link("/proc/self/cwd/outside", "prison/self_cwd");
-	make_link(fmt("/proc/self/fd/%d", outside_fd), "prison/self_fd");
-	make_link("sub", "prison/in");
+	put_dir("prison/sub/empty");
+	put_link("prison/up", "..");
+	put_link("prison/away", "../outside");
+	put_link("prison/away_file", "../outside/secret");
+	put_link("prison/nowhere", "../outside/new");
+	put_link("prison/sub/away", "../../outside");
+	put_link("prison/abs", fmt("%s/outside", here));
+	put_link("prison/abs_back", fmt("%s/prison", here));
+	put_link("prison/back", "../prison");
+	put_link("prison/chain", "away");
+	put_link("prison/longer_chain", "./sub/../chain");
+	put_link("prison/loop", "loop");
+	put_link("prison/loop_a", "loop_b");
+	put_link("prison/loop_b", "loop_a/../loop_a");
+	put_link("prison/self_root", fmt("/proc/self/root%s/outside", here));
+	put_link("prison/self_cwd", "/proc/self/cwd/outside");
+	put_link("prison/self_fd", fmt("/proc/self/fd/%d", outside_fd));
+	put_link("prison/in", "sub");
 }
 
 static void build(void)
 {
 	ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
-	make_dir("prison");
-	make_dir("outside");
-	make_dir("outside/keep");
-	make_dir("outside/empty");
+	put_dir("prison");
+	put_dir("outside");
+	put_dir("outside/keep");
+	put_dir("outside/empty");
 	put_text("outside/secret", SECRET " text");
 	put_text("outside/" SECRET, "x");
 	put_text("outside/keep/secret", SECRET " text");
-	make_link("secret", "outside/link");
+	put_link("outside/link", "secret");
 	outside_fd = open("outside", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	fill_prison();
 	count_canaries();
@@ -627,8 +617,8 @@ START_TEST(no_call_leads_out_where_something_is_mounted)
 		return;
 	enter_scratch();
 	build();
-	make_dir("prison/proc");
-	make_dir("prison/mounted");
+	put_dir("prison/proc");
+	put_dir("prison/mounted");
 	if (mount("proc", "prison/proc", "proc", 0, NULL) == 0) {
 		ck_assert_int_eq(mount("prison/sub", "prison/mounted", NULL, MS_BIND, NULL), 0);
 		run_ring(attack_mounts, 0);
@@ -675,10 +665,10 @@ static mode_t kind_of(const char *path)
 
 /* The directory is filled before it gets its name: what is done by path here would go through
  * the link. */
-static void put_dir(const char *path)
+static void put_swapped(const char *path)
 {
-	make_dir("prison/fresh");
-	make_dir("prison/fresh/keep");
+	put_dir("prison/fresh");
+	put_dir("prison/fresh/keep");
 	put_text("prison/fresh/secret", "inside");
 	put_text("prison/fresh/keep/secret", "inside");
 	ck_assert_int_eq(rename("prison/fresh", path), 0);
@@ -694,9 +684,9 @@ static void replant(const char *const pair[2], const char *target)
 		if (kind_of(pair[i]) != 0)
 			continue;
 		if (kind_of(pair[!i]) == S_IFDIR)
-			make_link(target, pair[i]);
+			put_link(pair[i], target);
 		else
-			put_dir(pair[i]);
+			put_swapped(pair[i]);
 	}
 }
 

@@ -9,16 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static void make_dir(const char *path)
-{
-	ck_assert_msg(mkdir(path, 0755) == 0, "%s: %s", path, strerror(errno));
-}
-
-static void make_link(const char *to, const char *path)
-{
-	ck_assert_msg(symlink(to, path) == 0, "%s: %s", path, strerror(errno));
-}
-
 static bool is_there(const char *path)
 {
 	struct stat st;
@@ -67,12 +57,12 @@ DIR_TEST(mkdirs_gives_those_above_what_their_owner_needs)
 DIR_TEST(mkdirs_may_take_what_is_there)
 {
 	(void) arg;
-	make_dir("d");
+	put_dir("d");
 	put_text("file", "x");
-	make_link("d", "to_d");
-	make_link("file", "to_file");
-	make_link("none", "dangling");
-	make_link("..", "out");
+	put_link("to_d", "d");
+	put_link("to_file", "file");
+	put_link("dangling", "none");
+	put_link("out", "..");
 	expect_err(eio_fs_mkdirs(env->cwd, "d", 0755, false), -EEXIST);
 	expect_ok(eio_fs_mkdirs(env->cwd, "d", 0755, true));
 	expect_ok(eio_fs_mkdirs(env->cwd, "to_d", 0755, true));
@@ -139,23 +129,23 @@ DIR_TEST(many_may_make_the_same_way_at_once)
  * directories. */
 static void plant(void)
 {
-	make_dir("outside");
-	make_dir("outside/keep");
+	put_dir("outside");
+	put_dir("outside/keep");
 	put_text("outside/keep/file", "secret");
-	make_dir("tree");
+	put_dir("tree");
 	put_text("tree/file", "x");
 	put_text("tree/\xff\n", "x");
-	make_dir("tree/empty");
-	make_dir("tree/sub");
-	make_dir("tree/sub/sub");
+	put_dir("tree/empty");
+	put_dir("tree/sub");
+	put_dir("tree/sub/sub");
 	put_text("tree/sub/sub/file", "x");
 	ck_assert_int_eq(mkfifo("tree/fifo", 0600), 0);
-	make_link("../outside", "tree/out");
-	make_link("../../outside/keep", "tree/sub/out");
-	make_link("..", "tree/up");
-	make_link("../../outside", "tree/sub/away");
-	make_link("none", "tree/sub/dangling");
-	make_link("loop", "tree/loop");
+	put_link("tree/out", "../outside");
+	put_link("tree/sub/out", "../../outside/keep");
+	put_link("tree/up", "..");
+	put_link("tree/sub/away", "../../outside");
+	put_link("tree/sub/dangling", "none");
+	put_link("tree/loop", "loop");
 }
 
 static void expect_outside_as_it_was(void)
@@ -182,7 +172,7 @@ DIR_TEST(rmtree_of_what_is_no_directory_removes_its_name)
 {
 	(void) arg;
 	plant();
-	make_link("tree", "link");
+	put_link("link", "tree");
 	expect_err(eio_fs_rmtree(env->cwd, "link/", 0), -ENOTDIR);
 	expect_ok(eio_fs_rmtree(env->cwd, "link", 0));
 	expect_ok(eio_fs_rmtree(env->cwd, "tree/out", 0));
@@ -202,7 +192,7 @@ DIR_TEST(a_missing_tree_may_be_no_failure)
 	expect_ok(eio_fs_rmtree(env->cwd, "none", EIO_MISSING_OK));
 	expect_err(eio_fs_rmtree(env->cwd, "", EIO_MISSING_OK), -ENOENT);
 	expect_err(eio_fs_rmtree(env->cwd, NULL, 0), -EINVAL);
-	make_dir("d");
+	put_dir("d");
 	expect_err(eio_fs_rmtree(env->cwd, "d", 2), -EINVAL);
 	ck_assert(is_there("d"));
 	expect_ok(eio_fs_rmtree(env->cwd, "d", EIO_MISSING_OK));
@@ -250,14 +240,14 @@ static void make_deep(const char *top, unsigned levels)
 DIR_TEST(a_tree_of_any_depth_is_removed_with_few_descriptors)
 {
 	(void) arg;
-	make_dir("tree");
+	put_dir("tree");
 	ck_assert_int_eq(chdir("tree"), 0);
 	make_deep("one", 2000);
 	make_deep("two", 17);
 	make_deep("three", 16);
 	make_deep("four", 15);
 	/* In the way of what is moved up. */
-	make_dir(".eio-removed-0");
+	put_dir(".eio-removed-0");
 	put_text(".eio-removed-0/file", "x");
 	put_text(".eio-removed-1", "x");
 	ck_assert_int_eq(chdir(".."), 0);
@@ -273,13 +263,13 @@ DIR_TEST(a_wide_tree_is_removed)
 	char name[32];
 
 	(void) arg;
-	make_dir("tree");
+	put_dir("tree");
 	for (int i = 0; i < 3000; i++) {
 		snprintf(name, sizeof(name), "tree/entry number %d", i);
 		if (i % 10)
 			put_text(name, "");
 		else
-			make_dir(name);
+			put_dir(name);
 	}
 	expect_ok(eio_fs_rmtree(env->cwd, "tree", 0));
 	ck_assert(!is_there("tree"));
@@ -353,7 +343,7 @@ static int rmtree_meddled(int (*fn)(const char *step))
 static void put_link_in_place_of(const char *path, const char *target)
 {
 	ck_assert_int_eq(rename(path, "aside"), 0);
-	make_link(target, path);
+	put_link(path, target);
 }
 
 static int swap_sub_before_it_is_opened(const char *step)
@@ -384,11 +374,11 @@ static int swap_sub_before_it_is_removed(const char *step)
 DIR_TEST(a_directory_swapped_for_a_link_while_it_is_emptied_is_not_followed)
 {
 	(void) arg;
-	make_dir("tree");
-	make_dir("tree/sub");
+	put_dir("tree");
+	put_dir("tree/sub");
 	put_text("tree/sub/file", "x");
-	make_dir("outside");
-	make_dir("outside/keep");
+	put_dir("outside");
+	put_dir("outside/keep");
 	put_text("outside/keep/file", "secret");
 	expect_ok(rmtree_meddled(swap_sub_before_it_is_removed));
 	ck_assert(is_there("aside"));
@@ -421,7 +411,7 @@ static int swap_file(const char *step)
 	if (strcmp(step, "unlink file") != 0 || is_there("aside") || !is_there("tree/file"))
 		return 0;
 	ck_assert_int_eq(rename("tree/file", "aside"), 0);
-	make_dir("tree/file");
+	put_dir("tree/file");
 	put_text("tree/file/x", "x");
 	return 0;
 }
@@ -429,7 +419,7 @@ static int swap_file(const char *step)
 DIR_TEST(a_file_swapped_for_a_directory_is_removed_as_one)
 {
 	(void) arg;
-	make_dir("tree");
+	put_dir("tree");
 	put_text("tree/file", "x");
 	expect_ok(rmtree_meddled(swap_file));
 	ck_assert(is_there("aside"));
@@ -450,8 +440,8 @@ DIR_TEST(what_is_added_meanwhile_goes_too)
 {
 	(void) arg;
 	times = 0;
-	make_dir("tree");
-	make_dir("tree/sub");
+	put_dir("tree");
+	put_dir("tree/sub");
 	expect_ok(rmtree_meddled(add_one));
 	ck_assert_uint_eq(times, 2);
 	ck_assert(!is_there("tree"));
@@ -469,8 +459,8 @@ static int add_always(const char *step)
 DIR_TEST(filling_a_directory_without_end_ends_the_removal)
 {
 	(void) arg;
-	make_dir("tree");
-	make_dir("tree/sub");
+	put_dir("tree");
+	put_dir("tree/sub");
 	expect_err(rmtree_meddled(add_always), -ENOTEMPTY);
 	ck_assert_uint_gt(steps, 100);
 	ck_assert_uint_lt(steps, 400);
@@ -485,7 +475,7 @@ static int flip(const char *step)
 		put_text("tree/sub", "x");
 	} else if (strcmp(step, "unlink sub") == 0) {
 		ck_assert_int_eq(unlink("tree/sub"), 0);
-		make_dir("tree/sub");
+		put_dir("tree/sub");
 	}
 	return 0;
 }
@@ -493,8 +483,8 @@ static int flip(const char *step)
 DIR_TEST(an_entry_that_is_never_what_it_was_ends_the_removal)
 {
 	(void) arg;
-	make_dir("tree");
-	make_dir("tree/sub");
+	put_dir("tree");
+	put_dir("tree/sub");
 	expect_err(rmtree_meddled(flip), -EISDIR);
 	ck_assert_uint_lt(steps, 200);
 	ck_assert(is_there("tree/sub"));
@@ -585,7 +575,7 @@ static int refuse_moved(const char *step)
 DIR_TEST(a_deep_directory_that_cannot_be_moved_is_a_failure)
 {
 	(void) arg;
-	make_dir("tree");
+	put_dir("tree");
 	ck_assert_int_eq(chdir("tree"), 0);
 	make_deep("one", 40);
 	ck_assert_int_eq(chdir(".."), 0);
@@ -604,7 +594,7 @@ static int refuse_files(const char *step)
 DIR_TEST(what_cannot_be_removed_deep_down_ends_the_removal_too)
 {
 	(void) arg;
-	make_dir("tree");
+	put_dir("tree");
 	ck_assert_int_eq(chdir("tree"), 0);
 	make_deep("one", 40);
 	make_deep("two", 40);
@@ -706,8 +696,8 @@ START_TEST(what_is_mounted_in_a_tree_stays_as_it_is)
 		return;
 	enter_scratch();
 	plant();
-	make_dir("tree/sub/mounted");
-	make_dir("tree/memory");
+	put_dir("tree/sub/mounted");
+	put_dir("tree/memory");
 	put_text("tree/over", "x");
 	ck_assert_int_eq(mount("outside", "tree/sub/mounted", NULL, MS_BIND, NULL), 0);
 	ck_assert_int_eq(mount("outside/keep/file", "tree/over", NULL, MS_BIND, NULL), 0);
@@ -759,7 +749,7 @@ DIR_TEST(a_path_has_a_name_outside)
 
 	(void) arg;
 	eio_switch_begin(&sw);
-	make_dir("d");
+	put_dir("d");
 	expect_ok(eio_fs_open_dir(env->cwd, &sw, "d", &d));
 	expect_ok(eio_fs_open_dir(env->fs, &sw, "/", &root));
 	ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));

@@ -65,6 +65,16 @@ void put_text(const char *path, const char *text)
 	put(path, text, strlen(text));
 }
 
+void put_dir(const char *path)
+{
+	ck_assert_msg(mkdir(path, 0755) == 0, "%s: %s", path, strerror(errno));
+}
+
+void put_link(const char *path, const char *target)
+{
+	ck_assert_msg(symlink(target, path) == 0, "%s: %s", path, strerror(errno));
+}
+
 void expect_text(const char *path, const char *text)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);

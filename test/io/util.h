@@ -31,6 +31,8 @@ void leave_scratch(void);
 /* Files by plain calls; a file's content is the pattern of uring/util.h. */
 void put_file(const char *path, size_t len);
 void put_text(const char *path, const char *text);
+void put_dir(const char *path);
+void put_link(const char *path, const char *target);
 void expect_text(const char *path, const char *text);
 bool exists(const char *path);
 
