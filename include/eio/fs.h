@@ -311,13 +311,14 @@ EIO_API int eio_fs_mkdirs(struct eio_dir d, const char *path, uint32_t mode, boo
  * however deep and wide the tree is: a directory 16 levels down is moved to the top of the tree
  * first, as ".eio-removed-" and a number, and stays there if it cannot be removed.
  *
- * What cannot be removed stays, the rest goes all the same.
+ * What cannot be removed stays, the rest goes all the same. Several files of a directory are
+ * removed at the same time.
  *
  * @param path   Its last component is a name: "/" and what ends in "." or ".." give -EINVAL.
  * @param flags  0 or EIO_MISSING_OK, with which -ENOENT is success.
  * @return 0, or the first failure: as eio_fs_unlink and eio_fs_rmdir, -ENOENT only of @p path
- *   itself; -EXDEV, -EBUSY  something is mounted there; -ENOTEMPTY  another process fills a
- *   directory faster than it is emptied, a hundred times.
+ *   itself; -EXDEV, -EBUSY  something is mounted there; -ENOTEMPTY, -EEXIST, -EISDIR  another
+ *   process was in the way again and again.
  * @cancel Yes; what is gone is gone.
  * @since 0.1
  */

@@ -12,16 +12,20 @@
  * Directories are open on LEVELS levels at a time. What lies deeper is moved to the top of the
  * tree, under a name of our own, and removed from there: the tree is gone through once more
  * for as long as something was moved. So neither depth nor width costs memory.
+ *
+ * Files go AT_ONCE at a time: each takes a trip to a worker of the kernel's, and fewer if they are
+ * made together. What does not go like that is tried once more by itself.
  */
 #include "core/error.h"
 #include "io/fs.h"
 
+#include <eio/fiber.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { LEVELS = 16, ATTEMPTS = 100 };
+enum { LEVELS = 16, ATTEMPTS = 32, AT_ONCE = 8, NAMES = 1024 };
 
 /* Making the way */
 
@@ -80,6 +84,16 @@ struct removal {
 	unsigned names;         /* numbers those it gets there */
 	bool moved;             /* something was this time */
 	struct eio_error first; /* failure this time; code 0: none so far */
+
+	/* Files of one directory, gathered from its listing. Empty when another is gone into. */
+	struct eio_dir dir;
+	unsigned n;
+	size_t len; /* of text in use */
+	struct {
+		size_t at; /* in text */
+		bool gone;
+	} files[AT_ONCE];
+	char text[NAMES];
 };
 
 /* Remembers the first failure. Is there none? */
@@ -110,8 +124,70 @@ static int move_up(struct removal *r, struct eio_dir parent, const char *name)
 	return rc;
 }
 
-static bool remove_entry(struct removal *r, struct eio_dir parent, const char *name, bool is_dir,
+/* Files. One that has become a directory is none, as the next listing will tell. */
+
+static int remove_file(const struct removal *r, unsigned i)
+{
+	int rc = eio_fs_unlink(r->dir, r->text + r->files[i].at, EIO_MISSING_OK);
+
+	return rc == -EISDIR ? 0 : rc;
+}
+
+static int try_file(size_t i, void *arg)
+{
+	struct removal *r = arg;
+
+	r->files[i].gone = remove_file(r, (unsigned) i) == 0;
+	return 0;
+}
+
+/* Whatever keeps them from being tried together shows again. */
+static bool remove_files(struct removal *r)
+{
+	bool all = true;
+
+	if (r->n > 1)
+		eio_for_each(r->n, 0, try_file, r);
+	for (unsigned i = 0; i < r->n; i++)
+		if (!r->files[i].gone && !went_well(r, remove_file(r, i)))
+			all = false;
+	r->n = 0;
+	r->len = 0;
+	return all;
+}
+
+static bool add_file(struct removal *r, struct eio_dir d, const char *name)
+{
+	size_t size = strlen(name) + 1;
+	bool all = true;
+
+	if (size > NAMES)
+		return went_well(r, eio__fail(-ENAMETOOLONG, "rmtree", name));
+	if (r->n == AT_ONCE || NAMES - r->len < size)
+		all = remove_files(r);
+	r->dir = d;
+	r->files[r->n].at = r->len;
+	r->files[r->n++].gone = false;
+	memcpy(r->text + r->len, name, size);
+	r->len += size;
+	return all;
+}
+
+/* Directories */
+
+static bool remove_entry(struct removal *r, struct eio_dir parent, const char *name,
 			 unsigned level);
+
+static bool remove_listed(struct removal *r, struct eio_dir d, const struct eio_dir_entry *e,
+			  unsigned level)
+{
+	bool all;
+
+	if (e->kind != EIO_KIND_DIRECTORY)
+		return add_file(r, d, e->name);
+	all = remove_files(r);
+	return remove_entry(r, d, e->name, level) && all;
+}
 
 static bool remove_entries(struct removal *r, struct eio_dir d, unsigned level)
 {
@@ -123,25 +199,25 @@ static bool remove_entries(struct removal *r, struct eio_dir d, unsigned level)
 	if (rc < 0)
 		return went_well(r, rc);
 	while ((rc = eio_fs_dir_next(&it, &e)) > 0)
-		if (!remove_entry(r, d, e.name, e.kind == EIO_KIND_DIRECTORY, level))
+		if (!remove_listed(r, d, &e, level))
 			all = false;
 	eio_fs_dir_end(&it);
+	if (!remove_files(r))
+		all = false;
 	return went_well(r, rc) && all;
 }
 
-/* Empties an open directory and removes its name. If not all could go, the failure of that is
- * remembered, and that the directory is not empty is none. */
+/* Empties an open directory and removes its name. What could not go is known already; that the
+ * directory is not empty then is no news. */
 static int remove_open(struct removal *r, struct eio_dir d, struct eio_dir parent, const char *name,
 		       unsigned level)
 {
+	bool all = true;
 	int rc = -ENOTEMPTY;
 
-	for (int i = 0; i < ATTEMPTS && rc == -ENOTEMPTY; i++) {
-		bool all = remove_entries(r, d, level + 1);
-
+	for (int i = 0; i < ATTEMPTS && rc == -ENOTEMPTY && all; i++) {
+		all = remove_entries(r, d, level + 1);
 		rc = eio_fs_rmdir(parent, name);
-		if (!all && rc == -ENOTEMPTY)
-			return r->first.code;
 	}
 	return rc;
 }
@@ -177,10 +253,10 @@ static int remove_dir(struct removal *r, struct eio_dir parent, const char *name
 	return rc;
 }
 
-/* Whatever has this name goes, also if another process is first. */
-static bool remove_entry(struct removal *r, struct eio_dir parent, const char *name, bool is_dir,
-			 unsigned level)
+/* What has the name of a directory goes, whatever it is by now. */
+static bool remove_entry(struct removal *r, struct eio_dir parent, const char *name, unsigned level)
 {
+	bool is_dir = true;
 	int rc = 0;
 
 	for (int i = 0; i < ATTEMPTS; i++, is_dir = !is_dir) {
@@ -202,17 +278,19 @@ static bool names_a_tree(const char *path)
 
 int eio_fs_rmtree(struct eio_dir d, const char *path, unsigned flags)
 {
-	struct removal r = {.names = 0};
+	struct removal r;
 	int rc = eio_fs_unlink(d, path, flags);
 
 	if (rc != -EISDIR)
 		return rc;
 	if (!names_a_tree(path))
 		return eio__fail(-EINVAL, "rmtree", path);
+	r.names = r.n = 0;
+	r.len = 0;
 	do {
 		r.moved = false;
 		r.first.code = 0;
-		if (remove_entry(&r, d, path, true, 0))
+		if (remove_entry(&r, d, path, 0))
 			return 0;
 	} while (r.moved);
 	return eio__fail(r.first.code, r.first.op, r.first.subject);
