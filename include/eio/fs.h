@@ -305,11 +305,15 @@ EIO_API int eio_fs_mkdirs(struct eio_dir d, const char *path, uint32_t mode, boo
 /**
  * Remove what a path names, with all that is in it if it is a directory.
  *
- * Symlinks are removed, not followed, at no level and whatever other processes do to the tree
- * meanwhile; what another one removes first is as good as removed. Mount points in the tree are
- * not crossed: they, and the directories above, stay. Memory and open files are bounded,
- * however deep and wide the tree is: a directory 16 levels down is moved to the top of the tree
- * first, as ".eio-removed-" and a number, and stays there if it cannot be removed.
+ * Symlinks are removed and at no level followed, whatever other processes do to the tree
+ * meanwhile; only those before the last component of @p path are, beneath @p d. What another
+ * process removes first is as good as removed; a directory that one moves away while it is
+ * emptied is emptied all the same. Mount points in the tree are not crossed: they, and the
+ * directories above them, stay.
+ *
+ * Memory and open files are bounded, however deep and wide the tree is: a directory 16 levels
+ * down is moved to the top of the tree first, as ".eio-removed-" and a number, and stays there if
+ * it cannot be removed.
  *
  * What cannot be removed stays, the rest goes all the same. Several files of a directory are
  * removed at the same time.

@@ -430,6 +430,41 @@ DIR_TEST(without_descriptors_no_path_is_found)
 	return 0;
 }
 
+static int do_each(char *buf, size_t size)
+{
+	int rc = eio_fs_mkdir(env->cwd, "d", 0755);
+
+	rc = rc < 0 ? rc : eio_fs_kind(env->cwd, "d", true) - EIO_KIND_DIRECTORY;
+	rc = rc < 0 ? rc : eio_fs_rename(env->cwd, "file", env->cwd, "d/file");
+	rc = rc < 0 ? rc : eio_fs_link(env->cwd, "d/file", env->cwd, "file");
+	rc = rc < 0 ? rc : eio_fs_symlink(env->cwd, "d/link", "target");
+	rc = rc < 0 ? rc : (int) eio_fs_read_link(env->cwd, "d/link", buf, size);
+	rc = rc < 0 ? rc : eio_fs_chmod(env->cwd, "file", true, 0640);
+	rc = rc < 0 ? rc : eio_fs_chown(env->cwd, "d/link", false, UINT32_MAX, UINT32_MAX);
+	rc = rc < 0 ? rc : eio_fs_unlink(env->cwd, "d/link", 0);
+	rc = rc < 0 ? rc : eio_fs_unlink(env->cwd, "d/file", 0);
+	rc = rc < 0 ? rc : eio_fs_sync(env->cwd);
+	return rc < 0 ? rc : eio_fs_rmdir(env->cwd, "d");
+}
+
+DIR_TEST(names_need_no_memory)
+{
+	char buf[32];
+	int rc;
+
+	(void) arg;
+	if (SANITIZED)
+		return 0;
+	put_text("file", "x");
+	expect_ok(do_each(buf, sizeof(buf))); /* the thread is there from now on */
+	use_memory_up(1);
+	rc = do_each(buf, sizeof(buf));
+	give_memory_back();
+	expect_ok(rc);
+	ck_assert_uint_eq(mode_of("file"), 0640);
+	return 0;
+}
+
 DIR_TEST(a_name_is_bytes)
 {
 	static const char *const names[] = {"\xff\xfe\x80", "new\nline", " ",
@@ -681,8 +716,8 @@ SUITE_MAIN("fs_names", true, mkdir_makes_a_directory_with_the_mode_less_the_umas
 	   an_open_that_crosses_no_mount_is_confined_like_any_test,
 	   kinds_are_told_with_and_without_following_test, chmod_follows_or_not_test,
 	   chown_follows_or_not_test, names_and_paths_are_refused_by_every_call_alike_test,
-	   without_descriptors_no_path_is_found_test, a_name_is_bytes_test,
-	   a_slash_behind_a_name_asks_for_a_directory_test,
+	   without_descriptors_no_path_is_found_test, names_need_no_memory_test,
+	   a_name_is_bytes_test, a_slash_behind_a_name_asks_for_a_directory_test,
 	   opening_a_FIFO_for_writing_does_not_wait_test,
 	   a_directory_is_synced_through_a_handle_that_only_names_it_test,
 	   a_programs_own_directory_gets_what_was_asked_test)
