@@ -516,6 +516,29 @@ DIR_TEST(what_another_process_removes_first_is_no_failure)
 	return 0;
 }
 
+static int take_each_file(const char *step)
+{
+	if (strncmp(step, "unlink entry", 12) == 0) {
+		ck_assert_int_eq(chdir("tree"), 0);
+		unlink(step + 7);
+		ck_assert_int_eq(chdir(".."), 0);
+	}
+	return strcmp(step, "rmdir tree") == 0 ? -EBUSY : 0;
+}
+
+/* That the tree itself stays shows what the rest was taken for. */
+DIR_TEST(files_that_another_process_removes_first_are_no_failure)
+{
+	(void) arg;
+	put_dir("tree");
+	put_text("tree/entry", "x");
+	expect_err(rmtree_meddled(take_each_file), -EBUSY);
+	put_text("tree/entry 1", "x");
+	put_text("tree/entry 2", "x");
+	expect_err(rmtree_meddled(take_each_file), -EBUSY);
+	return 0;
+}
+
 /* Failures */
 
 static int refuse_some(const char *step)
@@ -709,7 +732,7 @@ static int endless_begin(struct eio_dir d, const char *path, struct eio_dir_iter
 
 static int endless_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
 {
-	static const size_t lengths[] = {3, 1023, 600, 600, 1024, 5, 5};
+	static const size_t lengths[] = {3, 1023, 599, 424, 1024, 5, 5};
 	static char name[1025];
 	size_t i = (size_t) it->eio_private[1];
 
@@ -733,7 +756,7 @@ MOCK_TEST(names_of_up_to_1023_bytes_are_removed)
 
 	(void) arg;
 	expect_err(eio_fs_rmtree(d, "tree", 0), -ENAMETOOLONG);
-	expect_log("3 1023 600 600 5 5");
+	expect_log("3 1023 599 424 5 5");
 	return 0;
 }
 
@@ -900,6 +923,7 @@ SUITE_MAIN("fs_tree", true, mkdirs_makes_all_that_is_missing_test,
 	   filling_a_directory_without_end_ends_the_removal_test,
 	   an_entry_that_is_never_what_it_was_ends_the_removal_test,
 	   what_another_process_removes_first_is_no_failure_test,
+	   files_that_another_process_removes_first_are_no_failure_test,
 	   what_cannot_be_removed_stays_and_the_rest_goes_test,
 	   a_directory_that_cannot_be_opened_goes_if_it_is_empty_test,
 	   a_deep_directory_that_cannot_be_moved_is_a_failure_test,
