@@ -313,7 +313,7 @@ EIO_API int eio_flow_close(struct eio_flow f);
 EIO_API int eio_flow_fd(struct eio_flow f, struct eio_fd *ret);
 
 /**
- * A flow over a tracked descriptor; sockets are recognised.
+ * A flow over a tracked descriptor; sockets and terminals are recognised.
  *
  * Closing the flow closes the handle. Of a socket for datagrams each read takes one, cut to the
  * buffer: reads without a buffer and copies cut it to 16 KiB, and an empty one looks like the

@@ -14,6 +14,10 @@ enum { EIO__COUNT_MAX = 0x7ffff000 };
 struct eio_flow eio__flow_file(struct eio_fd fd);
 struct eio_flow eio__flow_regular(struct eio_fd fd);
 struct eio_flow eio__flow_socket(struct eio_fd fd);
+struct eio_flow eio__flow_tty(struct eio_fd fd);
+
+/* The side of a pseudo-terminal that a program drives; it must be O_NONBLOCK. */
+struct eio_flow eio__flow_pty(struct eio_fd fd);
 
 /* Is it over the socket of a stream? */
 bool eio__flow_is_stream_socket(struct eio_flow f);

@@ -3,8 +3,8 @@
  * Flows over descriptors.
  *
  * The value is a table and a tracked descriptor, nothing else: making one allocates
- * nothing, and a stale one gives -EBADF. There is a table for files, pipes and
- * terminals, one for named pipes opened for reading, and one for sockets.
+ * nothing, and a stale one gives -EBADF. There is a table for files and pipes, one for
+ * named pipes opened for reading, two for terminals, and two for sockets.
  */
 #include "core/error.h"
 #include "core/fiber.h"
@@ -42,7 +42,7 @@ static ssize_t read_vector(struct eio_flow f, const struct iovec *iov, int n)
 	return eio_ll_readv(f.u.fd, iov, n, EIO_CURRENT);
 }
 
-/* Files, pipes and terminals */
+/* Files and pipes */
 
 static ssize_t file_read(struct eio_flow f, void *buf, size_t len)
 {
@@ -154,6 +154,94 @@ struct eio_flow eio__flow_fifo(struct eio_fd fd)
 	return (struct eio_flow){.ops = &fifo_ops, .u.fd = fd};
 }
 
+/* An entry that writes, prepared but for its descriptor. */
+
+static int write_entry_once(struct eio_fd handle, struct io_uring_sqe *sqe)
+{
+	int fd = eio_fd_use(handle), rc;
+
+	if (fd < 0)
+		return fd;
+	sqe->fd = fd;
+	rc = eio_ll_await(sqe);
+	eio_fd_unuse(handle);
+	/* The kernel's own -ECANCELED is not ours. */
+	return rc == -ECANCELED && !eio_is_cancelled() ? -EIO : rc;
+}
+
+static int write_entry(struct eio_fd handle, struct io_uring_sqe *sqe, const char *op)
+{
+	int rc, ready = 0;
+
+	/* Older kernels do not wait for an O_NONBLOCK descriptor themselves. */
+	do {
+		rc = write_entry_once(handle, sqe);
+		if (rc == -EAGAIN)
+			ready = eio_ll_await_writable(handle);
+	} while ((rc == -EAGAIN || rc == -EINTR) && ready == 0);
+	return ready < 0 ? ready : eio__fail(rc, op, NULL);
+}
+
+/* Terminals */
+
+/* With room for a byte the kernel begins to write, and waits for the room that the others
+ * need, the submitting thread with it: so one of its own does it. O_NONBLOCK would be set for
+ * all who share the terminal. */
+static ssize_t tty_write_some(struct eio_flow f, const struct iovec *iov, int n)
+{
+	struct io_uring_sqe sqe = {0};
+
+	io_uring_prep_writev(&sqe, -1, iov, (unsigned) n, EIO_CURRENT);
+	sqe.flags = IOSQE_ASYNC;
+	return write_entry(f.u.fd, &sqe, "writev");
+}
+
+static const struct eio_flow_ops tty_ops = {
+	.name = "tty",
+	.read = file_read,
+	.readv = read_vector,
+	.write_some = tty_write_some,
+	.shutdown = file_shutdown,
+	.close = close_fd,
+	.fd = get_fd,
+};
+
+struct eio_flow eio__flow_tty(struct eio_fd fd)
+{
+	return (struct eio_flow){.ops = &tty_ops, .u.fd = fd};
+}
+
+/* The other side of a pseudo-terminal has been closed: so says the kernel -EIO. */
+static ssize_t or_end(ssize_t n)
+{
+	return n == -EIO ? 0 : n;
+}
+
+static ssize_t pty_read(struct eio_flow f, void *buf, size_t len)
+{
+	return or_end(file_read(f, buf, len));
+}
+
+static ssize_t pty_readv(struct eio_flow f, const struct iovec *iov, int n)
+{
+	return or_end(read_vector(f, iov, n));
+}
+
+static const struct eio_flow_ops pty_ops = {
+	.name = "pty",
+	.read = pty_read,
+	.readv = pty_readv,
+	.write_some = file_write_some,
+	.shutdown = file_shutdown,
+	.close = close_fd,
+	.fd = get_fd,
+};
+
+struct eio_flow eio__flow_pty(struct eio_fd fd)
+{
+	return (struct eio_flow){.ops = &pty_ops, .u.fd = fd};
+}
+
 /* Sockets */
 
 static ssize_t socket_read(struct eio_flow f, void *buf, size_t len)
@@ -189,37 +277,15 @@ static ssize_t socket_borrow(struct eio_flow f, size_t max, struct eio_view *ret
 	return n < 0 ? n : eio__flow_borrow_copied(f, max, ret);
 }
 
-static int send_once(struct eio_fd handle, const struct msghdr *msg)
-{
-	struct io_uring_sqe *sqe = eio_ll_sqe();
-	int fd, rc;
-
-	if (!sqe)
-		return -EPERM;
-	fd = eio_fd_use(handle);
-	if (fd < 0)
-		return fd;
-	io_uring_prep_sendmsg(sqe, fd, msg, MSG_NOSIGNAL);
-	rc = eio_ll_await(sqe);
-	eio_fd_unuse(handle);
-	/* The kernel's own -ECANCELED is not ours. */
-	return rc == -ECANCELED && !eio_is_cancelled() ? -EIO : rc;
-}
-
 /* Kept apart for its frame: most sends are of one entry. */
 static __attribute__((noinline)) int send_vector(struct eio_fd handle, const struct iovec *iov,
 						 int n)
 {
 	struct msghdr msg = {.msg_iov = (struct iovec *) iov, .msg_iovlen = (unsigned) n};
-	int rc, ready = 0;
+	struct io_uring_sqe sqe = {0};
 
-	/* Older kernels do not wait for an O_NONBLOCK socket themselves. */
-	do {
-		rc = send_once(handle, &msg);
-		if (rc == -EAGAIN)
-			ready = eio_ll_await_writable(handle);
-	} while ((rc == -EAGAIN || rc == -EINTR) && ready == 0);
-	return ready < 0 ? ready : eio__fail(rc, "sendmsg", NULL);
+	io_uring_prep_sendmsg(&sqe, -1, &msg, MSG_NOSIGNAL);
+	return write_entry(handle, &sqe, "sendmsg");
 }
 
 ssize_t eio__socket_recv_now(struct eio_fd handle, void *buf, size_t len)
@@ -327,16 +393,17 @@ struct eio_flow eio_flow_of_fd(struct eio_fd handle)
 {
 	int fd = eio_fd_use(handle), type;
 	socklen_t len = sizeof(type);
-	bool is_socket;
+	bool is_socket, is_tty;
 
 	/* A closed handle makes a flow like any other, which gives -EBADF. */
 	if (fd < 0)
 		return eio__flow_file(handle);
 	is_socket = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
+	is_tty = !is_socket && isatty(fd);
 	eio_fd_unuse(handle);
-	if (!is_socket)
-		return eio__flow_file(handle);
-	return (struct eio_flow){.ops = &foreign_socket_ops, .u.fd = handle};
+	if (is_socket)
+		return (struct eio_flow){.ops = &foreign_socket_ops, .u.fd = handle};
+	return is_tty ? eio__flow_tty(handle) : eio__flow_file(handle);
 }
 
 int eio_pipe(struct eio_switch *sw, struct eio_flow *ret_r, struct eio_flow *ret_w)
