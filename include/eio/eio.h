@@ -30,6 +30,7 @@
 #include <eio/pool.h>
 #include <eio/process.h>
 #include <eio/promise.h>
+#include <eio/pty.h>
 #include <eio/receiver.h>
 #include <eio/resolve.h>
 #include <eio/run.h>

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <unistd.h>
 
 enum { LENGTH = 6000, FILE_LENGTH = 100000 };
@@ -120,6 +121,27 @@ static void fifo_end(struct place *p)
 	expect_ok(eio_fs_open_in(env->cwd, &p->sw, "fifo", &p->f));
 	ck_assert_int_eq(unlink("fifo"), 0);
 	p->raw[0] = open("/dev/null", O_WRONLY | O_CLOEXEC);
+}
+
+/* A terminal in raw mode: one side is the call's, the other by number the test's alone. */
+static void terminal(struct place *p, struct eio_flow *ret_pty, struct eio_flow *ret_tty,
+		     const struct eio_flow *far)
+{
+	const struct eio_pty_opts raw = {.raw = true};
+
+	expect_ok(eio_pty_open(&p->sw, &raw, ret_pty, ret_tty));
+	p->raw[0] = dup(flow_number(*far));
+	expect_ok(eio_flow_close(*far));
+}
+
+static void pty_side(struct place *p)
+{
+	terminal(p, &p->f, &p->other, &p->other);
+}
+
+static void tty_side(struct place *p)
+{
+	terminal(p, &p->other, &p->f, &p->other);
 }
 
 static void put(struct place *p, size_t len)
@@ -1241,6 +1263,46 @@ static int sync_file(struct place *p)
 	return eio_file_sync(p->f);
 }
 
+/* Terminals */
+
+/* What is written to it waits. */
+static void stopped_tty(struct place *p)
+{
+	tty_side(p);
+	same(tcflow(flow_number(p->f), TCOOFF), 0);
+}
+
+static void let_go_on(struct place *p)
+{
+	same(tcflow(flow_number(p->f), TCOON), 0);
+}
+
+/* The kernel hands over what was written some time later. */
+static void check_tty_read(struct place *p)
+{
+	for (int i = 0; i < 1000 && moved(p) + left_over(p) < p->put; i++)
+		usleep(1000);
+	check_read(p);
+}
+
+static void check_tty_write(struct place *p)
+{
+	let_go_on(p);
+	for (int i = 0; i < 1000 && p->taken < all_or_done(p, LENGTH); i++) {
+		take_out(p);
+		usleep(100);
+	}
+	check_write(p);
+}
+
+static int set_attributes(struct place *p)
+{
+	struct termios attr;
+
+	expect_ok(eio_tty_get_attr(p->f, &attr));
+	return eio_tty_set_attr(p->f, EIO_TTY_FLUSH, &attr);
+}
+
 /* Time */
 
 static int nap(struct place *p)
@@ -1377,6 +1439,11 @@ static const struct call calls[] = {
 	{"eio_file_pread", QUICK, open_file, read_at, NULL, NULL},
 	{"eio_file_pwrite_all", QUICK, open_file, write_at, NULL, check_write_at},
 	{"eio_file_sync", QUICK, open_file, sync_file, NULL, NULL},
+	{"eio_flow_read a pty", WAITS, pty_side, read_some, put_three, check_tty_read},
+	{"eio_flow_readv a pty", WAITS, pty_side, read_vector, put_three, check_tty_read},
+	{"eio_flow_read a terminal", WAITS, tty_side, read_some, put_three, check_tty_read},
+	{"eio_flow_write to a terminal", WAITS, stopped_tty, write_all, let_go_on, check_tty_write},
+	{"eio_tty_set_attr", QUICK, tty_side, set_attributes, NULL, NULL},
 	{"eio_sleep", QUICK, NULL, nap, NULL, NULL},
 	{"eio_sleep_until for ever", STUCK, NULL, sleep_for_ever, NULL, NULL},
 	{"eio_sleep on the wall clock", STUCK, NULL, sleep_by_the_wall, NULL, NULL},
