@@ -39,6 +39,7 @@ static void expect_nothing_left(const struct sweep *s, unsigned fds)
 	same(count_fds(), fds);
 	same(count_fibers(), 0);
 	same(eio__timers_next(eio__domain_self()) == EIO_NEVER, true);
+	same(eio__wall_timers_next(eio__domain_self()) == EIO_NEVER, true);
 }
 
 static void set_up(struct running *r)

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Clocks, sleeping and time limits. All times are signed nanoseconds.
+ *
+ * The monotonic clock of the environment is never set. It stands still while the machine is
+ * suspended, and so do sleeps and limits on it; NTP makes it run at most 0.05 % faster or slower.
+ *
+ * The wall clock may be set at any time, by hand or by NTP, and goes on while the machine is
+ * suspended. Who sleeps until a time of it wakes when it shows that time, however it came to
+ * that: at once when a step forward or a suspend passed it, later after a step back. How long a
+ * sleep or a limit lasts is measured by the monotonic clock, also when the wall clock is given.
  */
 #ifndef EIO_TIME_H
 #define EIO_TIME_H
@@ -49,6 +57,8 @@ EIO_API int64_t eio_now_ns(struct eio_clock c);
 /**
  * Sleep for @p ns nanoseconds; zero or less still lets ready fibers run first.
  *
+ * Setting the wall clock changes nothing for who sleeps already.
+ *
  * @return 0, -ECANCELED, or -EPERM without a domain.
  * @since 0.1
  */
@@ -57,7 +67,7 @@ EIO_API int eio_sleep(struct eio_clock c, int64_t ns);
 /**
  * Sleep until the clock shows @p deadline_ns; EIO_NEVER waits for cancellation.
  *
- * On the wall clock the distance is taken once, when the call is made.
+ * On the wall clock that may be sooner or later than it looked when the call was made: see above.
  *
  * @return 0, -ECANCELED, or -EPERM without a domain.
  * @since 0.1
@@ -68,7 +78,8 @@ EIO_API int eio_sleep_until(struct eio_clock c, int64_t deadline_ns);
  * Open a scope that is cancelled when @p ns have passed. Cannot fail; outside a fiber it
  * aborts with a message.
  *
- * @param ns  From now; zero or negative is due at once, EIO_NEVER never.
+ * @param ns  From now; zero or negative is due at once, EIO_NEVER never. With the wall clock, too,
+ *   it is the monotonic one that measures it.
  * @since 0.1
  */
 EIO_API void eio_timeout_begin(struct eio_timeout *t, struct eio_clock c, int64_t ns);
@@ -107,7 +118,8 @@ EIO_API void eio_ticker_init(struct eio_ticker *t, struct eio_clock c, int64_t p
  * Wait for the end of a period.
  *
  * The beat keeps its distance from where it began, however long the caller is busy:
- * periods that it missed are counted, not made up for.
+ * periods that it missed are counted, not made up for. On the wall clock these include those
+ * that a step forward passed; after a step back the next one comes as late as the clock says.
  *
  * @return How many periods have passed since the last call, at least 1, at most INT_MAX;
  *   -ECANCELED, -EBADF for a zeroed clock, or -EPERM without a domain.

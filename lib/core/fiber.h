@@ -92,6 +92,8 @@ struct eio__fiber {
 struct eio__sched_ops {
 	const char *name;
 	int64_t (*now)(struct eio__domain *d);
+	/* The wall clock; NULL: there is no other clock than that one. */
+	int64_t (*wall_now)(struct eio__domain *d);
 	/* Submits, reaps, wakes. wait: returns once something is runnable. How many
 	 * completions there were. */
 	unsigned (*poll)(struct eio__domain *d, bool wait);
@@ -116,7 +118,7 @@ struct eio__domain {
 	size_t fibers; /* alive, main left out */
 	uint32_t tick; /* the time of the last poll, for dumps */
 	bool indirect; /* calls that cannot wait go by the scheduler as well, which may refuse them */
-	struct eio__heap timers;
+	struct eio__heap timers, wall_timers;
 	struct eio__waker waker;
 	struct eio__ctx root;
 	struct eio__entry entry;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A struct eio_timer holds its heap node and, while it is armed, the domain in whose
- * heap it is.
+ * A struct eio_timer holds its heap node and, while it is armed, which heap it is in: that
+ * of its domain's monotonic clock, or of the wall clock.
  */
 #include "core/timer.h"
 #include "core/dump.h"
@@ -13,7 +13,7 @@
 struct timer {
 	void (*fn)(struct eio_timer *t);
 	struct eio__heap_node node;
-	struct eio__domain *domain; /* NULL: not armed */
+	struct eio__heap *heap; /* NULL: not armed */
 };
 
 _Static_assert(sizeof(struct timer) <= sizeof(struct eio_timer), "eio_timer is too small");
@@ -23,55 +23,112 @@ static struct timer *timer_of(struct eio_timer *t)
 	return (struct timer *) t;
 }
 
-int64_t eio__now(void)
+/* Clocks */
+
+static int64_t system_time(clockid_t clock)
 {
-	struct eio__domain *d = eio__domain_self();
 	struct timespec ts;
 
-	if (d)
-		return d->ops->now(d);
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
 }
 
-void eio__timer_start(struct eio_timer *pub, int64_t deadline_ns)
+int64_t eio__now(void)
+{
+	struct eio__domain *d = eio__domain_self();
+
+	return d ? d->ops->now(d) : system_time(CLOCK_MONOTONIC);
+}
+
+static int64_t wall_now(struct eio__domain *d)
+{
+	return d->ops->wall_now ? d->ops->wall_now(d) : d->ops->now(d);
+}
+
+int64_t eio__wall_now(void)
+{
+	struct eio__domain *d = eio__domain_self();
+
+	return d ? wall_now(d) : system_time(CLOCK_REALTIME);
+}
+
+static struct eio__heap *wall_timers(struct eio__domain *d)
+{
+	return d->ops->wall_now ? &d->wall_timers : &d->timers;
+}
+
+/* Timers */
+
+static void start(struct eio__heap *h, struct eio_timer *pub, int64_t deadline_ns)
 {
 	struct timer *t = timer_of(pub);
 
-	t->domain = NULL;
+	t->heap = NULL;
 	if (deadline_ns == EIO_NEVER)
 		return;
-	t->domain = eio__domain_self();
-	eio__heap_insert(&t->domain->timers, &t->node, deadline_ns);
+	t->heap = h;
+	eio__heap_insert(h, &t->node, deadline_ns);
+}
+
+void eio__timer_start(struct eio_timer *t, int64_t deadline_ns)
+{
+	start(&eio__domain_self()->timers, t, deadline_ns);
+}
+
+void eio__wall_timer_start(struct eio_timer *t, int64_t deadline_ns)
+{
+	start(wall_timers(eio__domain_self()), t, deadline_ns);
 }
 
 void eio__timer_stop(struct eio_timer *pub)
 {
 	struct timer *t = timer_of(pub);
 
-	if (!t->domain)
+	if (!t->heap)
 		return;
-	eio__heap_remove(&t->domain->timers, &t->node);
-	t->domain = NULL;
+	eio__heap_remove(t->heap, &t->node);
+	t->heap = NULL;
 }
 
-void eio__timers_expire(struct eio__domain *d, int64_t now)
+static void expire(struct eio__heap *h, int64_t now)
 {
 	struct eio__heap_node *n;
 
-	while ((n = d->timers.root) && n->key <= now) {
+	while ((n = h->root) && n->key <= now) {
 		struct timer *t = eio__container_of(n, struct timer, node);
 
-		eio__heap_remove(&d->timers, n);
-		t->domain = NULL;
+		eio__heap_remove(h, n);
+		t->heap = NULL;
 		t->fn((struct eio_timer *) t);
 	}
 }
 
+static int64_t next(const struct eio__heap *h)
+{
+	return h->root ? h->root->key : EIO_NEVER;
+}
+
+void eio__timers_expire(struct eio__domain *d, int64_t now)
+{
+	expire(&d->timers, now);
+}
+
 int64_t eio__timers_next(const struct eio__domain *d)
 {
-	return d->timers.root ? d->timers.root->key : EIO_NEVER;
+	return next(&d->timers);
 }
+
+void eio__wall_timers_expire(struct eio__domain *d, int64_t now)
+{
+	expire(&d->wall_timers, now);
+}
+
+int64_t eio__wall_timers_next(const struct eio__domain *d)
+{
+	return next(&d->wall_timers);
+}
+
+/* Sleeping */
 
 struct sleeper {
 	struct eio_timer timer;
@@ -96,7 +153,9 @@ static void cancel_sleeper(struct eio__fiber *f, void *arg)
 static void describe(const struct eio__fiber *f, const void *arg, char *buf, size_t size)
 {
 	const struct timer *t = (const struct timer *) &((const struct sleeper *) arg)->timer;
-	int64_t left = t->domain ? t->node.key - f->domain->ops->now(f->domain) : EIO_NEVER;
+	struct eio__domain *d = f->domain;
+	int64_t now = t->heap == &d->wall_timers ? wall_now(d) : d->ops->now(d);
+	int64_t left = t->heap ? t->node.key - now : EIO_NEVER;
 	char span[EIO__SPAN];
 
 	if (left == EIO_NEVER)
@@ -108,18 +167,30 @@ static void describe(const struct eio__fiber *f, const void *arg, char *buf, siz
 static const struct eio__wait sleeping = {
 	.what = "sleep", .cancel = cancel_sleeper, .describe = describe};
 
-int eio__sleep_until(int64_t deadline_ns)
+static int sleep_on(struct eio__fiber *f, struct eio__heap *h, int64_t deadline_ns)
 {
-	struct eio__fiber *f;
 	struct sleeper s;
-	int rc = eio__enter(&f);
 
-	if (rc < 0)
-		return rc;
 	s.timer.fn = wake_sleeper;
 	s.fiber = f;
 	s.cancelled = false;
-	eio__timer_start(&s.timer, deadline_ns);
+	start(h, &s.timer, deadline_ns);
 	eio__suspend(f, &sleeping, &s);
 	return s.cancelled ? eio__canceled(f) : 0;
+}
+
+int eio__sleep_until(int64_t deadline_ns)
+{
+	struct eio__fiber *f;
+	int rc = eio__enter(&f);
+
+	return rc < 0 ? rc : sleep_on(f, &f->domain->timers, deadline_ns);
+}
+
+int eio__wall_sleep_until(int64_t deadline_ns)
+{
+	struct eio__fiber *f;
+	int rc = eio__enter(&f);
+
+	return rc < 0 ? rc : sleep_on(f, wall_timers(f->domain), deadline_ns);
 }

@@ -2,8 +2,8 @@
 /*
  * The clocks, and time limits.
  *
- * Both clocks sleep and time on the domain's monotonic clock; on the wall clock the
- * distance is taken when the call is made.
+ * Each clock has its own timers in the domain (core/timer.h). What lasts so long is measured
+ * on the monotonic one in any case: setting the wall clock makes it neither longer nor shorter.
  *
  * A time limit is a cancellation context and a timer that raises it with -ETIMEDOUT.
  * States: running (the timer may be armed), expired (the context was cancelled with
@@ -23,7 +23,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
-#include <time.h>
 
 /* EIO_NEVER stays what it is, and a sum never wraps. */
 static int64_t after(int64_t now, int64_t ns)
@@ -80,28 +79,20 @@ struct eio_clock eio__clock_mono(void)
 
 static int64_t wall_now(struct eio_clock c)
 {
-	struct timespec ts;
-
 	(void) c;
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
-}
-
-static int64_t to_mono(struct eio_clock c, int64_t wall_ns)
-{
-	if (wall_ns == EIO_NEVER)
-		return EIO_NEVER;
-	return after(eio__now(), after(wall_ns, -wall_now(c)));
+	return eio__wall_now();
 }
 
 static int wall_sleep_until(struct eio_clock c, int64_t deadline_ns)
 {
-	return eio__sleep_until(to_mono(c, deadline_ns));
+	(void) c;
+	return eio__wall_sleep_until(deadline_ns);
 }
 
 static void wall_timer_start(struct eio_clock c, struct eio_timer *t, int64_t deadline_ns)
 {
-	eio__timer_start(t, to_mono(c, deadline_ns));
+	(void) c;
+	eio__wall_timer_start(t, deadline_ns);
 }
 
 static const struct eio_clock_ops wall_ops = {
@@ -133,9 +124,17 @@ int eio_sleep_until(struct eio_clock c, int64_t deadline_ns)
 	return c.ops ? c.ops->sleep_until(c, deadline_ns) : eio__fail(-EBADF, "sleep", NULL);
 }
 
+/* The clock that measures how long something takes. */
+static struct eio_clock measuring(struct eio_clock c)
+{
+	return c.ops == &wall_ops ? eio__clock_mono() : c;
+}
+
 int eio_sleep(struct eio_clock c, int64_t ns)
 {
-	return eio_sleep_until(c, after(eio_now_ns(c), ns));
+	struct eio_clock m = measuring(c);
+
+	return eio_sleep_until(m, after(eio_now_ns(m), ns));
 }
 
 /* Time limits */
@@ -177,7 +176,7 @@ void eio_timeout_begin(struct eio_timeout *pub, struct eio_clock c, int64_t ns)
 	struct timeout *t = timeout_of(pub);
 
 	t->timer = (struct eio_timer){.fn = expire};
-	t->clock = c.ops ? c : eio__clock_mono();
+	t->clock = c.ops ? measuring(c) : eio__clock_mono();
 	t->thread = pthread_self();
 	eio__ctx_enter(eio__self(), (struct eio__ctx *) &t->ctx, "timeout", false);
 	limit(t, ns);

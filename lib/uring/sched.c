@@ -45,22 +45,30 @@ static struct eio__uring *uring_of(struct eio__domain *d)
 	return eio__container_of(d, struct eio__uring, domain);
 }
 
-static int64_t now(struct eio__domain *d)
+static int64_t read_clock(clockid_t clock)
 {
 	struct timespec ts;
 
-	(void) d;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
 }
 
-/* The same, up to 10 ms behind, in a fraction of the time. */
+static int64_t now(struct eio__domain *d)
+{
+	(void) d;
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+static int64_t wall_now(struct eio__domain *d)
+{
+	(void) d;
+	return read_clock(CLOCK_REALTIME);
+}
+
+/* The monotonic clock's time, up to 10 ms behind, in a fraction of the time. */
 static int64_t coarse_now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	return EIO_SEC(ts.tv_sec) + ts.tv_nsec;
+	return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /* Completions */
@@ -97,6 +105,12 @@ static void complete_member(struct eio__member *m, const struct io_uring_cqe *cq
 		eio__wake(m->group->fiber);
 }
 
+static void complete_alarm(struct eio__alarm *a)
+{
+	a->at = EIO_NEVER;
+	a->rang = true;
+}
+
 static __attribute__((noinline)) void complete(struct eio__uring *u, const struct io_uring_cqe *cqe)
 {
 	void *record = (void *) (uintptr_t) (cqe->user_data & ~(uint64_t) EIO__UD_KINDS);
@@ -115,8 +129,7 @@ static __attribute__((noinline)) void complete(struct eio__uring *u, const struc
 		eio__woken_by_other(u);
 		break;
 	case EIO__UD_ALARM:
-		u->alarm = EIO_NEVER;
-		u->rang = true;
+		complete_alarm(record);
 		break;
 	case EIO__UD_SINK:
 		((struct eio__sink *) record)->complete(u, record, cqe);
@@ -373,31 +386,38 @@ static bool wants_enter(const struct eio__uring *u)
  * yet, and the alarm, a timeout in flight, wakes the domain no later than the first
  * deadline. It is set for an earlier time when there is an earlier deadline; when the
  * deadline it was set for has gone it rings for nothing and is set anew.
+ *
+ * The wall clock has an alarm of its own. The kernel follows the clock's steps, so that it
+ * rings when the clock shows the time, however it came to that; the clock is read when there
+ * is an earlier deadline and when it rings.
  */
 
-/* Sets the alarm for @p at or before. How long to wait at most, should there be no entry. */
-static int64_t set_alarm(struct eio__uring *u, int64_t at)
+/* Sets an alarm for @p at or before. How long to wait at most, should there be no entry. */
+static int64_t set_alarm(struct eio__uring *u, struct eio__alarm *a, int64_t at)
 {
+	uint64_t user_data = (uintptr_t) a | EIO__UD_ALARM;
 	struct io_uring_sqe *sqe;
+	unsigned clock;
 
-	if (u->alarm <= at)
+	if (a->at <= at)
 		return EIO_NEVER;
 	sqe = eio__ring_sqe(&u->ring);
 	if (!sqe)
-		return at - now(&u->domain);
-	u->ring_at = (struct __kernel_timespec){
+		return at - read_clock(a->clock);
+	a->ts = (struct __kernel_timespec){
 		.tv_sec = at / EIO_SEC(1),
 		.tv_nsec = at % EIO_SEC(1),
 	};
-	if (u->alarm == EIO_NEVER) {
-		io_uring_prep_timeout(sqe, &u->ring_at, 0, IORING_TIMEOUT_ABS);
-		sqe->user_data = EIO__UD_ALARM;
+	if (a->at == EIO_NEVER) {
+		clock = a->clock == CLOCK_REALTIME ? IORING_TIMEOUT_REALTIME : 0;
+		io_uring_prep_timeout(sqe, &a->ts, 0, IORING_TIMEOUT_ABS | clock);
+		sqe->user_data = user_data;
 	} else {
 		/* If it rings before this is done, it is set anew after that. */
-		io_uring_prep_timeout_update(sqe, &u->ring_at, EIO__UD_ALARM, IORING_TIMEOUT_ABS);
+		io_uring_prep_timeout_update(sqe, &a->ts, user_data, IORING_TIMEOUT_ABS);
 		sqe->user_data = EIO__UD_IGNORE;
 	}
-	u->alarm = at;
+	a->at = at;
 	return EIO_NEVER;
 }
 
@@ -407,13 +427,25 @@ static __attribute__((noinline)) int64_t run_timers(struct eio__uring *u, bool w
 	struct eio__domain *d = &u->domain;
 	int64_t next = eio__timers_next(d), t;
 
-	if (!u->rang && next > coarse_now() + NEAR_NS)
-		return wait ? set_alarm(u, next) : EIO_NEVER;
-	u->rang = false;
+	if (!u->alarm.rang && next > coarse_now() + NEAR_NS)
+		return wait ? set_alarm(u, &u->alarm, next) : EIO_NEVER;
+	u->alarm.rang = false;
 	t = now(d);
 	eio__timers_expire(d, t);
 	next = eio__timers_next(d);
 	return next == EIO_NEVER ? EIO_NEVER : next - t;
+}
+
+/* The same on the wall clock. */
+static __attribute__((noinline)) int64_t run_wall_timers(struct eio__uring *u)
+{
+	struct eio__domain *d = &u->domain;
+	struct eio__alarm *a = &u->wall_alarm;
+
+	if (a->at <= eio__wall_timers_next(d))
+		return EIO_NEVER; /* it has not rung */
+	eio__wall_timers_expire(d, wall_now(d));
+	return set_alarm(u, a, eio__wall_timers_next(d));
 }
 
 /*
@@ -452,6 +484,11 @@ static __attribute__((noinline)) unsigned follow_up(struct eio__uring *u, bool i
 	return n;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 static unsigned poll(struct eio__domain *d, bool wait)
 {
 	struct eio__uring *u = uring_of(d);
@@ -464,6 +501,8 @@ static unsigned poll(struct eio__domain *d, bool wait)
 		eio__inbox_drain(&d->waker.inbox);
 	if (d->timers.root)
 		timeout = run_timers(u, wait);
+	if (unlikely(d->wall_timers.root))
+		timeout = earlier(timeout, run_wall_timers(u));
 	if (unlikely(u->backlog)) {
 		timeout = work_off(u, timeout);
 		wait = wait && !eio__polled_in_flight(u);
@@ -488,6 +527,7 @@ static unsigned poll(struct eio__domain *d, bool wait)
 const struct eio__sched_ops eio__uring_ops = {
 	.name = "uring",
 	.now = now,
+	.wall_now = wall_now,
 	.poll = poll,
 };
 
@@ -526,7 +566,8 @@ int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char 
 	eio__list_init(&u->group_asked);
 	u->config = config;
 	u->domain.indirect = config->flags & EIO_RUN_RESTRICT;
-	u->alarm = EIO_NEVER;
+	u->alarm = (struct eio__alarm){.clock = CLOCK_MONOTONIC, .at = EIO_NEVER};
+	u->wall_alarm = (struct eio__alarm){.clock = CLOCK_REALTIME, .at = EIO_NEVER};
 	eio__fixed_init(&u->fixed, config);
 	eio__files_init(&u->files, config);
 	u->slots_end = &u->slots;
@@ -540,17 +581,23 @@ no_eventfd:
 	return rc;
 }
 
-/* Two operations that nobody waits for may take for ever: the eventfd's read, which is ended
- * by what it waits for, and the alarm. */
+static void stop_alarm(struct eio__uring *u, struct eio__alarm *a)
+{
+	while (a->at != EIO_NEVER && a->at != 0) {
+		set_alarm(u, a, 0);
+		enter(u, 0, EIO_NEVER);
+		reap(u);
+	}
+}
+
+/* Operations that nobody waits for may take for ever: the eventfd's read, which is ended by
+ * what it waits for, and the alarms. */
 static void drain(struct eio__uring *u)
 {
 	if (u->armed)
 		notify(&u->domain.waker);
-	while (u->alarm != EIO_NEVER && u->alarm != 0) {
-		set_alarm(u, 0);
-		enter(u, 0, EIO_NEVER);
-		reap(u);
-	}
+	stop_alarm(u, &u->alarm);
+	stop_alarm(u, &u->wall_alarm);
 	while (eio__ring_pending(&u->ring)) {
 		enter(u, 1, EIO_NEVER);
 		reap(u);

@@ -24,7 +24,7 @@ enum {
 	EIO__UD_IGNORE = 1, /* nobody waits */
 	EIO__UD_WAKE = 2,   /* the read of the wake-up descriptor */
 	EIO__UD_MEMBER = 3, /* struct eio__member */
-	EIO__UD_ALARM = 4,  /* the alarm */
+	EIO__UD_ALARM = 4,  /* struct eio__alarm */
 	EIO__UD_SINK = 5,   /* struct eio__sink */
 	EIO__UD_KINDS = 7,
 };
@@ -33,20 +33,26 @@ struct eio_ll_buffers;
 struct eio__polled;
 struct eio__slot;
 
+/* A timeout in flight, which wakes the domain when a clock shows a time. */
+struct eio__alarm {
+	clockid_t clock;
+	bool rang;                   /* one has ended since the timers were looked at */
+	int64_t at;                  /* when it ends; EIO_NEVER: none is in flight */
+	struct __kernel_timespec ts; /* the same for the kernel */
+};
+
 struct eio__uring {
 	struct eio__domain domain;
 	struct eio__ring ring;
-	int wake_fd;                      /* eventfd */
-	bool armed;                       /* its read is in flight */
-	uint64_t wakes;                   /* where that read goes */
-	int64_t alarm;                    /* when the timeout in flight ends; EIO_NEVER: none is */
-	bool rang;                        /* it has ended since the timers were looked at */
-	struct __kernel_timespec ring_at; /* the same for the kernel */
-	struct eio__list parked;          /* fibers waiting for a free entry */
-	struct eio__list cancels;         /* struct eio__ask whose request found none */
-	struct eio__list group_cancels;   /* groups, likewise */
-	struct eio__list asked;           /* struct eio__ask the kernel was told of */
-	struct eio__list group_asked;     /* groups, likewise */
+	int wake_fd;    /* eventfd */
+	bool armed;     /* its read is in flight */
+	uint64_t wakes; /* where that read goes */
+	struct eio__alarm alarm, wall_alarm;
+	struct eio__list parked;        /* fibers waiting for a free entry */
+	struct eio__list cancels;       /* struct eio__ask whose request found none */
+	struct eio__list group_cancels; /* groups, likewise */
+	struct eio__list asked;         /* struct eio__ask the kernel was told of */
+	struct eio__list group_asked;   /* groups, likewise */
 	unsigned polls_since_asked;
 	bool backlog;    /* something may be in one of those lists, or polled for */
 	bool spins;      /* looks out for foreign wake-ups before it sleeps */

@@ -1320,7 +1320,7 @@ static int sleep_for_ever(struct place *p)
 static int sleep_by_the_wall(struct place *p)
 {
 	(void) p;
-	return eio_sleep(env->clock, EIO_SEC(1000));
+	return eio_sleep_until(env->clock, eio_now_ns(env->clock) + EIO_SEC(1000));
 }
 
 static int read_in_place(void *arg)
@@ -1446,7 +1446,7 @@ static const struct call calls[] = {
 	{"eio_tty_set_attr", QUICK, tty_side, set_attributes, NULL, NULL},
 	{"eio_sleep", QUICK, NULL, nap, NULL, NULL},
 	{"eio_sleep_until for ever", STUCK, NULL, sleep_for_ever, NULL, NULL},
-	{"eio_sleep on the wall clock", STUCK, NULL, sleep_by_the_wall, NULL, NULL},
+	{"eio_sleep_until a time of the wall clock", STUCK, NULL, sleep_by_the_wall, NULL, NULL},
 };
 
 static void begin(struct place *p)

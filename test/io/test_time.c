@@ -245,6 +245,14 @@ static void ring(struct eio_timer *t)
 	a->rang++;
 }
 
+static void ring_on_the_wall(struct eio_timer *t)
+{
+	struct alarm *a = (struct alarm *) t;
+
+	ck_assert_int_ge(eio_now_ns(env->clock), a->due);
+	a->rang++;
+}
+
 CORE_TEST(a_hundred_thousand_timers_ring_in_order_and_stopped_ones_do_not)
 {
 	struct alarm *alarms = calloc(TIMERS, sizeof(*alarms));
@@ -858,6 +866,34 @@ RING_TEST(the_wall_clock_sleeps_until_its_own_times)
 	return 0;
 }
 
+MOCK_TEST(the_mock_scheduler_has_one_clock)
+{
+	(void) arg;
+	expect_ok(eio_sleep_until(eio__clock_wall(), 10));
+	ck_assert_int_eq(now(), 10);
+	ck_assert_int_eq(eio_now_ns(eio__clock_wall()), 10);
+	return 0;
+}
+
+/* A timer, which the calls of the library do not set on it. */
+RING_TEST(a_timer_of_the_wall_clock_rings_at_its_time_unless_it_is_stopped)
+{
+	struct eio_clock c = env->clock;
+	struct alarm a = {.timer.fn = ring_on_the_wall, .due = eio_now_ns(c) + EIO_MS(1)}, b = a;
+
+	(void) arg;
+	c.ops->timer_start(c, &a.timer, a.due);
+	c.ops->timer_start(c, &b.timer, b.due);
+	c.ops->timer_stop(c, &b.timer);
+	expect_ok(eio_sleep_until(c, a.due + 1));
+	ck_assert_uint_eq(a.rang, 1);
+	ck_assert_uint_eq(b.rang, 0);
+	c.ops->timer_stop(c, &a.timer);
+	c.ops->timer_start(c, &a.timer, EIO_NEVER);
+	c.ops->timer_stop(c, &a.timer);
+	return 0;
+}
+
 static int sleep_wall_for_ever(void *arg)
 {
 	(void) arg;
@@ -943,7 +979,8 @@ SUITE_MAIN("time", false, sleepers_wake_in_the_order_of_their_deadlines_test,
 	   a_zeroed_clock_is_no_clock_but_measures_limits_test,
 	   a_programs_own_clock_sleeps_and_limits_test,
 	   the_clocks_are_the_systems_on_any_thread_test, a_sleep_is_never_too_short_test,
-	   the_wall_clock_sleeps_until_its_own_times_test,
+	   the_wall_clock_sleeps_until_its_own_times_test, the_mock_scheduler_has_one_clock_test,
+	   a_timer_of_the_wall_clock_rings_at_its_time_unless_it_is_stopped_test,
 	   never_is_never_on_the_wall_clock_too_test,
 	   a_fiber_that_is_always_ready_does_not_hold_timers_up_test,
 	   limits_interrupt_what_waits_for_the_kernel_test)
