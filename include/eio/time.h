@@ -30,7 +30,7 @@ struct eio_clock {
 struct eio_timer {
 	/** Called once in the domain's scheduler when the timer is due; must not suspend. */
 	void (*fn)(struct eio_timer *t);
-	void *eio_private[6];
+	void *eio_private[7];
 };
 
 /** What a clock provider implements. */

@@ -43,11 +43,24 @@ static size_t model_place(const struct eio__heap_node *n)
 	return at;
 }
 
+/* Who is behind a node in its run; how many. */
+static size_t check_behind(const struct eio__heap_node *head)
+{
+	size_t n = 0;
+
+	for (; head->run; head = head->run, n++) {
+		if (head->run->prev != head || !eio__heap_less(head, head->run) ||
+		    head->run->child || head->run->next)
+			ck_abort_msg("a broken run");
+	}
+	return n;
+}
+
 /* Links and order of the whole heap; how many nodes it has. */
 static size_t check_below(const struct eio__heap_node *parent)
 {
 	const struct eio__heap_node *prev = parent;
-	size_t n = 1;
+	size_t n = 1 + check_behind(parent);
 
 	for (struct eio__heap_node *c = parent->child; c; prev = c, c = c->next) {
 		if (c->prev != prev || !eio__heap_less(parent, c))
@@ -59,6 +72,14 @@ static size_t check_below(const struct eio__heap_node *parent)
 
 static void check_heap(const struct eio__heap *h)
 {
+	for (unsigned i = 0; i < h->open; i++) {
+		const struct eio__heap_run *r = &h->runs[i];
+
+		if (model_place(r->last) == used || r->last->run || r->last->key != r->key)
+			ck_abort_msg("an open run that does not end there");
+		if (i > 0 && r->key >= r[-1].key)
+			ck_abort_msg("open runs in disorder");
+	}
 	if (!h->root) {
 		ck_assert_uint_eq(used, 0);
 		return;
@@ -139,6 +160,40 @@ START_TEST(extreme_keys_are_in_order)
 }
 END_TEST
 
+/* The heap itself has one for each distance. */
+START_TEST(deadlines_at_a_few_distances_from_now_are_only_put_behind_each_other)
+{
+	static const int distances[] = {10, 1000, 30, 1000};
+	struct eio__heap h = {0};
+
+	for (int i = 0; i < NODES; i++)
+		eio__heap_insert(&h, &nodes[i], i + distances[i % 4]);
+	for (int i = 0; i < NODES; i++)
+		ck_assert_int_eq(eio__heap_is_behind(&nodes[i]), i != 0 && i != 2 && i != 4);
+	/* One that is taken away leaves the run to the others. */
+	eio__heap_remove(&h, &nodes[200]);
+	eio__heap_remove(&h, &nodes[NODES - 1]);
+	eio__heap_insert(&h, &nodes[200], NODES + 1000);
+	ck_assert_ptr_eq(nodes[200].prev, &nodes[NODES - 3]);
+	ck_assert_ptr_eq(nodes[204].prev, &nodes[196]);
+}
+END_TEST
+
+/* Only so many runs are open; those that end last are given up. */
+START_TEST(falling_deadlines_begin_runs_of_their_own)
+{
+	struct eio__heap h = {0};
+
+	for (int i = 0; i < EIO__HEAP_RUNS + 2; i++)
+		eio__heap_insert(&h, &nodes[i], 100 - i);
+	ck_assert_uint_eq(h.open, EIO__HEAP_RUNS);
+	eio__heap_insert(&h, &nodes[NODES - 1], 200);
+	ck_assert_ptr_eq(nodes[NODES - 1].prev, &nodes[2]);
+	ck_assert_ptr_null(nodes[0].run);
+	ck_assert_ptr_null(nodes[1].run);
+}
+END_TEST
+
 static void expect_ascending(struct eio__heap *h, int n)
 {
 	for (int i = 0; i < n; i++) {
@@ -168,4 +223,5 @@ END_TEST
 
 SUITE_MAIN("heap", false, random_operations_agree_with_a_sorted_array,
 	   equal_keys_come_out_in_the_order_they_went_in, extreme_keys_are_in_order,
-	   many_nodes_in_rising_and_falling_order)
+	   deadlines_at_a_few_distances_from_now_are_only_put_behind_each_other,
+	   falling_deadlines_begin_runs_of_their_own, many_nodes_in_rising_and_falling_order)

@@ -28,7 +28,7 @@ FROZEN(struct eio_pool, 112);
 FROZEN(struct eio_pool_ops, 56);
 FROZEN(struct eio_lazy, 192);
 FROZEN(struct eio_timeout, 224);
-FROZEN(struct eio_timer, 56);
+FROZEN(struct eio_timer, 64);
 FROZEN(struct eio_error, 256);
 
 /* Small values. */
