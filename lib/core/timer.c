@@ -136,9 +136,23 @@ struct sleeper {
 	bool cancelled;
 };
 
+/* Of many that wake in a row the sleepers are in no near cache. */
+static void look_ahead(const struct sleeper *s)
+{
+	struct eio__domain *d = s->fiber->domain;
+	int line = (int) ((const char *) s - (const char *) s->fiber) / 64 - 1;
+
+	if (d->head)
+		eio__look_ahead(&d->stacks, d->tail, s->fiber, line, 2);
+}
+
 static void wake_sleeper(struct eio_timer *t)
 {
-	eio__wake(eio__container_of(t, struct sleeper, timer)->fiber);
+	struct sleeper *s = eio__container_of(t, struct sleeper, timer);
+
+	if (unlikely(eio__has_many_fibers(s->fiber->domain)))
+		look_ahead(s);
+	eio__wake(s->fiber);
 }
 
 static void cancel_sleeper(struct eio__fiber *f, void *arg)
