@@ -19,6 +19,9 @@ struct eio_flow eio__flow_tty(struct eio_fd fd);
 /* The side of a pseudo-terminal that a program drives; it must be O_NONBLOCK. */
 struct eio_flow eio__flow_pty(struct eio_fd fd);
 
+/* Reads at an offset from the descriptor of @p f, which has a position; len > 0. */
+ssize_t eio__flow_pread(struct eio_flow f, struct eio_fd fd, void *buf, size_t len, int64_t off);
+
 /* Is it over the socket of a stream? */
 bool eio__flow_is_stream_socket(struct eio_flow f);
 

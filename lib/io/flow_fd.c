@@ -79,7 +79,8 @@ struct eio_flow eio__flow_file(struct eio_fd fd)
 /* Regular files */
 
 /* What is in the page cache, or a negative code. */
-static __attribute__((noinline)) ssize_t read_cached(struct eio_fd handle, void *buf, size_t len)
+static __attribute__((noinline)) ssize_t read_cached(struct eio_fd handle, void *buf, size_t len,
+						     int64_t off)
 {
 	struct iovec iov = {.iov_base = buf, .iov_len = len};
 	int fd = eio_fd_use(handle);
@@ -87,7 +88,7 @@ static __attribute__((noinline)) ssize_t read_cached(struct eio_fd handle, void 
 
 	if (fd < 0)
 		return fd;
-	n = syscall(SYS_preadv2, fd, &iov, 1, -1L, -1L, RWF_NOWAIT);
+	n = syscall(SYS_preadv2, fd, &iov, 1, (long) off, (long) (off >> 63), RWF_NOWAIT);
 	if (n < 0)
 		n = -errno;
 	eio_fd_unuse(handle);
@@ -95,11 +96,16 @@ static __attribute__((noinline)) ssize_t read_cached(struct eio_fd handle, void 
 }
 
 /* Read directly it costs less than a trip through the ring, and does not wait either. */
+static ssize_t regular_read_at(struct eio_fd fd, void *buf, size_t len, int64_t off)
+{
+	ssize_t n = eio__may_go_direct() ? read_cached(fd, buf, len, off) : -EAGAIN;
+
+	return n >= 0 ? n : eio_ll_read(fd, buf, len, off);
+}
+
 static ssize_t regular_read(struct eio_flow f, void *buf, size_t len)
 {
-	ssize_t n = eio__may_go_direct() ? read_cached(f.u.fd, buf, len) : -EAGAIN;
-
-	return n >= 0 ? n : file_read(f, buf, len);
+	return regular_read_at(f.u.fd, buf, len, EIO_CURRENT);
 }
 
 static const struct eio_flow_ops regular_ops = {
@@ -116,6 +122,12 @@ static const struct eio_flow_ops regular_ops = {
 struct eio_flow eio__flow_regular(struct eio_fd fd)
 {
 	return (struct eio_flow){.ops = &regular_ops, .u.fd = fd};
+}
+
+ssize_t eio__flow_pread(struct eio_flow f, struct eio_fd fd, void *buf, size_t len, int64_t off)
+{
+	return f.ops == &regular_ops ? regular_read_at(fd, buf, len, off)
+				     : eio_ll_read(fd, buf, len, off);
 }
 
 bool eio__flow_is_file(struct eio_flow f)

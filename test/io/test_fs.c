@@ -1281,93 +1281,6 @@ DIR_TEST(files_of_size_0_that_have_content_are_read)
 	return eio_switch_end(&sw, 0);
 }
 
-DIR_TEST(pread_and_pwrite_leave_the_position)
-{
-	static char data[100000], found[sizeof(data)];
-	struct eio_switch sw;
-	struct eio_stat st;
-	struct eio_flow f;
-	char text[8] = "";
-
-	(void) arg;
-	eio_switch_begin(&sw);
-	f = open_out(&sw, "file", NULL);
-	expect_ok(eio_flow_copy_string(f, "abcdef"));
-	expect_ok(eio_file_pwrite_all(f, "XY", 2, 1));
-	expect_err(eio_file_pread(f, text, 4, 0), 4);
-	ck_assert_str_eq(text, "aXYd");
-	expect_ok(eio_flow_copy_string(f, "g"));
-	expect_text("file", "aXYdefg");
-	expect_err(eio_file_pread(f, text, 8, 5), 2);
-	expect_ok(eio_file_pread(f, text, 8, 7));
-	expect_ok(eio_file_pread(f, text, 8, 1000000));
-	expect_ok(eio_file_pread(f, text, 0, 0));
-	expect_ok(eio_file_pwrite_all(f, text, 0, 1000000));
-	expect_ok(eio_file_stat(f, &st));
-	ck_assert_uint_eq(st.size, 7);
-	fill(data, sizeof(data), 0);
-	expect_ok(eio_file_pwrite_all(f, data, sizeof(data), (int64_t) 5 << 30));
-	expect_ok(eio_file_stat(f, &st));
-	ck_assert_uint_eq(st.size, ((uint64_t) 5 << 30) + sizeof(data));
-	for (size_t done = 0; done < sizeof(found);) {
-		ssize_t n = eio_file_pread(f, found + done, sizeof(found) - done,
-					   ((int64_t) 5 << 30) + (int64_t) done);
-
-		ck_assert_int_gt(n, 0);
-		done += (size_t) n;
-	}
-	ck_assert_mem_eq(data, found, sizeof(data));
-	expect_err(eio_file_pread(f, text, 4, 1 << 30), 4);
-	ck_assert_mem_eq(text, "\0\0\0\0", 4);
-	ck_assert_int_eq(lseek(flow_number(f), 0, SEEK_CUR), 7);
-	return eio_switch_end(&sw, 0);
-}
-
-DIR_TEST(offsets_are_for_what_has_a_position)
-{
-	struct eio_switch sw;
-	struct eio_flow f, r, w;
-	struct eio_stat st;
-	char b[4];
-
-	(void) arg;
-	eio_switch_begin(&sw);
-	put_text("file", "abc");
-	f = open_in(&sw, "file");
-	expect_err(eio_file_pread(f, b, 4, -1), -EINVAL);
-	expect_err(eio_file_pread(f, b, 4, INT64_MIN), -EINVAL);
-	expect_err(eio_file_pwrite_all(f, b, 4, -1), -EINVAL);
-	expect_err(eio_file_pwrite_all(f, b, 1, 0), -EBADF);
-	ck_assert_uint_eq(eio_last_error()->done, 0);
-	expect_ok(eio_file_stat(f, &st));
-	ck_assert_uint_eq(st.size, 3);
-	flow_pipe(&sw, &r, &w);
-	expect_ok(eio_flow_copy_string(w, "x"));
-	expect_err(eio_file_pread(r, b, 4, 0), -ESPIPE);
-	expect_err(eio_file_pwrite_all(w, b, 4, 0), -ESPIPE);
-	ck_assert_int_eq(readable_bytes(flow_number(r)), 1);
-	expect_err(eio_file_pread(eio_null(), b, 4, 0), -ENOTSUP);
-	expect_err(eio_file_pwrite_all(eio_null(), b, 4, 0), -ENOTSUP);
-	expect_err(eio_file_pread((struct eio_flow){.ops = NULL}, b, 4, 0), -EBADF);
-	return eio_switch_end(&sw, 0);
-}
-
-DIR_TEST(sync_is_for_files)
-{
-	struct eio_switch sw;
-	struct eio_flow f, r, w;
-
-	(void) arg;
-	eio_switch_begin(&sw);
-	f = open_out(&sw, "file", NULL);
-	expect_ok(eio_flow_copy_string(f, "abc"));
-	expect_ok(eio_file_sync(f));
-	flow_pipe(&sw, &r, &w);
-	expect_err(eio_file_sync(w), -EINVAL);
-	expect_err(eio_file_sync(eio_null()), -ENOTSUP);
-	return eio_switch_end(&sw, 0);
-}
-
 /* Providers */
 
 MOCK_TEST(a_zeroed_directory_gives_EBADF)
@@ -1541,8 +1454,6 @@ SUITE_MAIN("fs", false, nothing_leads_out_of_a_directory_test,
 	   a_writer_that_says_nothing_is_the_end_of_a_FIFO_test,
 	   a_FIFO_with_a_writer_is_read_like_a_pipe_test,
 	   waiting_for_a_FIFOs_writer_is_cancelled_test,
-	   files_of_size_0_that_have_content_are_read_test,
-	   pread_and_pwrite_leave_the_position_test, offsets_are_for_what_has_a_position_test,
-	   sync_is_for_files_test, a_zeroed_directory_gives_EBADF_test,
+	   files_of_size_0_that_have_content_are_read_test, a_zeroed_directory_gives_EBADF_test,
 	   missing_operations_give_EOPNOTSUPP_test,
 	   a_programs_own_directory_is_opened_and_listed_test, without_a_domain_there_are_no_files)

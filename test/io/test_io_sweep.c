@@ -1245,9 +1245,94 @@ static int read_at(struct place *p)
 	return (int) eio_file_pread(p->f, p->text, LENGTH, 1);
 }
 
+static int read_exact_at(struct place *p)
+{
+	return eio_file_pread_exact(p->f, p->text, LENGTH, 0);
+}
+
+static int read_vector_at(struct place *p)
+{
+	struct iovec iov[2] = {{p->text, 2}, {p->text + 2, 8}};
+
+	return (int) eio_file_preadv(p->f, iov, 2, 1);
+}
+
+static int ask_size(struct place *p)
+{
+	return eio_file_size(p->f, &p->n);
+}
+
+static void check_size(struct place *p)
+{
+	same(p->n, p->a.rc == 0 ? LENGTH : 0);
+}
+
+static int seek_data(struct place *p)
+{
+	return eio_file_seek(p->f, 1, SEEK_DATA, NULL);
+}
+
+static void check_position(struct place *p)
+{
+	same(lseek(flow_number(p->f), 0, SEEK_CUR), p->a.rc == 0);
+}
+
+static int cut_file(struct place *p)
+{
+	return eio_file_truncate(p->f, 1);
+}
+
+static void check_cut(struct place *p)
+{
+	struct stat st;
+
+	same(fstat(flow_number(p->f), &st), 0);
+	same(st.st_size, p->a.rc == 0 ? 1 : LENGTH);
+}
+
+static int allocate(struct place *p)
+{
+	return eio_file_allocate(p->f, 0, 0, 1000);
+}
+
+static int advise(struct place *p)
+{
+	return eio_file_advise(p->f, 0, 0, POSIX_FADV_SEQUENTIAL);
+}
+
+static int sync_data(struct place *p)
+{
+	return eio_file_datasync(p->f);
+}
+
+static int go_unbuffered(struct place *p)
+{
+	return eio_file_direct(&p->f, true);
+}
+
 static int write_at(struct place *p)
 {
 	return eio_file_pwrite_all(p->f, data, LENGTH, LENGTH);
+}
+
+static int write_some_at(struct place *p)
+{
+	return (int) eio_file_pwrite_some(p->f, data, LENGTH, LENGTH);
+}
+
+static void check_write_some_at(struct place *p)
+{
+	struct stat st;
+
+	same(fstat(flow_number(p->f), &st), 0);
+	same(st.st_size, LENGTH + moved(p));
+}
+
+static int write_vector_at(struct place *p)
+{
+	struct iovec iov[2] = {{data, 2}, {data + 2, LENGTH - 2}};
+
+	return eio_file_pwritev(p->f, iov, 2, LENGTH);
 }
 
 static void check_write_at(struct place *p)
@@ -1437,13 +1522,24 @@ static const struct call calls[] = {
 	{"eio_fs_read_dir", QUICK, file, read_dir, NULL, check_read_dir},
 	{"eio_file_stat", QUICK, open_file, ask_file, NULL, NULL},
 	{"eio_file_pread", QUICK, open_file, read_at, NULL, NULL},
+	{"eio_file_pread_exact", QUICK, open_file, read_exact_at, NULL, NULL},
+	{"eio_file_preadv", QUICK, open_file, read_vector_at, NULL, NULL},
 	{"eio_file_pwrite_all", QUICK, open_file, write_at, NULL, check_write_at},
+	{"eio_file_pwrite_some", QUICK, open_file, write_some_at, NULL, check_write_some_at},
+	{"eio_file_pwritev", QUICK, open_file, write_vector_at, NULL, check_write_at},
+	{"eio_file_size", QUICK, open_file, ask_size, NULL, check_size},
+	{"eio_file_seek", QUICK, open_file, seek_data, NULL, check_position},
+	{"eio_file_truncate", QUICK, open_file, cut_file, NULL, check_cut},
+	{"eio_file_allocate", QUICK, open_file, allocate, NULL, NULL},
+	{"eio_file_advise", QUICK, open_file, advise, NULL, NULL},
 	{"eio_file_sync", QUICK, open_file, sync_file, NULL, NULL},
 	{"eio_flow_read a pty", WAITS, pty_side, read_some, put_three, check_tty_read},
 	{"eio_flow_readv a pty", WAITS, pty_side, read_vector, put_three, check_tty_read},
 	{"eio_flow_read a terminal", WAITS, tty_side, read_some, put_three, check_tty_read},
 	{"eio_flow_write to a terminal", WAITS, stopped_tty, write_all, let_go_on, check_tty_write},
 	{"eio_tty_set_attr", QUICK, tty_side, set_attributes, NULL, NULL},
+	{"eio_file_datasync", QUICK, open_file, sync_data, NULL, NULL},
+	{"eio_file_direct", QUICK, open_file, go_unbuffered, NULL, NULL},
 	{"eio_sleep", QUICK, NULL, nap, NULL, NULL},
 	{"eio_sleep_until for ever", STUCK, NULL, sleep_for_ever, NULL, NULL},
 	{"eio_sleep_until a time of the wall clock", STUCK, NULL, sleep_by_the_wall, NULL, NULL},

@@ -96,6 +96,22 @@ bool exists(const char *path)
 	return lstat(path, &st) == 0;
 }
 
+struct eio_flow file_to_read(struct eio_switch *sw, const char *path)
+{
+	struct eio_flow f;
+
+	expect_ok(eio_fs_open_in(env->cwd, sw, path, &f));
+	return f;
+}
+
+struct eio_flow file_to_write(struct eio_switch *sw, const char *path)
+{
+	struct eio_flow f;
+
+	expect_ok(eio_fs_open_out(env->cwd, sw, path, NULL, &f));
+	return f;
+}
+
 /* Flows */
 
 void trips(unsigned n)
