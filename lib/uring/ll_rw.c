@@ -10,6 +10,7 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <unistd.h>
 
 static int64_t advance(int64_t off, size_t n)
 {
@@ -68,9 +69,84 @@ static int read_some(struct eio_fd fd, void *buf, size_t len, int64_t off)
 	return transfer(IORING_OP_READ, fd, buf, eio__io_len(len), off);
 }
 
+/*
+ * Writing at a file's position.
+ *
+ * Since Linux 6.0 the kernel itself goes on after a short write to a file. When that fails, for
+ * want of room, it tells how much was written before but leaves the position where it was, and
+ * the rest would be written over that. Then the position is moved here.
+ */
+
+/* A handle without a number is left alone: it would be given one. */
+static bool has_position(struct eio_fd fd)
+{
+	const struct eio__slot *s = eio__slot(fd);
+
+	if (!s || __atomic_load_n(&s->unix_fd, __ATOMIC_RELAXED) < 0)
+		return false;
+	return eio_fd_is_seekable(fd) > 0;
+}
+
+static int64_t position(struct eio_fd fd)
+{
+	int unix_fd = eio__fd_use(fd);
+	int64_t pos;
+
+	if (unix_fd < 0)
+		return unix_fd;
+	pos = lseek(unix_fd, 0, SEEK_CUR);
+	eio__fd_unuse(fd);
+	return pos;
+}
+
+static void move_on(struct eio_fd fd, int64_t before, int n)
+{
+	int unix_fd;
+
+	if (position(fd) != before)
+		return;
+	unix_fd = eio__fd_use(fd);
+	if (unix_fd < 0)
+		return;
+	(void) lseek(unix_fd, before + n, SEEK_SET);
+	eio__fd_unuse(fd);
+}
+
+static size_t bytes_in(unsigned opcode, const void *addr, unsigned len)
+{
+	const struct iovec *iov = addr;
+	size_t total = 0;
+
+	if (opcode != IORING_OP_WRITEV)
+		return len;
+	for (unsigned i = 0; i < len; i++)
+		total += iov[i].iov_len;
+	return total;
+}
+
+/* Apart from other writes, which keep their frames small. */
+static __attribute__((noinline)) int write_here(unsigned opcode, struct eio_fd fd, const void *addr,
+						unsigned len)
+{
+	int64_t before = position(fd);
+	int n = transfer(opcode, fd, addr, len, EIO_CURRENT);
+
+	if (n > 0 && before >= 0 && (size_t) n < bytes_in(opcode, addr, len))
+		move_on(fd, before, n);
+	return n;
+}
+
+static inline __attribute__((always_inline)) int
+write_transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int64_t off)
+{
+	if (off == EIO_CURRENT && has_position(fd))
+		return write_here(opcode, fd, addr, len);
+	return transfer(opcode, fd, addr, len, off);
+}
+
 static int write_some(struct eio_fd fd, const void *buf, size_t len, int64_t off)
 {
-	return transfer(IORING_OP_WRITE, fd, buf, eio__io_len(len), off);
+	return write_transfer(IORING_OP_WRITE, fd, buf, eio__io_len(len), off);
 }
 
 static unsigned vector_len(int n)
@@ -80,7 +156,7 @@ static unsigned vector_len(int n)
 
 static int write_vector(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 {
-	return transfer(IORING_OP_WRITEV, fd, iov, vector_len(n), off);
+	return write_transfer(IORING_OP_WRITEV, fd, iov, vector_len(n), off);
 }
 
 /* Blocks: by their registration if there is one, else like any memory. */
@@ -95,7 +171,7 @@ static int write_block(struct eio_fd fd, const void *data, size_t len, int64_t o
 {
 	if (!eio_ll_fixed_registered())
 		return write_some(fd, data, len, off);
-	return transfer(IORING_OP_WRITE_FIXED, fd, data, eio__io_len(len), off);
+	return write_transfer(IORING_OP_WRITE_FIXED, fd, data, eio__io_len(len), off);
 }
 
 static size_t block_len(struct eio_chunk c, size_t len)

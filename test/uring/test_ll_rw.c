@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -715,6 +716,79 @@ RING_TEST(a_failure_names_its_operation)
 	return eio_switch_end(&sw, 0);
 }
 
+/* Where the kernel says: behind what was appended. */
+static int append_in_part(void *arg)
+{
+	struct eio_switch sw;
+	struct eio_fd fd;
+	char data[1000];
+	struct iovec iov = {data, sizeof(data)};
+	ssize_t n;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	fill(data, sizeof(data), 0);
+	fd = file_on(&sw);
+	expect_ok(ftruncate(number(fd), 100));
+	expect_ok(fcntl(number(fd), F_SETFL, O_APPEND));
+	n = eio_ll_writev_single(fd, &iov, 1, EIO_CURRENT);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_lt(n, 1000);
+	ck_assert_int_eq(position(fd), 100 + n);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(a_short_write_that_appends_leaves_the_position_at_the_end)
+{
+	faults = (struct faults){.seed = 1, .shorten = 256};
+	faults_install(&faults);
+	run_ring(append_in_part, 0);
+}
+END_TEST
+
+/* The process's files may grow to 50,000 bytes, and writes find out on their way. */
+static int write_beyond(void *arg)
+{
+	static char data[60000];
+	struct iovec iov[2] = {{data, 10}, {data + 10, sizeof(data) - 10}};
+	struct eio_switch sw;
+	struct eio_fd fd;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	fill(data, sizeof(data), 0);
+	fd = file_on(&sw);
+	expect_err(eio_ll_writev_single(fd, iov, 2, EIO_CURRENT), 50000);
+	ck_assert_int_eq(position(fd), 50000);
+	expect_err(eio_ll_writev_single(fd, iov, 2, EIO_CURRENT), -EFBIG);
+	ck_assert_int_eq(position(fd), 50000);
+	expect_ok(eio_ll_lseek(fd, 20000, SEEK_SET, NULL));
+	expect_err(eio_ll_write_all(fd, data, sizeof(data), EIO_CURRENT), -EFBIG);
+	ck_assert_uint_eq(eio_last_error()->done, 30000);
+	ck_assert_int_eq(position(fd), 50000);
+	expect_ok(eio_ll_lseek(fd, 10, SEEK_SET, NULL));
+	expect_err(eio_ll_writev(fd, iov, 2, EIO_CURRENT), -EFBIG);
+	ck_assert_uint_eq(eio_last_error()->done, 49990);
+	expect_ok(eio_ll_lseek(fd, 49990, SEEK_SET, NULL));
+	expect_ok(eio_ll_write_all(fd, data, 10, EIO_CURRENT));
+	ck_assert_int_eq(position(fd), 50000);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(where_there_is_no_room_the_position_is_behind_what_was_written)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = 50000;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	run_ring(write_beyond, 0);
+	limit.rlim_cur = limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+END_TEST
+
 SUITE_MAIN("ll_rw", true, an_explicit_offset_leaves_the_position_test,
 	   EIO_CURRENT_moves_the_position_test,
 	   whole_transfers_are_whole_though_every_count_is_short,
@@ -732,4 +806,6 @@ SUITE_MAIN("ll_rw", true, an_explicit_offset_leaves_the_position_test,
 	   writing_waits_where_the_kernel_says_EAGAIN, an_interrupted_operation_is_done_again,
 	   writing_to_a_pipe_nobody_reads_gives_EPIPE_and_no_death,
 	   a_writer_that_waits_is_told_when_the_last_reader_goes_test,
-	   a_failure_names_its_operation_test)
+	   a_failure_names_its_operation_test,
+	   where_there_is_no_room_the_position_is_behind_what_was_written,
+	   a_short_write_that_appends_leaves_the_position_at_the_end)
