@@ -11,6 +11,7 @@
 #define EIO_FS_H
 
 #include <eio/api.h>
+#include <eio/buf_read.h>
 #include <eio/file.h>
 #include <eio/flow.h>
 
@@ -398,6 +399,133 @@ EIO_API void eio_fs_dir_end(struct eio_dir_iter *it);
  * @since 0.1
  */
 EIO_API int eio_fs_read_dir(struct eio_dir d, const char *path, char ***ret_names, size_t *ret_n);
+
+/* Whole files */
+
+/**
+ * Read a whole file.
+ *
+ * Takes as much memory as the file is long, and a few KiB more while it reads. Files that say
+ * to be empty and have content (/proc), FIFOs and devices are read to their end.
+ *
+ * @param ret_data  The bytes and a NUL behind them; the caller frees it. Written only on
+ *   success.
+ * @param ret_len   Optional: how many, without the NUL.
+ * @return 0, or as eio_fs_open_in and eio_flow_read, -EISDIR, -ENOMEM, and -EFBIG if there can
+ *   be no memory of that size.
+ * @cancel Yes.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API int eio_fs_load(struct eio_dir d, const char *path, char **ret_data, size_t *ret_len);
+
+/** How eio_fs_save saves. NULL or zeroed: all defaults. */
+struct eio_save {
+	/** As for eio_fs_open_out, but DEFAULT is OR_TRUNCATE, or with append IF_MISSING. */
+	enum eio_create_how how;
+	uint32_t mode; /**< of a new file, before the umask; 0 = 0666, or as said at atomic */
+	bool append;   /**< write at the end */
+	/**
+	 * Who opens the path finds the old content or the new, never a part, and a failure leaves
+	 * the old.
+	 *
+	 * A new file with another name (.eio-…) in the same directory is renamed when it is
+	 * complete. It belongs to the caller. With mode 0 it has the permission bits of the file
+	 * that it replaces; other links to that one keep the old content. A symlink is replaced,
+	 * not followed; a directory gives -EISDIR, a FIFO, socket or device -EINVAL. The directory
+	 * must be writable. With NEVER the file must be there before (-ENOENT), with EXCLUSIVE it
+	 * must not, at the end, in a file system that has links (-EEXIST, -EPERM).
+	 */
+	bool atomic;
+	/** Wait until content and name are on stable storage. */
+	bool sync;
+	void *reserved[4];
+};
+
+/**
+ * Write a whole file.
+ *
+ * @param data  Borrowed for the call.
+ * @return 0, or as eio_fs_open_out, eio_flow_write and, if asked for, eio_file_sync,
+ *   eio_fs_sync and eio_fs_rename; -EINVAL also for atomic with append or IF_MISSING. A failure
+ *   of the last of them, eio_fs_sync, leaves the new content.
+ * @cancel Yes, and as any failure: the old content stays if it is atomic; else a part of
+ *   the new one may be there.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API int eio_fs_save(struct eio_dir d, const char *path, const void *data, size_t len,
+			const struct eio_save *opts);
+
+/** A file that is read line by line; in the caller's storage from begin to end. */
+struct eio_fs_lines {
+	struct eio_buf_reader reader; /**< other calls of <eio/buf_read.h> may be made on it */
+	struct eio_flow file;
+};
+
+/**
+ * Begin to read the lines of a file.
+ *
+ * @param max  The longest line with its end, in bytes; 0 = 65536.
+ * @return 0: end it with eio_fs_lines_end. Nothing to end after -EINVAL (@p max is beyond
+ *   INT_MAX), or as eio_fs_open_in.
+ * @cancel Yes.
+ * @thread A fiber of any domain; the lines are its own.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_fs_lines_begin(struct eio_fs_lines *l, struct eio_dir d,
+					     const char *path, size_t max);
+
+/**
+ * The next line, without LF or CR LF.
+ *
+ * @param ret      NUL-terminated, valid until the next call; it may be written to.
+ * @param ret_len  Optional: its length.
+ * @return 1; 0 at the end; EIO_ELIMIT  the line is longer than max; or as eio_flow_read. After
+ *   a failure the same line may be asked for again.
+ * @cancel Yes, unless a line is buffered already.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_fs_lines_next(struct eio_fs_lines *l, char **ret, size_t *ret_len);
+
+/** End it. Never fails, cancelled or not. @since 0.1 */
+EIO_API void eio_fs_lines_end(struct eio_fs_lines *l);
+
+/** How eio_fs_copy_file copies. NULL or zeroed: all defaults. */
+struct eio_copy_file {
+	/** DEFAULT and OR_TRUNCATE: make the target, or empty it; NEVER: it is there (-ENOENT);
+	 * EXCLUSIVE: it is not (-EEXIST). */
+	enum eio_create_how how;
+	uint32_t mode; /**< of a new file, before the umask; 0 = the source's permission bits */
+	bool sync;     /**< wait until content and name are on stable storage */
+	/** Optional, as for eio_flow_copy_n. Holes are not told of. */
+	int (*moved)(uint64_t n, void *arg);
+	void *arg;
+	void *reserved[4];
+};
+
+/**
+ * Copy a file.
+ *
+ * Its blocks are shared where the file system can, until one of the two is written; else the
+ * kernel copies them. Holes stay holes. Files that say to be empty and have content (/proc) are
+ * copied to their end. A file that changes meanwhile may come out as a mixture.
+ *
+ * @param src      A regular file, or -EINVAL, -EISDIR.
+ * @param dst      A symlink there is followed, but not to nowhere (-EEXIST). May be a device; a
+ *   FIFO gives -EINVAL.
+ * @param ret_len  Optional: how long the copy is.
+ * @return 0, or as eio_fs_open_in, eio_fs_open_out, eio_flow_copy and, if asked for,
+ *   eio_file_sync and eio_fs_sync, what opts->moved returned, and -EINVAL: both are the same
+ *   file, which stays as it is, or @p opts make no sense. eio_last_error()->done tells how many
+ *   bytes had been copied.
+ * @cancel Yes, and as any failure: a target that the call has made is removed, one that was
+ *   there before has a part of the new content.
+ * @thread A fiber of any domain.
+ * @since 0.1
+ */
+EIO_API int eio_fs_copy_file(struct eio_dir d, const char *src, struct eio_dir d2, const char *dst,
+			     const struct eio_copy_file *opts, uint64_t *ret_len);
 
 EIO_END_DECLS
 

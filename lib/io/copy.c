@@ -173,13 +173,21 @@ int eio_flow_copy(struct eio_flow src, struct eio_flow dst, uint64_t *ret_bytes)
 	return eio_flow_copy_n(src, dst, UINT64_MAX, NULL, NULL, ret_bytes);
 }
 
-int eio_flow_read_all(struct eio_flow src, size_t max, char **ret, size_t *ret_len)
+int eio__flow_read_all(struct eio_flow src, size_t max, size_t room, char **ret, size_t *ret_len)
 {
 	struct eio_buffer_sink sink;
+	struct eio_flow dst = eio_buffer_sink_init(&sink, max);
 	uint64_t n;
-	int rc = eio_flow_copy(src, eio_buffer_sink_init(&sink, max), &n);
 	char *text;
+	int rc;
 
+	if (room > 0) {
+		sink.data = malloc(room + 1);
+		if (!sink.data)
+			return eio__fail(-ENOMEM, "read", NULL);
+		sink.size = room + 1;
+	}
+	rc = eio_flow_copy(src, dst, &n);
 	if (rc < 0) {
 		unread(src, n);
 		eio_buffer_sink_fini(&sink);
@@ -189,7 +197,13 @@ int eio_flow_read_all(struct eio_flow src, size_t max, char **ret, size_t *ret_l
 	 * cannot be, the larger block will do. */
 	text = realloc(sink.data, sink.len + 1);
 	*ret = text ? text : sink.data;
+	(*ret)[sink.len] = '\0';
 	if (ret_len)
 		*ret_len = sink.len;
 	return 0;
+}
+
+int eio_flow_read_all(struct eio_flow src, size_t max, char **ret, size_t *ret_len)
+{
+	return eio__flow_read_all(src, max, 0, ret, ret_len);
 }

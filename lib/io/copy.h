@@ -18,6 +18,12 @@ static inline size_t eio__copy_piece(const struct eio_copy *c, size_t most)
 /* The common way, in pieces that suit the sink. */
 int eio__copy_common(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 
+/* A buffer's copy_from asks for room for so many bytes at least, also at the end. */
+enum { EIO__SINK_LEAST = 4096 };
+
+/* As eio_flow_read_all, with @p room bytes from the beginning. */
+int eio__flow_read_all(struct eio_flow src, size_t max, size_t room, char **ret, size_t *ret_len);
+
 /* copy_from of descriptors. */
 int eio__copy_to_file(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);

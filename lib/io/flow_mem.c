@@ -214,7 +214,7 @@ static ssize_t sink_write_some(struct eio_flow f, const struct iovec *iov, int n
  * is a failure depends on whether another byte comes. */
 static int sink_copy_from(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
 {
-	enum { LEAST = 4096, MOST = 1024 * 1024 };
+	enum { LEAST = EIO__SINK_LEAST, MOST = 1024 * 1024 };
 	struct eio_buffer_sink *s = dst.u.ptr;
 	int rc = 0;
 

@@ -31,6 +31,11 @@ static int enter(struct eio_dir d, const char *path, const char *op, bool known)
 
 #define ENTER(d, path, op, member) enter(d, path, op, (d).ops && (d).ops->member)
 
+int eio__fs_enter(struct eio_dir d, const char *path, const char *op)
+{
+	return enter(d, path, op, true);
+}
+
 static int enter_mode(uint32_t mode, const char *op, const char *path)
 {
 	return eio__fail(mode & ~07777u ? -EINVAL : 0, op, path);

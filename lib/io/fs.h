@@ -22,4 +22,21 @@ int eio__listing_begin(struct eio_dir d, const char *path, struct eio_dir_iter *
 int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret);
 void eio__listing_end(struct eio_dir_iter *it);
 
+/* The caller's cancellation, then directory and path: 0 to go on. */
+int eio__fs_enter(struct eio_dir d, const char *path, const char *op);
+
+/* The directory that holds @p path, to be closed, and the name in it. */
+int eio__fs_open_parent(struct eio_dir d, const char *path, struct eio_dir *ret,
+			const char **ret_name);
+
+/* Waits until the name at the end of @p path is on stable storage. */
+int eio__fs_sync_name(struct eio_dir d, const char *path);
+
+/* Removes what a failed call has made, if it is there, in a cancelled context too. */
+void eio__fs_remove(struct eio_dir d, const char *path);
+
+/* Ends the writing of a file that went as @p rc says: some file systems tell only now that
+ * there was no room. */
+int eio__fs_close_written(struct eio_flow f, int rc, bool sync);
+
 #endif

@@ -1227,6 +1227,111 @@ static void check_read_dir(struct place *p)
 	free(p->names);
 }
 
+static int load(struct place *p)
+{
+	return eio_fs_load(env->cwd, "file", &p->all, &p->taken);
+}
+
+static void check_load(struct place *p)
+{
+	same(p->all != NULL, p->a.rc == 0);
+	if (p->all)
+		same(p->taken == FILE_LENGTH && is_filled(p->all, FILE_LENGTH, 0), true);
+	free(p->all);
+}
+
+static void text_file(struct place *p)
+{
+	(void) p;
+	put_text("file", "one\ntwo\n");
+}
+
+static int read_lines(struct place *p)
+{
+	struct eio_fs_lines l;
+	char *line;
+	int rc = eio_fs_lines_begin(&l, env->cwd, "file", 0);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = eio_fs_lines_next(&l, &line, NULL)) == 1)
+		p->n++;
+	eio_fs_lines_end(&l);
+	return rc;
+}
+
+static void check_lines(struct place *p)
+{
+	same(p->a.rc == 0 ? p->n == 2 : p->n <= 2, true);
+}
+
+static int save(struct place *p)
+{
+	(void) p;
+	return eio_fs_save(env->cwd, "file", data, LENGTH, NULL);
+}
+
+static int save_new(struct place *p)
+{
+	struct eio_save how = {.how = EIO_CREATE_EXCLUSIVE, .sync = true};
+
+	(void) p;
+	return eio_fs_save(env->cwd, "new", data, LENGTH, &how);
+}
+
+static int save_atomically(struct place *p)
+{
+	(void) p;
+	return eio_fs_save(env->cwd, "file", data, LENGTH, &(struct eio_save){.atomic = true});
+}
+
+static off_t length_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
+static void check_saved(struct place *p)
+{
+	if (p->a.rc == 0)
+		same(length_of("file"), LENGTH);
+}
+
+static void check_saved_new(struct place *p)
+{
+	same(p->a.rc == 0 ? length_of("new") == LENGTH : length_of("new") <= LENGTH, true);
+	unlink("new");
+}
+
+static void check_saved_atomically(struct place *p)
+{
+	same(length_of("file"), p->a.rc == 0 ? LENGTH : FILE_LENGTH);
+	same(count_names("."), 1);
+}
+
+static int copy_to_new(struct place *p)
+{
+	struct eio_copy_file how = {.sync = true};
+
+	return eio_fs_copy_file(env->cwd, "file", env->cwd, "new", &how, &p->n);
+}
+
+static void check_copied(struct place *p)
+{
+	same(length_of("new"), p->a.rc == 0 ? FILE_LENGTH : -1);
+	same(p->n, p->a.rc == 0 ? FILE_LENGTH : 0);
+	unlink("new");
+}
+
+/* Nearly all of it a hole. */
+static void sparse_file(struct place *p)
+{
+	file(p);
+	same(truncate("file", 100), 0);
+	same(truncate("file", FILE_LENGTH), 0);
+}
+
 static void open_file(struct place *p)
 {
 	p->f = eio_flow_of_fd(file_on(&p->sw));
@@ -1520,6 +1625,14 @@ static const struct call calls[] = {
 	{"eio_fs_sync", QUICK, NULL, sync_dir, NULL, NULL},
 	{"eio_fs_dir_begin, eio_fs_dir_next, eio_fs_dir_end", QUICK, file, list, NULL, NULL},
 	{"eio_fs_read_dir", QUICK, file, read_dir, NULL, check_read_dir},
+	{"eio_fs_load", QUICK, file, load, NULL, check_load},
+	{"eio_fs_lines_begin, eio_fs_lines_next, eio_fs_lines_end", QUICK, text_file, read_lines,
+	 NULL, check_lines},
+	{"eio_fs_save", QUICK, file, save, NULL, check_saved},
+	{"eio_fs_save a new file", QUICK, NULL, save_new, NULL, check_saved_new},
+	{"eio_fs_save atomically", QUICK, file, save_atomically, NULL, check_saved_atomically},
+	{"eio_fs_copy_file", QUICK, file, copy_to_new, NULL, check_copied},
+	{"eio_fs_copy_file with holes", QUICK, sparse_file, copy_to_new, NULL, check_copied},
 	{"eio_file_stat", QUICK, open_file, ask_file, NULL, NULL},
 	{"eio_file_pread", QUICK, open_file, read_at, NULL, NULL},
 	{"eio_file_pread_exact", QUICK, open_file, read_exact_at, NULL, NULL},

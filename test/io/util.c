@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "io/util.h"
 
+#include <dirent.h>
 #include <eio/log.h>
 #include <eio/low_level.h>
 #include <fcntl.h>
@@ -94,6 +95,18 @@ bool exists(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
+}
+
+unsigned count_names(const char *path)
+{
+	DIR *dir = opendir(path);
+	unsigned n = 0;
+
+	ck_assert_ptr_nonnull(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
 }
 
 struct eio_flow file_to_read(struct eio_switch *sw, const char *path)

@@ -36,6 +36,9 @@ void put_link(const char *path, const char *target);
 void expect_text(const char *path, const char *text);
 bool exists(const char *path);
 
+/* How many names a directory holds. */
+unsigned count_names(const char *path);
+
 /* A file of the working directory, closed at the end of @p sw: one that is there, to be read,
  * and one that is made if it is missing, to be written too. */
 struct eio_flow file_to_read(struct eio_switch *sw, const char *path);

@@ -9,7 +9,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -777,15 +776,9 @@ static int write_beyond(void *arg)
 
 START_TEST(where_there_is_no_room_the_position_is_behind_what_was_written)
 {
-	struct rlimit limit;
-
-	signal(SIGXFSZ, SIG_IGN);
-	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = 50000;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit_file_size(50000);
 	run_ring(write_beyond, 0);
-	limit.rlim_cur = limit.rlim_max;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	lift_file_size_limit();
 }
 END_TEST
 

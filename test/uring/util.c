@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -236,6 +237,26 @@ void limit_fds(unsigned more)
 void lift_fd_limit(void)
 {
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &descriptors), 0);
+}
+
+static void set_file_size(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+void limit_file_size(size_t bytes)
+{
+	signal(SIGXFSZ, SIG_IGN);
+	set_file_size(bytes);
+}
+
+void lift_file_size_limit(void)
+{
+	set_file_size(RLIM_INFINITY);
 }
 
 static struct rlimit address_space;

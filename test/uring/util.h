@@ -65,6 +65,10 @@ bool limit_locked_memory(size_t bytes);
 void limit_fds(unsigned more);
 void lift_fd_limit(void);
 
+/* The process's files may not grow beyond this, until the limit is lifted again. */
+void limit_file_size(size_t bytes);
+void lift_file_size_limit(void);
+
 /* Between the two no allocation of @p least bytes or more succeeds; 1: none, and then nothing
  * must be asserted there. */
 void use_memory_up(size_t least);
