@@ -50,6 +50,15 @@ struct eio_dir_entry {
 	const char *name; /**< valid until the next call on the iterator */
 	enum eio_file_kind kind;
 	uint64_t ino;
+	/** With eio_dir_opts.stat: what eio_fs_stat says of it, links not followed; as long as
+	 *  the name. NULL: not asked for, or not to be had, for want of rights say. */
+	const struct eio_stat *stat;
+};
+
+/** How to list; NULL or zeroed: all defaults. */
+struct eio_dir_opts {
+	bool stat; /**< entries come with what is known of them, asked for many at a time */
+	void *reserved[4];
 };
 
 /** An incremental listing; opaque, in the caller's storage from begin to end. */
@@ -86,7 +95,8 @@ struct eio_dir_ops {
 	int (*close)(struct eio_dir d);
 	int (*fd)(struct eio_dir d, struct eio_fd *ret);
 	int (*stat)(struct eio_dir d, const char *path, bool follow, struct eio_stat *ret);
-	int (*iter_begin)(struct eio_dir d, const char *path, struct eio_dir_iter *it);
+	int (*iter_begin)(struct eio_dir d, const char *path, const struct eio_dir_opts *opts,
+			  struct eio_dir_iter *it);
 	int (*iter_next)(struct eio_dir_iter *it, struct eio_dir_entry *ret);
 	void (*iter_end)(struct eio_dir_iter *it);
 	int (*mkdir)(struct eio_dir d, const char *path, uint32_t mode);
@@ -373,16 +383,44 @@ EIO_API EIO_NODISCARD ssize_t eio_fs_native(struct eio_dir d, const char *path, 
 /**
  * Begin to list a directory.
  *
+ * The listing has its own position and a buffer of some ten KiB, however many entries there
+ * are. It may be continued by another fiber, though only one at a time; listings of one
+ * directory do not disturb each other.
+ *
+ * @param path  A symlink at its end is followed, beneath @p d.
  * @return 0: end it with eio_fs_dir_end. Negative, as eio_fs_open_in: nothing to end.
+ * @cancel Yes.
  * @since 0.1
  */
 EIO_API EIO_NODISCARD int eio_fs_dir_begin(struct eio_dir_iter *it, struct eio_dir d,
 					   const char *path);
 
 /**
+ * eio_fs_dir_begin with options.
+ *
+ * To ask about the entries of a directory this way is faster than eio_fs_stat for each: they
+ * are read and asked about by a thread, some hundred at a time.
+ *
+ * @param opts  NULL = defaults; borrowed for the call.
+ * @return As eio_fs_dir_begin.
+ * @cancel Yes.
+ * @since 0.1
+ */
+EIO_API EIO_NODISCARD int eio_fs_dir_begin_with(struct eio_dir_iter *it, struct eio_dir d,
+						const char *path, const struct eio_dir_opts *opts);
+
+/**
  * The next entry, in the file system's order, without "." and "..".
  *
- * @return 1 and the entry, its kind never unknown; 0 at the end; -ECANCELED, -EIO, ….
+ * What is created or removed meanwhile may be given or not; all else is, once. A directory that
+ * was removed itself is at its end. Waits for a thread once for every buffer of entries.
+ *
+ * @param ret  Its name, and stat, are good until the next call on the iterator.
+ * @return 1 and the entry, its kind never unknown; 0 at the end, also if called again;
+ *   -ECANCELED, -EIO, -EACCES and others of asking what an entry is, where the file system does
+ *   not tell; -EAGAIN: no thread can be made. The entries after the one that failed may be had by
+ *   further calls.
+ * @cancel Yes; no entry is lost.
  * @since 0.1
  */
 EIO_API EIO_NODISCARD int eio_fs_dir_next(struct eio_dir_iter *it, struct eio_dir_entry *ret);

@@ -18,7 +18,8 @@ int eio__fs_open_dir(struct eio_dir d, struct eio_switch *sw, const char *path, 
 		     struct eio_dir *ret);
 
 /* Operations of <eio/fs.h>'s table. */
-int eio__listing_begin(struct eio_dir d, const char *path, struct eio_dir_iter *it);
+int eio__listing_begin(struct eio_dir d, const char *path, const struct eio_dir_opts *opts,
+		       struct eio_dir_iter *it);
 int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret);
 void eio__listing_end(struct eio_dir_iter *it);
 

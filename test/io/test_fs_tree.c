@@ -723,9 +723,10 @@ static int endless_unlink(struct eio_dir d, const char *path, bool rmdir)
 	return 0;
 }
 
-static int endless_begin(struct eio_dir d, const char *path, struct eio_dir_iter *it)
+static int endless_begin(struct eio_dir d, const char *path, const struct eio_dir_opts *opts,
+			 struct eio_dir_iter *it)
 {
-	(void) d, (void) path;
+	(void) d, (void) path, (void) opts;
 	it->eio_private[1] = 0;
 	return 0;
 }
@@ -741,7 +742,7 @@ static int endless_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
 	it->eio_private[1] = (void *) (i + 1);
 	memset(name, 'n', lengths[i]);
 	name[lengths[i]] = '\0';
-	*ret = (struct eio_dir_entry){name, EIO_KIND_REGULAR, 1};
+	*ret = (struct eio_dir_entry){.name = name, .kind = EIO_KIND_REGULAR, .ino = 1};
 	return 1;
 }
 

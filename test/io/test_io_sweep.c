@@ -1199,10 +1199,13 @@ static int sync_dir(struct place *p)
 	return eio_fs_sync(env->cwd);
 }
 
-static int list(struct place *p)
+static int list_all(struct place *p, bool with_stat)
 {
+	struct eio_dir_opts opts = {.stat = with_stat};
 	struct eio_dir_entry e;
-	int rc = eio_fs_dir_begin(&p->it, env->cwd, "."), n = 0;
+	int rc = with_stat ? eio_fs_dir_begin_with(&p->it, env->cwd, ".", &opts)
+			   : eio_fs_dir_begin(&p->it, env->cwd, ".");
+	int n = 0;
 
 	if (rc < 0)
 		return rc;
@@ -1212,6 +1215,16 @@ static int list(struct place *p)
 	/* A cancellation may also come before the end is read. */
 	same(n >= (rc == 0) && n <= 1, true);
 	return rc;
+}
+
+static int list(struct place *p)
+{
+	return list_all(p, false);
+}
+
+static int list_with_stat(struct place *p)
+{
+	return list_all(p, true);
 }
 
 static int read_dir(struct place *p)
@@ -1624,6 +1637,7 @@ static const struct call calls[] = {
 	{"eio_fs_chown", QUICK, file, change_owner, NULL, clear_names},
 	{"eio_fs_sync", QUICK, NULL, sync_dir, NULL, NULL},
 	{"eio_fs_dir_begin, eio_fs_dir_next, eio_fs_dir_end", QUICK, file, list, NULL, NULL},
+	{"eio_fs_dir_begin_with", QUICK, file, list_with_stat, NULL, NULL},
 	{"eio_fs_read_dir", QUICK, file, read_dir, NULL, check_read_dir},
 	{"eio_fs_load", QUICK, file, load, NULL, check_load},
 	{"eio_fs_lines_begin, eio_fs_lines_next, eio_fs_lines_end", QUICK, text_file, read_lines,
