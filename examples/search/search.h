@@ -24,7 +24,7 @@ enum {
 	BATCH_MAX = 64,
 	FOLDERS_MAX = 4, /* of a batch, for each has a descriptor */
 	OUTPUT_MAX = 256 * 1024,
-	JOBS_DEFAULT = 16, /* of each domain */
+	JOBS_DEFAULT = 8, /* of each domain */
 	JOBS_MAX = 256,
 	DOMAINS_MAX = 16,
 };

@@ -27,6 +27,7 @@ struct level {
 struct walk {
 	struct search *search;
 	struct batch *batch; /* being filled, or NULL */
+	unsigned n_batches;  /* handed out */
 	struct level *level; /* the innermost one */
 	struct eio_stat out; /* what the output goes to, if that is a file */
 };
@@ -80,6 +81,7 @@ static int hand_out(struct walk *w)
 	if (rc < 0)
 		return rc;
 	w->batch = NULL;
+	w->n_batches++;
 	rc = eio_stream_add(&w->search->queue, &b);
 	if (rc < 0) {
 		release_items(b);
@@ -101,15 +103,22 @@ static int add_item(struct walk *w, struct folder *folder, const char *name)
 	return 0;
 }
 
-/* Full batches; smaller ones while there are workers with nothing to do. */
+/* Batches grow: a few files may be large ones, and not all for the same worker. */
+enum { OF_A_SIZE = 8 };
+
+static bool is_full(const struct walk *w)
+{
+	unsigned most = 1 + w->n_batches / OF_A_SIZE;
+
+	return w->batch->n == BATCH_MAX || w->batch->n >= most ||
+	       w->batch->n_folders == FOLDERS_MAX;
+}
+
 static int add_file(struct walk *w, struct folder *folder, const char *name)
 {
 	int rc = add_item(w, folder, name);
 
-	if (rc < 0 || (w->batch->n < BATCH_MAX && w->batch->n_folders < FOLDERS_MAX &&
-		       eio_stream_length(&w->search->queue) > 0))
-		return rc;
-	return hand_out(w);
+	return rc == 0 && is_full(w) ? hand_out(w) : rc;
 }
 
 /* What is written to while it is read has no end. */

@@ -91,7 +91,7 @@ printf 'text\nword\0word\n' >binary
 printf 'nothing\0here\n' >binary-without
 head -c 100000 /dev/zero | tr '\0' 'x' >long
 printf 'word' >>long
-head -c 3000000 /dev/zero | tr '\0' 'y' >longer
+head -c 300000 /dev/zero | tr '\0' 'y' >longer
 printf 'word\nword' >>longer
 : >empty
 printf '\n' >newline
@@ -161,7 +161,7 @@ wait "$mover" 2>/dev/null
 
 # More output than memory is to hold, in the middle of the list; and a closed pipe.
 mkdir much
-head -c 2000000 /dev/zero | tr '\0' '\n' >much/b
+head -c 600000 /dev/zero | tr '\0' '\n' >much/b
 printf '\n' >much/a
 printf '\n' >much/c
 same -n '' much
