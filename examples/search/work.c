@@ -18,7 +18,7 @@ struct worker {
 	struct search *search;
 	const struct matcher *matcher;
 	struct batch *batch;
-	char *buf;
+	char *buf; /* with room for a NUL behind size, which sanitizers' regexec looks for */
 	size_t size;
 	int rc; /* what ends the work; not what is wrong with one file */
 };
@@ -186,12 +186,13 @@ static ssize_t fill(struct worker *w, struct file *f, size_t len)
 		f->ended = n == 0;
 		len += (size_t) n;
 	}
+	w->buf[len] = '\0';
 	return (ssize_t) len;
 }
 
 static int grow(struct worker *w)
 {
-	char *buf = realloc(w->buf, 2 * w->size);
+	char *buf = realloc(w->buf, 2 * w->size + 1);
 
 	if (!buf)
 		return -ENOMEM;
@@ -274,7 +275,7 @@ void work(struct search *s, const struct matcher *m)
 	struct worker w = {.search = s, .matcher = m, .size = BUFFER};
 	struct batch *b;
 
-	w.buf = malloc(w.size);
+	w.buf = malloc(w.size + 1);
 	w.rc = w.buf ? 0 : -ENOMEM;
 	while (eio_stream_take(&s->queue, &b) == 0)
 		search_batch(&w, b);
