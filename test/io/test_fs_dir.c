@@ -559,7 +559,7 @@ DIR_TEST(a_listing_cancelled_at_any_refill_loses_nothing)
 		while ((rc = eio_fs_dir_next(&it, &e)) == 1)
 			n++;
 		refills += rc == -ECANCELED;
-		after_read = NULL;
+		atomic_store(&after_read, (void (*)(void)) NULL);
 		eio_cancel_end(&meanwhile.context);
 		expect_ok(eio_switch_end(&sw, 0));
 		rc = rc == -ECANCELED ? 1 : rc;
