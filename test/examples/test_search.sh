@@ -93,6 +93,7 @@ head -c 100000 /dev/zero | tr '\0' 'x' >long
 printf 'word' >>long
 head -c 300000 /dev/zero | tr '\0' 'y' >longer
 printf 'word\nword' >>longer
+seq 40000 >lines
 : >empty
 printf '\n' >newline
 printf '\n\n\nword\n\n' >newlines
@@ -114,6 +115,8 @@ done
 same -n '^' .
 same -n '$' .
 same -nE '^$' .
+same -nE '99$' lines .
+same -cF 1 lines
 same word link
 same word binary longer
 same word unended
@@ -150,7 +153,7 @@ mkdir -p moving/a moving/b
 ) 2>/dev/null &
 mover=$!
 pids="$pids $mover"
-for _ in $(seq 20); do
+for _ in $(seq 10); do
 	"$search" word moving >"$tmp/stdout" 2>"$tmp/stderr"
 	check nothing but the file is found -- [ "$(grep -vc '^moving/a/y:word$' "$tmp/stdout")" = 0 ]
 	check nothing worse than that it is gone -- \

@@ -34,6 +34,7 @@ static void *malloc_or_fail(size_t size)
 static atomic_bool hide_kinds;           /* a file system that does not tell kinds */
 static atomic_int statx_err;             /* asking fails */
 static atomic_int getdents_err;          /* reading fails */
+static atomic_uint opened;               /* openat2, that is */
 static void (*_Atomic after_read)(void); /* in the thread that has read entries */
 
 long syscall(long call, ...)
@@ -50,6 +51,7 @@ long syscall(long call, ...)
 		a[i] = va_arg(ap, long);
 	va_end(ap);
 	errno = call == SYS_statx ? statx_err : call == SYS_getdents64 ? getdents_err : 0;
+	opened += call == SYS_openat2;
 	if (errno)
 		return -1;
 	n = real(call, a[0], a[1], a[2], a[3], a[4], a[5]);
@@ -126,6 +128,7 @@ DIR_TEST(kinds_are_found_out_where_the_file_system_does_not_tell)
 	(void) arg;
 	make_some();
 	hide_kinds = true;
+	opened = 0;
 	it = begin(".", NULL);
 	while ((rc = eio_fs_dir_next(&it, &e)) == 1) {
 		struct stat st;
@@ -139,6 +142,8 @@ DIR_TEST(kinds_are_found_out_where_the_file_system_does_not_tell)
 	expect_ok(rc);
 	eio_fs_dir_end(&it);
 	ck_assert_uint_eq(n, 4);
+	/* All by the thread: asked one by one, each would have been opened. */
+	ck_assert_uint_eq(opened, 1);
 	return 0;
 }
 
@@ -147,19 +152,23 @@ static void remove_a(void)
 	ck_assert_int_eq(unlink("a"), 0);
 }
 
-/* It is gone when its kind is asked for. */
-DIR_TEST(an_entry_removed_before_its_kind_is_known_is_left_out)
+/* It is gone when more about it is asked for. */
+DIR_TEST(an_entry_removed_before_it_is_asked_about_is_left_out)
 {
+	static const struct {
+		bool hidden, stat;
+	} cases[] = {{true, false}, {true, true}, {false, true}};
+
 	(void) arg;
-	for (int stat = 0; stat < 2; stat++) {
+	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct eio_dir_entry e;
 		struct eio_dir_iter it;
 
 		put_text("a", "");
 		put_text("b", "");
-		hide_kinds = true;
+		hide_kinds = cases[i].hidden;
 		after_read = remove_a;
-		it = begin(".", stat ? &with_stat : NULL);
+		it = begin(".", cases[i].stat ? &with_stat : NULL);
 		expect_err(eio_fs_dir_next(&it, &e), 1);
 		ck_assert_str_eq(e.name, "b");
 		expect_ok(eio_fs_dir_next(&it, &e));
@@ -279,6 +288,28 @@ DIR_TEST(what_cannot_be_known_is_missing_and_the_entry_is_not)
 	}
 	eio_fs_dir_end(&it);
 	ck_assert_uint_eq(n, 4);
+	return 0;
+}
+
+/* Not that of another entry, which stood in the buffer before. */
+DIR_TEST(what_was_known_is_not_told_of_another)
+{
+	unsigned known = 0, unknown = 0;
+	struct eio_dir_entry e;
+	struct eio_dir_iter it;
+
+	(void) arg;
+	make_numbered("d", 1500);
+	it = begin("d", &with_stat);
+	while (eio_fs_dir_next(&it, &e) == 1) {
+		statx_err = EACCES;
+		known += e.stat != NULL;
+		unknown += e.stat == NULL;
+		ck_assert(!e.stat || e.stat->ino == e.ino);
+	}
+	eio_fs_dir_end(&it);
+	ck_assert_uint_gt(known, 0);
+	ck_assert_uint_gt(unknown, known);
 	return 0;
 }
 
@@ -614,11 +645,12 @@ DIR_TEST(without_memory_nothing_is_left_open)
 }
 
 SUITE_MAIN("fs_dir", true, kinds_are_found_out_where_the_file_system_does_not_tell_test,
-	   an_entry_removed_before_its_kind_is_known_is_left_out_test,
+	   an_entry_removed_before_it_is_asked_about_is_left_out_test,
 	   a_kind_that_cannot_be_had_is_a_failure_of_one_entry_test,
 	   entries_come_with_what_is_known_of_them_if_asked_for_test,
 	   what_is_known_belongs_to_the_entry_test,
 	   what_cannot_be_known_is_missing_and_the_entry_is_not_test,
+	   what_was_known_is_not_told_of_another_test,
 	   a_large_directory_takes_no_more_memory_than_a_small_one_test, names_are_any_bytes_test,
 	   what_stays_is_given_once_whatever_comes_and_goes_test,
 	   a_directory_removed_while_it_is_read_is_at_its_end_test,
