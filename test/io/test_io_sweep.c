@@ -1001,6 +1001,21 @@ static void check_dir_closed(struct place *p)
 	same(eio_dir_close(p->dir), -EBADF);
 }
 
+static int count_entries(struct place *p, int rc)
+{
+	struct eio_dir_entry e;
+	int n = 0;
+
+	if (rc < 0)
+		return rc;
+	while ((rc = eio_fs_dir_next(&p->it, &e)) == 1)
+		n++;
+	eio_fs_dir_end(&p->it);
+	/* A cancellation may also come before the end is read. */
+	same(n >= (rc == 0) && n <= 1, true);
+	return rc;
+}
+
 static int ask(struct place *p)
 {
 	struct eio_stat st = {.size = 0};
@@ -1199,32 +1214,16 @@ static int sync_dir(struct place *p)
 	return eio_fs_sync(env->cwd);
 }
 
-static int list_all(struct place *p, bool with_stat)
-{
-	struct eio_dir_opts opts = {.stat = with_stat};
-	struct eio_dir_entry e;
-	int rc = with_stat ? eio_fs_dir_begin_with(&p->it, env->cwd, ".", &opts)
-			   : eio_fs_dir_begin(&p->it, env->cwd, ".");
-	int n = 0;
-
-	if (rc < 0)
-		return rc;
-	while ((rc = eio_fs_dir_next(&p->it, &e)) == 1)
-		n++;
-	eio_fs_dir_end(&p->it);
-	/* A cancellation may also come before the end is read. */
-	same(n >= (rc == 0) && n <= 1, true);
-	return rc;
-}
-
 static int list(struct place *p)
 {
-	return list_all(p, false);
+	return count_entries(p, eio_fs_dir_begin(&p->it, env->cwd, "."));
 }
 
 static int list_with_stat(struct place *p)
 {
-	return list_all(p, true);
+	static const struct eio_dir_opts opts = {.stat = true};
+
+	return count_entries(p, eio_fs_dir_begin_with(&p->it, env->cwd, ".", &opts));
 }
 
 static int read_dir(struct place *p)
