@@ -420,7 +420,7 @@ EIO_API EIO_NODISCARD int eio_fs_dir_begin_with(struct eio_dir_iter *it, struct 
  *   -ECANCELED, -EIO, -EACCES and others of asking what an entry is, where the file system does
  *   not tell; -EAGAIN: no thread can be made. The entries after the one that failed may be had by
  *   further calls.
- * @cancel Yes; no entry is lost.
+ * @cancel Yes; no entry is lost. A buffer that a thread is at is waited for.
  * @since 0.1
  */
 EIO_API EIO_NODISCARD int eio_fs_dir_next(struct eio_dir_iter *it, struct eio_dir_entry *ret);

@@ -101,7 +101,8 @@ static void complete_entries(const struct refill *r, int len)
 	}
 }
 
-/* Up to the end if it is near: the kernel tells it only by giving nothing. */
+/* Up to the end if it is near: the kernel tells it only by giving nothing. A failure counts if
+ * nothing was read before it; else the next refill meets it. */
 static int refill_job(void *arg)
 {
 	const struct refill *r = arg;
@@ -110,13 +111,12 @@ static int refill_job(void *arg)
 
 	do {
 		n = read_entries(r, (size_t) len);
-		if (n < 0)
-			return n;
-		len += n;
+		if (n > 0)
+			len += n;
 	} while (n > 0 && (unsigned) len < l->size / 2);
 	l->ended = n == 0;
 	complete_entries(r, len);
-	return len;
+	return n < 0 && len == 0 ? n : len;
 }
 
 /* 0 or a negative code; what was read is told by pos and end. */
@@ -153,7 +153,8 @@ static void free_buffer(struct listing *l)
 	free(l->buf);
 }
 
-/* To open a directory does not wait; O_NONBLOCK says so. */
+/* O_NONBLOCK, which means nothing to a directory, says that to open it does not wait: then what
+ * is cached is opened directly. */
 int eio__listing_begin(struct eio_dir d, const char *path, const struct eio_dir_opts *opts,
 		       struct eio_dir_iter *it)
 {

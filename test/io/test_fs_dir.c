@@ -487,6 +487,27 @@ DIR_TEST(a_failure_of_reading_is_told_and_may_be_over)
 	return 0;
 }
 
+static void fail_from_now_on(void)
+{
+	getdents_err = EIO;
+}
+
+/* A refill reads on: what it has got by then is not lost. */
+DIR_TEST(what_was_read_before_a_failure_is_given)
+{
+	struct eio_dir_iter it;
+
+	(void) arg;
+	make_some();
+	after_read = fail_from_now_on;
+	it = begin(".", NULL);
+	ck_assert_uint_eq(count_to(&it, -EIO), 4);
+	getdents_err = 0;
+	ck_assert_uint_eq(count_to(&it, 0), 0);
+	eio_fs_dir_end(&it);
+	return 0;
+}
+
 /* Several fibers */
 
 static int list_slowly(size_t i, void *arg)
@@ -655,6 +676,7 @@ SUITE_MAIN("fs_dir", true, kinds_are_found_out_where_the_file_system_does_not_te
 	   what_stays_is_given_once_whatever_comes_and_goes_test,
 	   a_directory_removed_while_it_is_read_is_at_its_end_test,
 	   a_failure_of_reading_is_told_and_may_be_over_test,
+	   what_was_read_before_a_failure_is_given_test,
 	   listings_of_several_fibers_do_not_disturb_each_other_test, another_fiber_may_go_on_test,
 	   a_listing_cancelled_at_any_refill_loses_nothing_test,
 	   a_listing_is_ended_by_who_is_cancelled_test, without_memory_nothing_is_left_open_test)
