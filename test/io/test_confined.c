@@ -258,6 +258,73 @@ static int try_read_dir(struct eio_dir d, const char *path)
 	return 0;
 }
 
+static int try_stats(struct eio_dir d, const char *path)
+{
+	static const struct eio_dir_opts opts = {.stat = true};
+	struct eio_dir_entry e;
+	struct eio_dir_iter it;
+	int rc = eio_fs_dir_begin_with(&it, d, path, &opts);
+
+	if (rc < 0)
+		return rc;
+	while (eio_fs_dir_next(&it, &e) > 0) {
+		if (e.stat)
+			told_of(e.stat->dev, e.stat->ino);
+	}
+	eio_fs_dir_end(&it);
+	return 0;
+}
+
+static int try_load(struct eio_dir d, const char *path)
+{
+	size_t len;
+	char *data;
+	int rc = eio_fs_load(d, path, &data, &len);
+
+	if (rc < 0)
+		return rc;
+	told(data, len);
+	free(data);
+	return 0;
+}
+
+static int try_lines(struct eio_dir d, const char *path)
+{
+	struct eio_fs_lines lines;
+	int rc = eio_fs_lines_begin(&lines, d, path, 0);
+	size_t len;
+	char *line;
+
+	if (rc < 0)
+		return rc;
+	while ((rc = eio_fs_lines_next(&lines, &line, &len)) > 0)
+		told(line, len);
+	eio_fs_lines_end(&lines);
+	return rc;
+}
+
+static int try_save(struct eio_dir d, const char *path)
+{
+	return eio_fs_save(d, path, "saved", 5, NULL);
+}
+
+static int try_save_atomic(struct eio_dir d, const char *path)
+{
+	return eio_fs_save(d, path, "saved", 5, &(struct eio_save){.atomic = true});
+}
+
+static int try_copy_from(struct eio_dir d, const char *path)
+{
+	int rc = eio_fs_copy_file(d, path, d, "copy", NULL, NULL);
+
+	return rc < 0 ? rc : try_load(d, "copy");
+}
+
+static int try_copy_to(struct eio_dir d, const char *path)
+{
+	return eio_fs_copy_file(d, "sub/file", d, path, NULL, NULL);
+}
+
 static int try_mkdir(struct eio_dir d, const char *path)
 {
 	return eio_fs_mkdir(d, path, 0755);
@@ -357,7 +424,14 @@ static const struct {
 	{"open_dir", try_open_dir, LOOKS},
 	{"open_dir_nofollow", try_open_dir_nofollow, LOOKS},
 	{"dir_begin", try_list, LOOKS},
+	{"dir_begin_with", try_stats, LOOKS},
 	{"read_dir", try_read_dir, LOOKS},
+	{"load", try_load, LOOKS},
+	{"lines", try_lines, LOOKS},
+	{"save", try_save, CHANGES},
+	{"save atomic", try_save_atomic, CHANGES},
+	{"copy_file from", try_copy_from, CHANGES},
+	{"copy_file to", try_copy_to, CHANGES},
 	{"mkdir", try_mkdir, CHANGES},
 	{"mkdirs", try_mkdirs, CHANGES_PARTLY},
 	{"unlink", try_unlink, CHANGES},
