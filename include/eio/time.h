@@ -92,6 +92,7 @@ EIO_API void eio_timeout_reset(struct eio_timeout *t, int64_t ns);
  *
  * @return -ETIMEDOUT when @p rc is -ECANCELED and this limit was the cause; else @p rc.
  *   eio_last_error()->done is then that of the call which was cut short, if it has one.
+ *   -EPERM from another domain; nothing was done.
  * @since 0.1
  */
 EIO_API int eio_timeout_end(struct eio_timeout *t, int rc);

@@ -203,6 +203,8 @@ int eio_timeout_end(struct eio_timeout *pub, int rc)
 	const struct eio_error *e;
 	uint64_t done;
 
+	if (!pthread_equal(t->thread, pthread_self()))
+		return -EPERM;
 	t->clock.ops->timer_stop(t->clock, &t->timer);
 	eio_cancel_end(&t->ctx);
 	/* When outer limits are due as well the outermost one is to be seen, in whatever
