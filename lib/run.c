@@ -1,61 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Joining the layers: a ring and a scheduler below, capabilities above, the caller's
- * thread as the main fiber in between. What is changed in the process is changed back.
+ * thread as the main fiber in between.
  */
 #include "core/error.h"
-#include "core/handler.h"
-#include "core/overflow.h"
-#include "core/quit.h"
 #include "io/env.h"
+#include "uring/domain.h"
 #include "uring/fd.h"
-#include "uring/sched.h"
+#include "uring/run.h"
 
 #include <eio/run.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-
-#define ALL_FLAGS                                                                                  \
-	((unsigned) (EIO_RUN_KEEP_SIGPIPE | EIO_RUN_NO_SEGV | EIO_RUN_NO_FIXED |                   \
-		     EIO_RUN_PIN_POLLING | EIO_RUN_NAPI_PREFER | EIO_RUN_HYBRID_IOPOLL |           \
-		     EIO_RUN_RESTRICT))
-
-/* A ring write to a closed pipe would raise it. */
-static struct eio__handler sigpipe = EIO__HANDLER_INIT(SIGPIPE, .sa_handler = SIG_IGN);
-
-/* Asked for by who runs the program. */
-static bool dumps_on_quit(void)
-{
-	const char *on = secure_getenv("EIO_DUMP_ON");
-
-	return on && strcmp(on, "QUIT") == 0;
-}
-
-static const char *bad_value(const struct eio_config *c)
-{
-	if (c->backend != EIO_BACKEND_AUTO && c->backend != EIO_BACKEND_URING)
-		return "backend";
-	if (c->flags & ~ALL_FLAGS)
-		return "flags";
-	if (c->block_size > (size_t) 1 << 30)
-		return "block_size";
-	if (c->stack_size > (size_t) 1 << 30)
-		return "stack_size";
-	if (c->flags & EIO_RUN_PIN_POLLING && !c->polling_timeout_ms)
-		return "polling_cpu";
-	if (c->flags & EIO_RUN_NAPI_PREFER && !c->napi_busy_poll_us)
-		return "napi_busy_poll_us";
-	if (c->n_allowed_ops && !c->allowed_ops)
-		return "allowed_ops";
-	if (c->allowed_ops && !(c->flags & EIO_RUN_RESTRICT))
-		return "allowed_ops";
-	for (size_t i = 0; i < sizeof(c->reserved) / sizeof(c->reserved[0]); i++) {
-		if (c->reserved[i])
-			return "reserved";
-	}
-	return NULL;
-}
 
 /* A failure before there is a fiber to keep it. */
 static int refuse(int err, const char *subject)
@@ -84,6 +40,7 @@ static int run_main(int (*main)(struct eio_env *env, void *arg), void *arg)
 		.err = eio_flow_of_fd(EIO_STDERR),
 		.net = eio__net_uring(),
 		.process_mgr = eio__process_mgr(),
+		.domain_mgr = eio__domain_mgr_uring(),
 		.clock = eio__clock_wall(),
 		.mono_clock = eio__clock_mono(),
 		.fs = eio__dir_fs(),
@@ -99,45 +56,29 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 {
 	static const struct eio_config defaults;
 	const struct eio_config *c = config ? config : &defaults;
-	struct eio__altstack altstack;
-	struct eio__uring *u;
-	bool dumps = dumps_on_quit();
+	struct eio__run *r;
 	char why[224] = "";
 	int rc;
 
 	if (eio__domain_self())
 		return eio__fail(-EBUSY, "eio_run", "this thread runs one already");
-	if (bad_value(c))
-		return refuse(-EINVAL, bad_value(c));
-	u = malloc(sizeof(*u));
-	if (!u || eio__fd_init() < 0) {
-		free(u);
+	if (eio__config_bad(c))
+		return refuse(-EINVAL, eio__config_bad(c));
+	r = malloc(sizeof(*r));
+	if (!r || eio__fd_init() < 0) {
+		free(r);
 		return refuse(-ENOMEM, "out of memory");
 	}
-	rc = eio__uring_init(u, c, why, sizeof(why));
+	rc = eio__run_begin(r, c, why, sizeof(why));
 	if (rc < 0) {
-		free(u);
+		free(r);
 		refuse(rc, why);
 		return c->fallback && is_refusal(rc, c) ? c->fallback(why, c->fallback_arg) : rc;
 	}
-	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
-		eio__handler_begin(&sigpipe);
-	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
-		eio__overflow_begin(&altstack);
-	if (dumps)
-		eio__quit_begin();
-
 	rc = run_main(main, arg);
 	if (!eio__domain_self())
 		return rc; /* the child of a fork: what there is is the parent's */
-
-	eio__uring_fini(u);
-	if (dumps)
-		eio__quit_end();
-	if (!(c->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON)
-		eio__overflow_end(&altstack);
-	if (!(c->flags & EIO_RUN_KEEP_SIGPIPE))
-		eio__handler_end(&sigpipe);
-	free(u);
+	eio__run_end(r);
+	free(r);
 	return rc;
 }

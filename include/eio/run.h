@@ -21,11 +21,11 @@ struct eio_env {
 	struct eio_flow in, out, err; /**< the standard streams */
 	struct eio_net net;
 	struct eio_process_mgr process_mgr; /**< zeroed under eio_mock_run: -EBADF */
-	struct eio_domain_mgr domain_mgr; /**< zeroed under eio_run: eio_domain_run gives -EBADF */
-	struct eio_clock clock;           /**< wall clock, nanoseconds since 1970 */
-	struct eio_clock mono_clock;      /**< monotonic, for time limits */
-	struct eio_dir fs;                /**< every path */
-	struct eio_dir cwd;               /**< the working directory and below */
+	struct eio_domain_mgr domain_mgr;
+	struct eio_clock clock;      /**< wall clock, nanoseconds since 1970 */
+	struct eio_clock mono_clock; /**< monotonic, for time limits */
+	struct eio_dir fs;           /**< every path */
+	struct eio_dir cwd;          /**< the working directory and below */
 	struct eio_flow secure_random;
 	const char *backend_id; /**< "uring", "mock" (eio_mock_run) */
 };

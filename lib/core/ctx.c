@@ -24,25 +24,32 @@ void eio__ctx_root(struct eio__ctx *c, struct eio__domain *d)
 	eio__list_append(&c->fibers, &d->main.in_ctx);
 }
 
-void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, bool protected)
+void eio__ctx_begin(struct eio__ctx *c, struct eio__ctx *parent, const char *kind, bool protected)
 {
-	struct eio__ctx *parent;
-
-	if (unlikely(!f))
-		eio__fatal("%s begun on a thread that runs no fibers", kind);
-	parent = f->ctx;
 	eio__list_init(&c->children);
 	eio__list_init(&c->fibers);
 	eio__list_insert(&parent->children, &c->sibling);
 	c->parent = parent;
-	c->domain = f->domain;
+	c->domain = parent->domain;
 	c->kind = kind;
 	c->name = NULL;
 	c->err = parent->err && !protected ? -ECANCELED : 0;
 	c->protected = protected;
+}
+
+void eio__ctx_go_in(struct eio__fiber *f, struct eio__ctx *c)
+{
 	eio__list_unlink(&f->in_ctx);
 	eio__list_insert(&c->fibers, &f->in_ctx);
 	f->ctx = c;
+}
+
+void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, bool protected)
+{
+	if (unlikely(!f))
+		eio__fatal("%s begun on a thread that runs no fibers", kind);
+	eio__ctx_begin(c, f->ctx, kind, protected);
+	eio__ctx_go_in(f, c);
 }
 
 void eio__ctx_check_innermost(const struct eio__fiber *f, const struct eio__ctx *c)
@@ -69,9 +76,7 @@ void eio__ctx_leave(struct eio__fiber *f, struct eio__ctx *c)
 		eio__fatal(EIO__CTX_FORMAT " ended before a " EIO__BINDING_FORMAT " inside it",
 			   EIO__CTX_ARGS(c), EIO__BINDING_ARGS(f->locals));
 	eio__list_unlink(&c->sibling);
-	eio__list_unlink(&f->in_ctx);
-	eio__list_insert(&c->parent->fibers, &f->in_ctx);
-	f->ctx = c->parent;
+	eio__ctx_go_in(f, c->parent);
 }
 
 /* Interrupts the suspended fibers of one context. A cancel function wakes its fiber or

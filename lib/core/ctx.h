@@ -41,7 +41,11 @@ _Static_assert(sizeof(struct eio__ctx) <= sizeof(struct eio_cancel), "eio_cancel
 /* The root of a new domain, with its main fiber in it. */
 void eio__ctx_root(struct eio__ctx *c, struct eio__domain *d);
 
-/* Opens a scope of the running fiber; aborts outside a domain. */
+/* A context below @p parent that no fiber is in yet, and a fiber's way into one. */
+void eio__ctx_begin(struct eio__ctx *c, struct eio__ctx *parent, const char *kind, bool protected);
+void eio__ctx_go_in(struct eio__fiber *f, struct eio__ctx *c);
+
+/* Opens a scope of the running fiber: both; aborts outside a domain. */
 void eio__ctx_enter(struct eio__fiber *f, struct eio__ctx *c, const char *kind, bool protected);
 
 /* Aborts if the context is not the fiber's innermost open scope. */

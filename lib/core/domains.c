@@ -8,7 +8,7 @@
 static struct {
 	pthread_mutex_t mutex;    /* of who changes the list or walks it in peace */
 	struct eio__entry *first; /* like all links also read without it */
-	unsigned last_id;
+	uint64_t last_id;
 	unsigned handlers; /* signal handlers that walk the list */
 } domains = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
@@ -59,6 +59,22 @@ void eio__domains_each(void (*fn)(struct eio__domain *d, void *arg), void *arg)
 	for (struct eio__entry *e = domains.first; e; e = e->next)
 		fn(domain_of(e), arg);
 	pthread_mutex_unlock(&domains.mutex);
+}
+
+struct eio__domain *eio__domains_pin(uint64_t id)
+{
+	struct eio__domain *d = NULL;
+	struct eio__entry *e;
+
+	pthread_mutex_lock(&domains.mutex);
+	for (e = domains.first; e && e->id != id;)
+		e = e->next;
+	if (e) {
+		d = domain_of(e);
+		eio__waker_pin(&d->waker);
+	}
+	pthread_mutex_unlock(&domains.mutex);
+	return d;
 }
 
 void eio__domains_each_in_handler(void (*fn)(struct eio__domain *d))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The domains of the process, for what concerns all of them: dumps.
+ * The domains of the process, for what concerns all of them, dumps, or finds one by its id.
  *
  * A domain is in the list from the end of its beginning to the beginning of its end. Who
  * holds the list's lock finds every domain in it alive. Signal handlers take no lock:
@@ -13,13 +13,14 @@
 #include "base/inbox.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct eio__domain;
 
 /* A domain's place in the list. */
 struct eio__entry {
 	struct eio__entry *next; /* read by signal handlers */
-	unsigned id;             /* unique in the process; the list is in its order */
+	uint64_t id;             /* unique in the process; the list is in its order */
 	bool ended;              /* no longer in the list */
 	unsigned asked;          /* by a signal: dump is in the inbox, or about to be */
 	struct eio__inbox_node dump;
@@ -33,7 +34,10 @@ void eio__domains_remove(struct eio__domain *d);
 /* Calls @p fn for each, under the list's lock. */
 void eio__domains_each(void (*fn)(struct eio__domain *d, void *arg), void *arg);
 
-/* The same for signal handlers. */
+/* The one with this id, pinned (core/waker.h); NULL: it has ended. */
+struct eio__domain *eio__domains_pin(uint64_t id);
+
+/* The same as eio__domains_each for signal handlers. */
 void eio__domains_each_in_handler(void (*fn)(struct eio__domain *d));
 
 /* In the child of a fork: none of them runs here. */

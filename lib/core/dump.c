@@ -268,8 +268,9 @@ void eio__dump_domain(struct eio__text *t, struct eio__domain *d)
 {
 	struct dump u = {.text = t, .domain = d, .tick = eio__tick(d->ops->now(d))};
 
-	eio__text_add(t, "domain %u (%s, thread %ld)", d->entry.id, d->ops->name,
-		      syscall(SYS_gettid));
+	eio__text_add(t, "domain %llu", (unsigned long long) d->entry.id);
+	add_name(&u, d->root.name);
+	eio__text_add(t, " (%s, thread %ld)", d->ops->name, syscall(SYS_gettid));
 	if (d->entry.ended) {
 		eio__text_add(t, ", ended\n");
 		return;

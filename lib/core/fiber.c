@@ -527,17 +527,17 @@ int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, si
 	return 0;
 }
 
-void eio__domain_check_end(const struct eio__domain *d)
+void eio__domain_end(struct eio__domain *d)
 {
 	if (d->main.ctx != &d->root)
 		returned_inside(&d->main, d->main.ctx->kind, d->main.ctx->name);
 	if (d->main.locals)
 		returned_inside_binding(&d->main);
+	eio__jobs_end(d);
 }
 
 void eio__domain_fini(struct eio__domain *d)
 {
-	eio__domain_check_end(d);
 	eio__domains_remove(d);
 	for (unsigned spins = 0; __atomic_load_n(&d->waker.pins, __ATOMIC_ACQUIRE);)
 		eio__spin(&spins);

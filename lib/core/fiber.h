@@ -25,6 +25,7 @@
 #include "base/sanitize.h"
 #include "core/ctx.h"
 #include "core/domains.h"
+#include "core/jobs.h"
 #include "core/stack.h"
 #include "core/waker.h"
 
@@ -122,6 +123,8 @@ struct eio__domain {
 	struct eio__waker waker;
 	struct eio__ctx root;
 	struct eio__entry entry;
+	struct eio__jobs jobs;    /* what other threads send here … */
+	struct eio_switch sent;   /* … and the fibers for it */
 	struct eio_error *errors; /* free records, linked by op */
 	struct eio__fiber main;
 };
@@ -152,8 +155,9 @@ static inline struct eio__fiber *eio__self(void)
  * waker.notify. 0, or -EBUSY, -EINVAL. */
 int eio__domain_init(struct eio__domain *d, const struct eio__sched_ops *ops, size_t stack_size);
 
-/* Main returned: aborts if it is inside a scope, whose fibers might wait for ever. */
-void eio__domain_check_end(const struct eio__domain *d);
+/* Main returned: aborts if it is inside a scope, whose fibers might wait for ever. Ends what
+ * was sent here. */
+void eio__domain_end(struct eio__domain *d);
 
 /* Every fiber has ended. Waits for foreign wakers on their way out. */
 void eio__domain_fini(struct eio__domain *d);

@@ -13,6 +13,19 @@ static struct eio__hook *hook_of(struct eio_hook *h)
 	return (struct eio__hook *) h;
 }
 
+/* What is in its context already. */
+static void init(struct eio__switch *sw, struct eio__fiber *owner, const char *name,
+		 const void *frame)
+{
+	eio__list_init(&sw->hooks);
+	sw->owner = owner;
+	sw->frame = frame;
+	sw->ctx.name = name;
+	sw->error = NULL;
+	sw->fibers = sw->daemons = sw->n_failures = 0;
+	sw->cancelled = sw->waiting = sw->finished = false;
+}
+
 /* @p frame is the public function's: right below its caller's. */
 static void begin(struct eio_switch *pub, const char *name, bool protected, const void *frame)
 {
@@ -20,13 +33,7 @@ static void begin(struct eio_switch *pub, const char *name, bool protected, cons
 	struct eio__fiber *f = eio__self();
 
 	eio__ctx_enter(f, &sw->ctx, eio__switch_kind, protected);
-	eio__list_init(&sw->hooks);
-	sw->owner = f;
-	sw->frame = frame;
-	sw->ctx.name = name;
-	sw->error = NULL;
-	sw->fibers = sw->daemons = sw->n_failures = 0;
-	sw->cancelled = sw->waiting = sw->finished = false;
+	init(sw, f, name, frame);
 }
 
 void eio_switch_begin(struct eio_switch *sw)
@@ -171,6 +178,24 @@ int eio_switch_end(struct eio_switch *pub, int rc)
 		return sw->failures[0];
 	}
 	return unlikely(sw->cancelled) ? -ECANCELED : rc;
+}
+
+void eio__switch_begin_apart(struct eio_switch *pub, const char *name)
+{
+	struct eio__switch *sw = eio__switch_of(pub);
+	struct eio__domain *d = eio__domain_self();
+
+	eio__ctx_begin(&sw->ctx, &d->root, eio__switch_kind, false);
+	init(sw, &d->main, name, NULL);
+}
+
+void eio__switch_end_apart(struct eio_switch *pub)
+{
+	struct eio__ctx *c = &eio__switch_of(pub)->ctx;
+
+	eio__ctx_cancel(c, -ECANCELED);
+	eio__ctx_go_in(eio__self(), c);
+	eio_switch_end(pub, 0);
 }
 
 int eio_switch_run(int (*fn)(struct eio_switch *sw, void *arg), void *arg)

@@ -52,6 +52,11 @@ static inline struct eio__switch *eio__switch_of(const struct eio_switch *sw)
 	return (struct eio__switch *) sw;
 }
 
+/* A switch below the domain's root that no fiber is in: any fiber begins it. Main, when it is
+ * in no scope any more, cancels and ends it. */
+void eio__switch_begin_apart(struct eio_switch *sw, const char *name);
+void eio__switch_end_apart(struct eio_switch *sw);
+
 /* A fiber of the switch ended with @p rc. */
 void eio__switch_fiber_done(struct eio__switch *sw, struct eio__fiber *f, int rc);
 

@@ -138,19 +138,28 @@ static void work_off(struct worker *w)
 	pthread_mutex_lock(&all.mutex);
 }
 
-/* The worker's last touch of anything. Unlocks. */
-static void leave(struct worker *w)
+/* The calling thread is about to end, and will be joined. Is it to join the one before? Locked. */
+static bool enter_chain(pthread_t *ret_before)
 {
 	bool is_joined = all.domains || all.ends, joins = is_joined && all.is_any_to_join;
-	pthread_t before = all.to_join;
 
-	w->pool->n--;
+	*ret_before = all.to_join;
 	if (is_joined) {
 		all.to_join = pthread_self();
 		all.is_any_to_join = true;
 	} else {
 		pthread_detach(pthread_self());
 	}
+	return joins;
+}
+
+/* The worker's last touch of anything. Unlocks. */
+static void leave(struct worker *w)
+{
+	pthread_t before;
+	bool joins = enter_chain(&before);
+
+	w->pool->n--;
 	pthread_cond_broadcast(&all.changed);
 	pthread_mutex_unlock(&all.mutex);
 	pthread_cond_destroy(&w->told);
@@ -183,19 +192,51 @@ static void block_signals(sigset_t *ret_before)
 	pthread_sigmask(SIG_SETMASK, &set, ret_before);
 }
 
-/* Locked, so that nobody counts on a thread that could not be made. */
-static int start_thread(struct eio__job *first)
+static int make_thread(void *(*fn)(void *), void *arg)
 {
 	pthread_t thread;
 	sigset_t before;
 	int rc;
 
-	first->state = RUNNING;
 	block_signals(&before);
-	rc = pthread_create(&thread, NULL, work, first);
+	rc = pthread_create(&thread, NULL, fn, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	first->pool->n += rc == 0;
 	return -rc;
+}
+
+/* Locked, so that nobody counts on a thread that could not be made. */
+static int start_worker(struct eio__job *first)
+{
+	int rc;
+
+	first->state = RUNNING;
+	rc = make_thread(work, first);
+	first->pool->n += rc == 0;
+	return rc;
+}
+
+static void *run_alone(void *arg)
+{
+	struct eio__thread *t = arg;
+	unsigned forks = all.forks;
+	pthread_t before;
+	bool joins;
+
+	t->run(t);
+	if (all.forks != forks)
+		eio__fatal("a thread's function returned in the child of a fork it had made");
+	pthread_mutex_lock(&all.mutex);
+	joins = enter_chain(&before);
+	pthread_mutex_unlock(&all.mutex);
+	t->over(t);
+	if (joins)
+		pthread_join(before, NULL);
+	return NULL;
+}
+
+int eio__thread_start(struct eio__thread *t)
+{
+	return make_thread(run_alone, t);
 }
 
 /* Jobs */
@@ -216,7 +257,7 @@ static int submit(struct eio__job *j)
 		return 0;
 	}
 	if (t->n < t->limit) {
-		rc = start_thread(j);
+		rc = start_worker(j);
 		if (rc == 0 || t->n == 0)
 			return rc;
 	}

@@ -14,6 +14,9 @@
  *   ABANDONED  running, and nobody waits; the thread drops it
  * They change under the lock that all pools share.
  *
+ * There are also threads that belong to no pool and do one thing alone. Who waits for that
+ * does so in a domain, so they, too, are gone when the last one has ended.
+ *
  * A thread with an abandoned job counts towards its pool's limit, but no end waits for it:
  * the job may hang. When it is done the thread takes up other work, or ends by itself if
  * no domain is left.
@@ -57,6 +60,18 @@ extern struct eio__threads eio__lookups __attribute__((visibility("hidden")));
  * is no thread, nor can one be made. Then it has been dropped, or will be.
  */
 int eio__threads_run(struct eio__threads *pool, struct eio__job *j, struct eio__fiber *f);
+
+/*
+ * A thread for one thing alone. It runs run, is from then on the threads' matter, and calls over,
+ * which is its last touch of the record.
+ */
+struct eio__thread {
+	void (*run)(struct eio__thread *t);
+	void (*over)(struct eio__thread *t);
+};
+
+/* 0, or -EAGAIN. */
+int eio__thread_start(struct eio__thread *t);
 
 /* A domain begins, and ends: the last one waits until the threads are gone. */
 void eio__threads_begin(void);

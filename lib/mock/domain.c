@@ -39,7 +39,23 @@ static int run(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, ei
 	return rc < 0 ? rc : j.rc;
 }
 
-static const struct eio_domain_mgr_ops ops = {.name = "mock", .run = run};
+/* On the calling thread, which is none of the library's meanwhile. */
+static int run_raw(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
+		   void *arg)
+{
+	struct eio__domain *d = eio__domain_self();
+	int rc;
+
+	(void) mgr;
+	eio__tls_domain = NULL;
+	rc = fn(arg);
+	eio__tls_domain = d;
+	if (rc == -ECANCELED)
+		return eio__fail(EIO_EABANDONED, "domain", opts->name);
+	return rc;
+}
+
+static const struct eio_domain_mgr_ops ops = {.name = "mock", .run = run, .run_raw = run_raw};
 
 struct eio_domain_mgr eio_mock_domain_mgr(void)
 {

@@ -71,6 +71,7 @@ int eio__mock_run_with(size_t stack_size, eio_fn *main, void *arg)
 		return rc;
 	m.domain.waker.notify = notify;
 	rc = main(arg);
+	eio__domain_end(&m.domain);
 	eio__domain_fini(&m.domain);
 	return m.deadlocked ? -EDEADLK : rc;
 }

@@ -617,7 +617,7 @@ static void check_ended(const struct eio__uring *u)
 
 void eio__uring_fini(struct eio__uring *u)
 {
-	eio__domain_check_end(&u->domain);
+	eio__domain_end(&u->domain);
 	check_ended(u);
 	drain(u);
 	eio__common_fini(u);

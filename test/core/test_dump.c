@@ -20,8 +20,9 @@ static char expected[8192];
 /* The first line up to the scheduler's name, whose numbers are the process's. */
 static size_t put_head(void)
 {
-	return (size_t) snprintf(expected, sizeof(expected), "domain %u (mock, thread %ld)",
-				 eio__domain_self()->entry.id, syscall(SYS_gettid));
+	return (size_t) snprintf(expected, sizeof(expected), "domain %llu (mock, thread %ld)",
+				 (unsigned long long) eio__domain_self()->entry.id,
+				 syscall(SYS_gettid));
 }
 
 /* What eio_dump writes is the first line's head and this. */

@@ -36,8 +36,8 @@ static struct head head(void)
 {
 	struct head h;
 
-	snprintf(h.text, sizeof(h.text), "domain %u (uring, thread %ld)",
-		 eio__domain_self()->entry.id, syscall(SYS_gettid));
+	snprintf(h.text, sizeof(h.text), "domain %llu (uring, thread %ld)",
+		 (unsigned long long) eio__domain_self()->entry.id, syscall(SYS_gettid));
 	return h;
 }
 

@@ -1535,6 +1535,43 @@ static int read_within(struct place *p)
 	return eio_timeout_run(env->mono_clock, EIO_SEC(1000), read_in_place, p);
 }
 
+/* Domains */
+
+static int await_ready(void *arg)
+{
+	struct place *p = arg;
+
+	return eio_promise_await(&p->ready, NULL);
+}
+
+static void resolve_ready(struct place *p)
+{
+	expect_ok(eio_promise_resolve(&p->ready, 0, NULL));
+}
+
+static int run_in_domain(struct place *p)
+{
+	return eio_domain_run(env->domain_mgr, await_ready, p);
+}
+
+static int count_served(void *arg)
+{
+	struct place *p = arg;
+
+	p->served++;
+	return 0;
+}
+
+static int run_raw(struct place *p)
+{
+	return eio_domain_run_raw(env->domain_mgr, NULL, count_served, p);
+}
+
+static void check_raw(struct place *p)
+{
+	same(p->served, p->a.rc == 0);
+}
+
 static const struct call calls[] = {
 	{"eio_flow_read a pipe", WAITS, read_end, read_some, put_three, check_read},
 	{"eio_flow_read a socket", WAITS, socket_end, read_some, put_three, check_read},
@@ -1669,6 +1706,8 @@ static const struct call calls[] = {
 	{"eio_sleep", QUICK, NULL, nap, NULL, NULL},
 	{"eio_sleep_until for ever", STUCK, NULL, sleep_for_ever, NULL, NULL},
 	{"eio_sleep_until a time of the wall clock", STUCK, NULL, sleep_by_the_wall, NULL, NULL},
+	{"eio_domain_run", WAITS, NULL, run_in_domain, resolve_ready, NULL},
+	{"eio_domain_run_raw", QUICK, NULL, run_raw, NULL, check_raw},
 };
 
 static void begin(struct place *p)

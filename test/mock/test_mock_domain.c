@@ -201,13 +201,6 @@ MOCK_TEST(the_mock_environment_has_one)
 	return 0;
 }
 
-RING_TEST(the_rings_environment_has_none)
-{
-	(void) arg;
-	expect_err(eio_domain_run(env->domain_mgr, fail_link, NULL), -EBADF);
-	return 0;
-}
-
 SUITE_MAIN("mock_domain", false, the_work_runs_in_another_fiber_and_its_result_comes_back_test,
 	   the_caller_waits_while_others_run_test, a_failure_comes_back_with_its_details_test,
 	   work_that_was_cancelled_alone_is_abandoned_test,
@@ -215,4 +208,4 @@ SUITE_MAIN("mock_domain", false, the_work_runs_in_another_fiber_and_its_result_c
 	   a_result_or_failure_that_came_though_cancelled_is_returned_test,
 	   a_zeroed_manager_is_ebadf_and_one_that_runs_nothing_is_not_supported_test,
 	   outside_a_domain_it_is_eperm, the_work_inherits_no_fiber_locals_test,
-	   the_mock_environment_has_one_test, the_rings_environment_has_none_test)
+	   the_mock_environment_has_one_test)

@@ -39,7 +39,7 @@ struct place {
 	size_t len;
 	uint64_t n;  /* bytes copied, as the call says */
 	void *value; /* out of the promise */
-	unsigned served;
+	unsigned served, ran;
 	bool drained;
 };
 
@@ -784,6 +784,24 @@ static void check_domain(struct place *p)
 	same(p->value == p, p->a.rc == 0);
 }
 
+static int count(void *arg)
+{
+	struct place *p = arg;
+
+	p->ran++;
+	return 0;
+}
+
+static int run_raw(struct place *p)
+{
+	return eio_domain_run_raw(eio_mock_domain_mgr(), NULL, count, p);
+}
+
+static void check_raw(struct place *p)
+{
+	same(p->ran, p->a.rc == 0);
+}
+
 static const struct call calls[] = {
 	{"eio_flow_read", HANDED, text_later, run_read, resolve, check_read},
 	{"eio_flow_read in turn", WAITS, text_and_another_reader, run_read, resolve, check_read},
@@ -823,6 +841,7 @@ static const struct call calls[] = {
 	 check_clock},
 	{"eio_domain_run", HANDED, NULL, run_domain, resolve, check_domain},
 	{"eio_domain_run_with", HANDED, NULL, run_domain_with, resolve, check_domain},
+	{"eio_domain_run_raw", QUICK, NULL, run_raw, NULL, check_raw},
 };
 
 static void begin(struct place *p)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A domain in a thread of its own: an errand, for which the thread becomes a domain first and
+ * stops being one before the caller learns the result. Without a ring the thread calls the
+ * function and nothing else.
+ */
+#include "uring/domain.h"
+#include "core/errand.h"
+#include "core/error.h"
+#include "core/threads.h"
+#include "uring/run.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* In the caller's frame. */
+struct work {
+	struct eio__thread thread;
+	struct eio__errand errand;
+	const struct eio_domain_opts *opts;
+	const struct eio_config *config;
+	struct eio__run *run; /* NULL: without a ring */
+	int refused;          /* why the function was not run … */
+	char why[224];        /* … in words */
+};
+
+static struct work *work_of(struct eio__thread *t)
+{
+	return eio__container_of(t, struct work, thread);
+}
+
+/* The thread itself. */
+static int prepare(struct work *w)
+{
+	const struct eio_domain_opts *o = w->opts;
+	char name[16]; /* that is all the kernel takes */
+	cpu_set_t set;
+
+	snprintf(name, sizeof(name), "%s", w->errand.name);
+	pthread_setname_np(pthread_self(), name);
+	if (!o->pin)
+		return 0;
+	CPU_ZERO(&set);
+	CPU_SET((size_t) o->cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set) == 0)
+		return 0;
+	snprintf(w->why, sizeof(w->why), "cpu %d is not there, or not allowed", o->cpu);
+	return -errno;
+}
+
+static int run_domain(struct work *w)
+{
+	int rc = eio__run_begin(w->run, w->config, w->why, sizeof(w->why));
+
+	if (rc < 0)
+		return rc;
+	w->run->uring.domain.root.name = w->errand.name;
+	eio__errand_run(&w->errand);
+	eio__run_end(w->run);
+	return 0;
+}
+
+static void run(struct eio__thread *t)
+{
+	struct work *w = work_of(t);
+
+	w->refused = prepare(w);
+	if (w->refused == 0 && w->run)
+		w->refused = run_domain(w);
+	else if (w->refused == 0)
+		eio__errand_call(&w->errand);
+}
+
+static void over(struct eio__thread *t)
+{
+	eio__errand_over(&work_of(t)->errand);
+}
+
+static const char *bad_option(const struct work *w)
+{
+	const struct eio_domain_opts *o = w->opts;
+
+	if (o->pin && (o->cpu < 0 || o->cpu >= CPU_SETSIZE))
+		return "cpu";
+	for (size_t i = 0; i < sizeof(o->reserved) / sizeof(o->reserved[0]); i++) {
+		if (o->reserved[i])
+			return "reserved";
+	}
+	return eio__config_bad(w->config);
+}
+
+/* In a thread, which becomes a domain in @p r; NULL: it does not. */
+static int run_in_thread(struct eio__run *r, const struct eio_domain_opts *opts, eio_fn *fn,
+			 void *arg)
+{
+	static const struct eio_config defaults;
+	struct work w = {
+		.thread = {.run = run, .over = over},
+		.errand = {.fn = fn,
+			   .arg = arg,
+			   .op = "domain",
+			   .name = opts->name ? opts->name : "eio-domain",
+			   .caller = eio__self()},
+		.opts = opts,
+		.config = opts->config ? opts->config : &defaults,
+		.run = r,
+	};
+	int rc;
+
+	if (bad_option(&w))
+		return eio__fail(-EINVAL, "domain", bad_option(&w));
+	rc = eio__thread_start(&w.thread);
+	if (rc < 0)
+		return eio__fail(rc, "domain", "no thread can be made");
+	rc = eio__errand_await(&w.errand);
+	return w.refused < 0 ? eio__fail(w.refused, "domain", w.why) : rc;
+}
+
+static int run_with_ring(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
+			 void *arg)
+{
+	struct eio__run *r = malloc(sizeof(*r));
+	int rc;
+
+	(void) mgr;
+	if (!r)
+		return eio__fail(-ENOMEM, "domain", NULL);
+	rc = run_in_thread(r, opts, fn, arg);
+	free(r);
+	return rc;
+}
+
+static int run_raw(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
+		   void *arg)
+{
+	(void) mgr;
+	return run_in_thread(NULL, opts, fn, arg);
+}
+
+struct eio_domain_mgr eio__domain_mgr_uring(void)
+{
+	static const struct eio_domain_mgr_ops ops = {
+		.name = "uring",
+		.run = run_with_ring,
+		.run_raw = run_raw,
+	};
+
+	return (struct eio_domain_mgr){.ops = &ops};
+}

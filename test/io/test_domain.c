@@ -1,0 +1,998 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Domains in threads of their own, and work sent to them. The threads' code is part of this
+ * program, so that it can refuse to make threads.
+ */
+#include "mock/util.h"
+
+#include "core/fiber.h"
+
+#include <pthread.h>
+
+static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg);
+
+#define pthread_create create_thread
+#include "core/threads.c" /* for what is static there */
+#undef pthread_create
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static bool refuses_threads;
+
+static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
+{
+	return refuses_threads ? EAGAIN : pthread_create(t, attr, fn, arg);
+}
+
+static long thread_id(void)
+{
+	return syscall(SYS_gettid);
+}
+
+static int run_there(eio_fn *fn, void *arg)
+{
+	return eio_domain_run(env->domain_mgr, fn, arg);
+}
+
+/* Results */
+
+static int give(void *arg)
+{
+	return *(int *) arg;
+}
+
+static int give_thread(void *arg)
+{
+	*(long *) arg = thread_id();
+	return (int) eio_fiber_id();
+}
+
+RING_TEST(the_work_is_the_main_fiber_of_another_thread_and_its_result_comes_back)
+{
+	long thread = 0;
+	int rc = 42;
+
+	(void) arg;
+	expect_err(run_there(give, &rc), 42);
+	rc = 0;
+	expect_ok(run_there(give, &rc));
+	expect_err(run_there(give_thread, &thread), 1);
+	ck_assert_int_ne(thread, 0);
+	ck_assert_int_ne(thread, thread_id());
+	return 0;
+}
+
+static int fail_link(void *arg)
+{
+	(void) arg;
+	return eio_error_set(-EXDEV, "link", "from there");
+}
+
+static int fail_plainly(void *arg)
+{
+	(void) arg;
+	return -EXDEV;
+}
+
+static void expect_words(int err, const char *words)
+{
+	char line[256];
+
+	eio_error_format(err, line, sizeof(line));
+	ck_assert_str_eq(line, words);
+}
+
+RING_TEST(a_failure_comes_back_with_its_details)
+{
+	(void) arg;
+	expect_err(run_there(fail_link, NULL), -EXDEV);
+	expect_words(-EXDEV, "link from there: Invalid cross-device link");
+	expect_err(run_there(fail_plainly, NULL), -EXDEV);
+	expect_words(-EXDEV, "Invalid cross-device link");
+	return 0;
+}
+
+static int give_up(void *arg)
+{
+	(void) arg;
+	return -ECANCELED;
+}
+
+RING_TEST(work_that_was_cancelled_alone_is_abandoned)
+{
+	const struct eio_domain_opts opts = {.name = "worker"};
+
+	(void) arg;
+	expect_err(eio_domain_run_with(env->domain_mgr, &opts, give_up, NULL), EIO_EABANDONED);
+	expect_words(EIO_EABANDONED, "domain worker: The awaited work was cancelled");
+	return 0;
+}
+
+static int sleep_and_note(void *arg)
+{
+	int rc = eio_sleep(env->mono_clock, EIO_MS(1));
+
+	note("%s", (const char *) arg);
+	return rc;
+}
+
+static int await_promise(void *p)
+{
+	return eio_promise_await(p, NULL);
+}
+
+RING_TEST(the_callers_domain_goes_on_meanwhile)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct eio_switch sw;
+	struct caller c;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	start(&sw, &c, await_promise, &p);
+	expect_ok(sleep_and_note("here"));
+	ck_assert(!c.over);
+	expect_ok(eio_promise_resolve(&p, 0, NULL));
+	expect_ok(run_there(sleep_and_note, "there"));
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert(c.over);
+	expect_log("here there");
+	return 0;
+}
+
+static struct eio_key user;
+
+static int note_user(void *arg)
+{
+	(void) arg;
+	note("%s", eio_get(&user) ? "inherited" : "unset");
+	return 0;
+}
+
+RING_TEST(the_work_inherits_no_fiber_locals)
+{
+	struct eio_binding b;
+
+	(void) arg;
+	eio_binding_begin(&b, &user, "somebody");
+	expect_ok(run_there(note_user, NULL));
+	eio_binding_end(&b);
+	expect_log("unset");
+	return 0;
+}
+
+/* Cancellation */
+
+struct work {
+	struct eio_promise begun; /* in the other domain */
+	int result;               /* 0: its own cancellation */
+	bool ended;
+};
+
+static int run_work(void *arg)
+{
+	return run_there(arg ? ((struct eio_task *) arg)->fn : NULL,
+			 arg ? ((struct eio_task *) arg)->arg : NULL);
+}
+
+/* Waits for its cancellation; then it takes its time. */
+static int end_slowly(void *arg)
+{
+	struct work *w = arg;
+	struct eio_cancel protect;
+	int rc;
+
+	eio_promise_resolve(&w->begun, 0, NULL);
+	rc = eio_await_cancel();
+	eio_cancel_protect_begin(&protect);
+	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
+	eio_cancel_end(&protect);
+	__atomic_store_n(&w->ended, true, __ATOMIC_RELAXED);
+	return w->result ? w->result : rc;
+}
+
+static int cancel_when_begun(struct work *w, eio_fn *fn)
+{
+	struct eio_task task = {fn, w};
+	struct eio_switch sw;
+	struct caller c;
+
+	eio_switch_begin(&sw);
+	start(&sw, &c, run_work, &task);
+	expect_ok(eio_promise_await(&w->begun, NULL));
+	ck_assert(!c.over);
+	expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert(w->ended);
+	return c.rc;
+}
+
+RING_TEST(cancellation_crosses_and_the_end_of_the_work_is_waited_for)
+{
+	struct work w = {.result = 0};
+
+	(void) arg;
+	expect_err(cancel_when_begun(&w, end_slowly), -ECANCELED);
+	return 0;
+}
+
+RING_TEST(a_result_or_failure_that_came_though_cancelled_is_returned)
+{
+	struct work good = {.result = 7}, bad = {.result = -EIO};
+
+	(void) arg;
+	expect_err(cancel_when_begun(&good, end_slowly), 7);
+	expect_err(cancel_when_begun(&bad, end_slowly), -EIO);
+	return 0;
+}
+
+static int must_not_run(void *arg)
+{
+	(void) arg;
+	ck_abort_msg("it ran");
+	return 0;
+}
+
+static int call_must_not_run(void *arg)
+{
+	return run_there(must_not_run, arg);
+}
+
+static int call_raw_must_not_run(void *arg)
+{
+	return eio_domain_run_raw(env->domain_mgr, NULL, must_not_run, arg);
+}
+
+RING_TEST(what_was_cancelled_before_does_not_run)
+{
+	(void) arg;
+	expect_cancelled_before(call_must_not_run, NULL);
+	expect_cancelled_before(call_raw_must_not_run, NULL);
+	return 0;
+}
+
+static int await_cancel(void *arg)
+{
+	(void) arg;
+	return eio_await_cancel();
+}
+
+/* While its thread begins, too: the work never misses it. */
+RING_TEST(cancellation_arrives_at_whatever_moment_it_comes)
+{
+	struct eio_task task = {await_cancel, NULL};
+
+	(void) arg;
+	for (int i = 0; i < (SANITIZED ? 20 : 100); i++) {
+		struct eio_switch sw;
+		struct caller c;
+
+		eio_switch_begin(&sw);
+		start(&sw, &c, run_work, &task);
+		for (int turns = i % 10; turns; turns--)
+			expect_ok(eio_sleep(env->mono_clock, 20000));
+		expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
+		expect_ok(eio_switch_end(&sw, 0));
+		expect_err(c.rc, -ECANCELED);
+	}
+	return 0;
+}
+
+static int read_for_ever(void *arg)
+{
+	char byte;
+
+	return (int) eio_flow_read(*(struct eio_flow *) arg, &byte, 1);
+}
+
+/* The main fiber's children are cancelled with it, and its ring is empty when it ends. */
+static int fork_readers(void *arg)
+{
+	struct work *w = arg;
+	struct eio_flow reader, writer;
+	struct eio_switch sw;
+
+	eio_switch_begin(&sw);
+	flow_pipe(&sw, &reader, &writer);
+	for (int i = 0; i < 10; i++)
+		expect_ok(eio_fork(&sw, read_for_ever, &reader));
+	eio_promise_resolve(&w->begun, 0, NULL);
+	w->ended = true;
+	return eio_switch_end(&sw, 0);
+}
+
+RING_TEST(cancellation_ends_what_the_other_domain_has_in_flight)
+{
+	struct work w = {.result = 0};
+
+	(void) arg;
+	expect_err(cancel_when_begun(&w, fork_readers), -ECANCELED);
+	return 0;
+}
+
+/* Many */
+
+enum { MANY = 10 };
+
+static int run_one(size_t i, void *arg)
+{
+	int rc = (int) i;
+
+	(void) arg;
+	expect_err(run_there(give, &rc), rc);
+	return 0;
+}
+
+static int run_many(void *arg)
+{
+	expect_ok(eio_for_each(MANY, 0, run_one, arg));
+	return 0;
+}
+
+START_TEST(ten_domains_run_at_once)
+{
+	warm_up_threads(MANY);
+	run_ring(run_many, 0);
+}
+END_TEST
+
+static int nest(void *arg)
+{
+	int left = *(int *) arg - 1;
+
+	return left ? run_there(nest, &left) + 1 : 1;
+}
+
+RING_TEST(domains_nest)
+{
+	int depth = 4;
+
+	(void) arg;
+	expect_err(run_there(nest, &depth), 4);
+	return 0;
+}
+
+static int run_and_wait(void *arg)
+{
+	return run_there(await_cancel, arg);
+}
+
+static int fail_soon(void *arg)
+{
+	expect_ok(eio_sleep(env->mono_clock, EIO_MS(1)));
+	return *(int *) arg;
+}
+
+RING_TEST(domains_end_with_a_switch_that_fails)
+{
+	int failure = -EIO;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 3; i++)
+		expect_ok(eio_fork(&sw, run_and_wait, NULL));
+	expect_ok(eio_fork(&sw, fail_soon, &failure));
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	return 0;
+}
+
+/* Beginning */
+
+RING_TEST(without_a_thread_or_memory_or_descriptors_the_work_does_not_run)
+{
+	int rc;
+
+	(void) arg;
+	refuses_threads = true;
+	expect_err(call_must_not_run(NULL), -EAGAIN);
+	expect_words(-EAGAIN, "domain no thread can be made: Resource temporarily unavailable");
+	expect_err(call_raw_must_not_run(NULL), -EAGAIN);
+	refuses_threads = false;
+	limit_fds(0);
+	rc = call_must_not_run(NULL);
+	lift_fd_limit();
+	expect_err(rc, -EMFILE);
+	ck_assert_ptr_nonnull(strstr(eio_last_error()->subject, "ulimit -n"));
+	if (SANITIZED)
+		return 0; /* they make threads of their own kind */
+	use_memory_up(1);
+	rc = call_must_not_run(NULL);
+	give_memory_back();
+	ck_assert(rc == -ENOMEM || rc == -EAGAIN);
+	return 0;
+}
+
+RING_TEST(options_out_of_range_are_refused)
+{
+	const struct eio_config bad = {.flags = 1u << 31};
+	const struct eio_domain_opts all[] = {
+		{.pin = true, .cpu = -1},
+		{.pin = true, .cpu = CPU_SETSIZE},
+		{.pin = true, .cpu = CPU_SETSIZE - 1}, /* there is none */
+		{.config = &bad},
+		{.reserved = {&user}},
+	};
+
+	(void) arg;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		expect_err(eio_domain_run_with(env->domain_mgr, &all[i], must_not_run, NULL),
+			   -EINVAL);
+		if (!all[i].config)
+			expect_err(eio_domain_run_raw(env->domain_mgr, &all[i], must_not_run, NULL),
+				   -EINVAL);
+	}
+	expect_words(-EINVAL, "domain reserved: Invalid argument");
+	return 0;
+}
+
+static int look_at_thread(void *arg)
+{
+	char name[16];
+	cpu_set_t cpus;
+	sigset_t blocked;
+
+	pthread_getname_np(pthread_self(), name, sizeof(name));
+	ck_assert_str_eq(name, arg);
+	expect_ok(sched_getaffinity(0, sizeof(cpus), &cpus));
+	ck_assert_int_eq(CPU_COUNT(&cpus), 1);
+	ck_assert(CPU_ISSET(0, &cpus));
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	ck_assert(sigismember(&blocked, SIGINT) && sigismember(&blocked, SIGCHLD));
+	ck_assert(!sigismember(&blocked, SIGSEGV) && !sigismember(&blocked, SIGBUS));
+	return 0;
+}
+
+RING_TEST(the_thread_has_its_name_and_cpu_and_no_signals)
+{
+	const struct eio_domain_opts opts = {.name = "a name that is too long", .pin = true};
+	sigset_t blocked;
+
+	(void) arg;
+	expect_ok(eio_domain_run_with(env->domain_mgr, &opts, look_at_thread, "a name that is "));
+	expect_ok(eio_domain_run_raw(env->domain_mgr, &opts, look_at_thread, "a name that is "));
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	ck_assert(!sigismember(&blocked, SIGINT));
+	return 0;
+}
+
+static int dump(void *arg)
+{
+	return eio_dump(*(struct eio_flow *) arg);
+}
+
+static int count_blocks(void *arg)
+{
+	(void) arg;
+	return (int) free_blocks();
+}
+
+RING_TEST(the_domain_has_its_config)
+{
+	const struct eio_config config = {.queue_depth = 8, .n_blocks = 3};
+	const struct eio_domain_opts opts = {.config = &config};
+
+	(void) arg;
+	expect_err(eio_domain_run_with(env->domain_mgr, &opts, count_blocks, NULL), 3);
+	return 0;
+}
+
+static int return_in_child(void *arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void) arg;
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		close(STDERR_FILENO);
+		return 0;
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	return 0;
+}
+
+RING_TEST(the_child_of_a_fork_does_not_return_from_the_work)
+{
+	(void) arg;
+	expect_ok(run_there(return_in_child, NULL));
+	expect_ok(eio_domain_run_raw(env->domain_mgr, NULL, return_in_child, NULL));
+	return 0;
+}
+
+/* What belongs to one domain */
+
+struct foreign {
+	struct eio_switch sw;
+	struct eio_cancel cancel;
+	struct eio_timeout timeout;
+	struct eio_hook hook;
+	struct eio_event event;
+	unsigned warnings;
+};
+
+static void count_warning(int level, const char *line, void *arg)
+{
+	unsigned *warnings = arg;
+
+	(void) line;
+	if (level == EIO_LOG_WARNING)
+		++*warnings;
+}
+
+static int touch_foreign(void *arg)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct foreign *f = arg;
+	struct eio_hook hook;
+	char copied = 0;
+
+	expect_err(eio_fork(&f->sw, must_not_run, NULL), -EPERM);
+	expect_err(eio_fork_copy(&f->sw, must_not_run, &copied, 1), -EPERM);
+	expect_err(eio_fork_daemon(&f->sw, must_not_run, NULL), -EPERM);
+	expect_err(eio_fork_promise(&f->sw, must_not_run, NULL, &p), -EPERM);
+	expect_err(eio_promise_await(&p, NULL), -EPERM);
+	expect_err(eio_switch_check(&f->sw), -EPERM);
+	expect_err(eio_switch_fail(&f->sw, -EIO), -EPERM);
+	expect_err(eio_switch_end(&f->sw, 0), -EPERM);
+	expect_err(eio_on_release(&f->sw, &hook, must_not_run, NULL), -EPERM);
+	expect_err(eio_on_release_alloc(&f->sw, must_not_run, NULL), -EPERM);
+	ck_assert(!eio_hook_remove(&f->hook));
+	expect_err(eio_cancel_raise(&f->cancel, -EIO), -EPERM);
+	expect_err(eio_event_await(&f->event), -EPERM);
+	eio_cancel_end(&f->cancel);
+	ck_assert_uint_eq(f->warnings, 1);
+	eio_event_fini(&f->event);
+	ck_assert_uint_eq(f->warnings, 2);
+	eio_timeout_reset(&f->timeout, 0);
+	ck_assert_uint_eq(f->warnings, 3);
+	expect_err(eio_timeout_end(&f->timeout, 0), -EPERM);
+	return 0;
+}
+
+static int note_released(void *arg)
+{
+	(void) arg;
+	note("released");
+	return 0;
+}
+
+RING_TEST(switches_contexts_timeouts_hooks_and_events_of_another_domain_are_refused)
+{
+	struct foreign f = {.warnings = 0};
+
+	(void) arg;
+	eio_switch_begin(&f.sw);
+	expect_ok(eio_on_release(&f.sw, &f.hook, note_released, NULL));
+	eio_cancel_begin(&f.cancel);
+	eio_timeout_begin(&f.timeout, env->mono_clock, EIO_SEC(100));
+	expect_ok(eio_event_init(&f.event));
+	eio_set_log(count_warning, &f.warnings);
+	expect_ok(run_there(touch_foreign, &f));
+	eio_set_log(NULL, NULL);
+	eio_event_fini(&f.event);
+	expect_ok(eio_timeout_end(&f.timeout, 0));
+	eio_cancel_end(&f.cancel);
+	expect_ok(eio_switch_check(&f.sw));
+	expect_ok(eio_switch_end(&f.sw, 0));
+	expect_log("released");
+	return 0;
+}
+
+struct shared_pipe {
+	struct eio_flow reader, writer;
+};
+
+static int write_and_close(void *arg)
+{
+	struct shared_pipe *s = arg;
+
+	expect_ok(eio_flow_write(s->writer, "across", 6));
+	return eio_flow_close(s->writer);
+}
+
+RING_TEST(descriptors_are_used_and_closed_from_another_domain)
+{
+	struct shared_pipe s;
+	struct eio_switch sw;
+	char text[8];
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	flow_pipe(&sw, &s.reader, &s.writer);
+	expect_ok(run_there(write_and_close, &s));
+	expect_err(eio_flow_read(s.reader, text, sizeof(text)), 6);
+	ck_assert(memcmp(text, "across", 6) == 0);
+	expect_ok((int) eio_flow_read(s.reader, text, sizeof(text)));
+	expect_err(eio_flow_write(s.writer, text, 1), -EBADF);
+	expect_ok(eio_switch_end(&sw, 0));
+	return 0;
+}
+
+/* Two domains that wake each other. */
+
+enum { ROUNDS = SANITIZED ? 10000 : 50000 };
+
+struct rally {
+	struct eio_stream there, back;
+};
+
+static int return_balls(void *arg)
+{
+	struct rally *r = arg;
+	unsigned ball;
+	int rc;
+
+	while ((rc = eio_stream_take(&r->there, &ball)) == 0) {
+		ball++;
+		expect_ok(eio_stream_add(&r->back, &ball));
+	}
+	return rc == EIO_EOF ? 0 : rc;
+}
+
+static int run_return_balls(void *arg)
+{
+	return run_there(return_balls, arg);
+}
+
+RING_TEST(two_domains_that_wake_each_other_lose_nothing)
+{
+	struct eio_switch sw;
+	struct rally r;
+
+	(void) arg;
+	expect_ok(eio_stream_init(&r.there, sizeof(unsigned), 0));
+	expect_ok(eio_stream_init(&r.back, sizeof(unsigned), 1));
+	eio_switch_begin(&sw);
+	expect_ok(eio_fork(&sw, run_return_balls, &r));
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		unsigned ball = i;
+
+		expect_ok(eio_stream_add(&r.there, &ball));
+		expect_ok(eio_stream_take(&r.back, &ball));
+		ck_assert_uint_eq(ball, i + 1);
+	}
+	eio_stream_close(&r.there);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_ok(eio_stream_fini(&r.there, NULL, NULL));
+	expect_ok(eio_stream_fini(&r.back, NULL, NULL));
+	return 0;
+}
+
+/* Without a ring */
+
+static int look_around(void *arg)
+{
+	*(long *) arg = thread_id();
+	expect_err(eio_yield(), -EPERM);
+	expect_err(eio_domain_run(env->domain_mgr, must_not_run, NULL), -EPERM);
+	ck_assert_uint_eq(eio_domain_self().id, 0);
+	return 5;
+}
+
+CORE_TEST(raw_work_has_no_fibers)
+{
+	long thread = 0;
+
+	(void) arg;
+	expect_err(eio_domain_run_raw(env->domain_mgr, NULL, look_around, &thread), 5);
+	ck_assert_int_eq(thread == thread_id(), on_mock());
+	expect_err(eio_domain_run_raw(env->domain_mgr, NULL, fail_plainly, NULL), -EXDEV);
+	expect_err(eio_domain_run_raw(env->domain_mgr, NULL, give_up, NULL), EIO_EABANDONED);
+	expect_ok(eio_yield());
+	return 0;
+}
+
+struct raw {
+	bool begun, may_end;
+};
+
+static int spin(void *arg)
+{
+	struct raw *r = arg;
+
+	__atomic_store_n(&r->begun, true, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&r->may_end, __ATOMIC_ACQUIRE))
+		usleep(100);
+	return 9;
+}
+
+static int run_raw_spin(void *arg)
+{
+	return eio_domain_run_raw(env->domain_mgr, NULL, spin, arg);
+}
+
+RING_TEST(raw_work_that_has_begun_is_waited_for)
+{
+	struct raw r = {.begun = false};
+	struct eio_switch sw;
+	struct caller c;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	start(&sw, &c, run_raw_spin, &r);
+	wait_until(__atomic_load_n(&r.begun, __ATOMIC_ACQUIRE));
+	expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
+	pass();
+	ck_assert(!c.over);
+	__atomic_store_n(&r.may_end, true, __ATOMIC_RELEASE);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_err(c.rc, 9);
+	return 0;
+}
+
+RING_TEST(a_manager_that_runs_nothing_is_not_supported)
+{
+	static const struct eio_domain_mgr_ops ops = {.name = "nothing"};
+
+	(void) arg;
+	expect_err(eio_domain_run_raw((struct eio_domain_mgr){.ops = &ops}, NULL, give, NULL),
+		   -EOPNOTSUPP);
+	expect_err(eio_domain_run_raw((struct eio_domain_mgr){.ops = NULL}, NULL, give, NULL),
+		   -EBADF);
+	return 0;
+}
+
+/* Work that is sent. A host is a domain that tells who it is and waits. */
+
+struct host {
+	struct eio_promise known, leave;
+	struct eio_domain_ref ref;
+	long thread;
+	struct eio_switch sw;
+};
+
+static int be_host(void *arg)
+{
+	struct host *h = arg;
+
+	h->thread = thread_id();
+	h->ref = eio_domain_self();
+	ck_assert_uint_ne(h->ref.id, 0);
+	ck_assert_uint_eq(eio_domain_self().id, h->ref.id);
+	eio_promise_resolve(&h->known, 0, NULL);
+	return eio_promise_await(&h->leave, NULL);
+}
+
+static int run_host(void *arg)
+{
+	return run_there(be_host, arg);
+}
+
+static void host_begin(struct host *h)
+{
+	*h = (struct host){.known = EIO_PROMISE_INIT};
+	eio_switch_begin(&h->sw);
+	expect_ok(eio_fork(&h->sw, run_host, h));
+	expect_ok(eio_promise_await(&h->known, NULL));
+}
+
+static void host_end(struct host *h)
+{
+	eio_promise_resolve(&h->leave, 0, NULL);
+	expect_ok(eio_switch_end(&h->sw, 0));
+}
+
+static int submit_and_await(struct eio_domain_ref to, eio_fn *fn, void *arg)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	int rc = eio_domain_submit(to, fn, arg, &p);
+
+	if (rc < 0) {
+		expect_err(eio_promise_await(&p, NULL), rc);
+		return rc;
+	}
+	return eio_promise_await(&p, NULL);
+}
+
+RING_TEST(work_that_is_sent_runs_in_the_given_domain)
+{
+	struct eio_binding b;
+	struct host h;
+	long thread = 0;
+	int rc;
+
+	(void) arg;
+	eio_binding_begin(&b, &user, "somebody");
+	host_begin(&h);
+	rc = submit_and_await(h.ref, give_thread, &thread);
+	ck_assert_int_gt(rc, 1);
+	ck_assert_int_eq(thread, h.thread);
+	expect_err(submit_and_await(h.ref, fail_link, NULL), -EXDEV);
+	expect_words(-EXDEV, "link from there: Invalid cross-device link");
+	expect_err(submit_and_await(h.ref, give_up, NULL), EIO_EABANDONED);
+	expect_ok(submit_and_await(h.ref, note_user, NULL));
+	host_end(&h);
+	eio_binding_end(&b);
+	expect_log("unset");
+	return 0;
+}
+
+RING_TEST(a_domain_that_has_ended_is_never_taken_for_another)
+{
+	struct host old, young;
+
+	(void) arg;
+	host_begin(&old);
+	host_end(&old);
+	expect_err(submit_and_await(old.ref, must_not_run, NULL), -ESRCH);
+	host_begin(&young);
+	expect_err(submit_and_await(old.ref, must_not_run, NULL), -ESRCH);
+	expect_err(submit_and_await((struct eio_domain_ref){.id = 0}, must_not_run, NULL), -EBADF);
+	host_end(&young);
+	return 0;
+}
+
+RING_TEST(what_was_sent_ends_with_the_domain)
+{
+	struct eio_promise waits[3] = {EIO_PROMISE_INIT};
+	struct work w = {.result = 0};
+	struct host h;
+
+	(void) arg;
+	host_begin(&h);
+	expect_ok(eio_domain_submit(h.ref, end_slowly, &w, &waits[0]));
+	expect_ok(eio_domain_submit(h.ref, await_cancel, NULL, &waits[1]));
+	expect_ok(eio_promise_await(&w.begun, NULL));
+	host_end(&h);
+	ck_assert(w.ended);
+	for (int i = 0; i < 2; i++)
+		expect_err(eio_promise_await(&waits[i], NULL), EIO_EABANDONED);
+	return 0;
+}
+
+static int send_to_self(void *arg)
+{
+	struct eio_domain_ref self = eio_domain_self();
+	int rc = 11;
+
+	(void) arg;
+	return submit_and_await(self, give, &rc);
+}
+
+struct sender {
+	struct eio_domain_ref to;
+	struct eio_promise promises[100];
+};
+
+static int count_up(void *arg)
+{
+	++*(unsigned *) arg; /* in one thread */
+	return 0;
+}
+
+static unsigned counted;
+
+static int send_many(void *arg)
+{
+	struct sender *s = arg;
+
+	for (size_t i = 0; i < COUNT(s->promises); i++)
+		expect_ok(eio_domain_submit(s->to, count_up, &counted, &s->promises[i]));
+	return 0;
+}
+
+RING_TEST(anybody_may_send_threads_and_the_domain_itself)
+{
+	struct sender s = {.promises = {EIO_PROMISE_INIT}};
+	struct host h;
+
+	(void) arg;
+	counted = 0;
+	host_begin(&h);
+	s.to = h.ref;
+	expect_ok(on_plain_thread(send_many, &s));
+	for (size_t i = 0; i < COUNT(s.promises); i++)
+		expect_ok(eio_promise_await(&s.promises[i], NULL));
+	ck_assert_uint_eq(counted, COUNT(s.promises));
+	host_end(&h);
+	expect_err(run_there(send_to_self, NULL), 11);
+	return 0;
+}
+
+/* Sends from the moment that it is told until the domain is gone. */
+struct flood {
+	struct eio_domain_ref to;
+	unsigned sent, resolved;
+};
+
+static int resolved_all(struct flood *f)
+{
+	for (;;) {
+		struct eio_promise p = EIO_PROMISE_INIT;
+		int rc = eio_domain_submit(f->to, count_up, &counted, &p);
+		bool is_resolved;
+
+		f->sent++;
+		while (!(is_resolved = eio_promise_peek(&p, NULL, NULL)) && rc == 0)
+			sched_yield();
+		f->resolved += is_resolved;
+		if (rc < 0)
+			return rc;
+	}
+}
+
+static int flood(void *arg)
+{
+	return resolved_all(arg);
+}
+
+static int run_flood(void *arg)
+{
+	return eio_domain_run_raw(env->domain_mgr, NULL, flood, arg);
+}
+
+/* Whenever the domain ends, everything that was sent to it is answered. */
+RING_TEST(what_is_sent_while_the_domain_ends_is_answered)
+{
+	(void) arg;
+	for (int i = 0; i < (SANITIZED ? 10 : 50); i++) {
+		struct flood f = {.sent = 0};
+		struct eio_switch sw;
+		struct caller c;
+		struct host h;
+
+		eio_switch_begin(&sw);
+		host_begin(&h);
+		f.to = h.ref;
+		start(&sw, &c, run_flood, &f);
+		expect_ok(eio_sleep(env->mono_clock, 20000 * (i % 10)));
+		host_end(&h);
+		expect_ok(eio_switch_end(&sw, 0));
+		expect_err(c.rc, -ESRCH);
+		ck_assert_uint_eq(f.resolved, f.sent);
+	}
+	return 0;
+}
+
+static int run_dump(void *arg)
+{
+	const struct eio_domain_opts opts = {.name = "dumped"};
+
+	return eio_domain_run_with(env->domain_mgr, &opts, dump, arg);
+}
+
+RING_TEST(dumps_show_the_domains_name_and_what_the_caller_waits_for)
+{
+	struct eio_buffer_sink sink;
+	struct eio_flow to = eio_buffer_sink_init(&sink, 1 << 20);
+
+	(void) arg;
+	expect_ok(run_dump(&to));
+	ck_assert_ptr_nonnull(strstr(sink.data, " \"dumped\" (uring"));
+	ck_assert_ptr_nonnull(strstr(sink.data, "main\": work elsewhere"));
+	eio_buffer_sink_fini(&sink);
+	return 0;
+}
+
+SUITE_MAIN("domain", true,
+	   the_work_is_the_main_fiber_of_another_thread_and_its_result_comes_back_test,
+	   a_failure_comes_back_with_its_details_test,
+	   work_that_was_cancelled_alone_is_abandoned_test,
+	   the_callers_domain_goes_on_meanwhile_test, the_work_inherits_no_fiber_locals_test,
+	   cancellation_crosses_and_the_end_of_the_work_is_waited_for_test,
+	   a_result_or_failure_that_came_though_cancelled_is_returned_test,
+	   what_was_cancelled_before_does_not_run_test,
+	   cancellation_arrives_at_whatever_moment_it_comes_test,
+	   cancellation_ends_what_the_other_domain_has_in_flight_test, ten_domains_run_at_once,
+	   domains_nest_test, domains_end_with_a_switch_that_fails_test,
+	   without_a_thread_or_memory_or_descriptors_the_work_does_not_run_test,
+	   options_out_of_range_are_refused_test,
+	   the_thread_has_its_name_and_cpu_and_no_signals_test, the_domain_has_its_config_test,
+	   the_child_of_a_fork_does_not_return_from_the_work_test,
+	   switches_contexts_timeouts_hooks_and_events_of_another_domain_are_refused_test,
+	   descriptors_are_used_and_closed_from_another_domain_test,
+	   two_domains_that_wake_each_other_lose_nothing_test, raw_work_has_no_fibers_test,
+	   raw_work_that_has_begun_is_waited_for_test,
+	   a_manager_that_runs_nothing_is_not_supported_test,
+	   work_that_is_sent_runs_in_the_given_domain_test,
+	   a_domain_that_has_ended_is_never_taken_for_another_test,
+	   what_was_sent_ends_with_the_domain_test,
+	   anybody_may_send_threads_and_the_domain_itself_test,
+	   what_is_sent_while_the_domain_ends_is_answered_test,
+	   dumps_show_the_domains_name_and_what_the_caller_waits_for_test)
