@@ -18,6 +18,7 @@
 #include <eio/domain.h>
 #include <eio/error.h>
 #include <eio/event.h>
+#include <eio/executor.h>
 #include <eio/fd.h>
 #include <eio/fiber.h>
 #include <eio/file.h>

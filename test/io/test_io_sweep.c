@@ -40,6 +40,7 @@ struct place {
 	struct eio_buffer_sink sink;
 	struct eio_string_source string;
 	struct eio_promise ready, stop;
+	struct eio_executor executor;
 	pthread_t thread;
 	uint64_t n;        /* bytes copied, as the call says */
 	size_t put, taken; /* bytes the test put in and took out */
@@ -1567,6 +1568,22 @@ static int run_raw(struct place *p)
 	return eio_domain_run_raw(env->domain_mgr, NULL, count_served, p);
 }
 
+static void new_executor(struct place *p)
+{
+	expect_ok(eio_executor_init(&p->executor, &p->sw, env->domain_mgr, 1));
+}
+
+static int run_in_executor(struct place *p)
+{
+	return eio_executor_submit(&p->executor, await_ready, p, 1000);
+}
+
+static void check_executor(struct place *p)
+{
+	expect_ok(eio_executor_submit(&p->executor, count_served, p, 1000));
+	same(p->served, 1);
+}
+
 static void check_raw(struct place *p)
 {
 	same(p->served, p->a.rc == 0);
@@ -1708,6 +1725,8 @@ static const struct call calls[] = {
 	{"eio_sleep_until a time of the wall clock", STUCK, NULL, sleep_by_the_wall, NULL, NULL},
 	{"eio_domain_run", WAITS, NULL, run_in_domain, resolve_ready, NULL},
 	{"eio_domain_run_raw", QUICK, NULL, run_raw, NULL, check_raw},
+	{"eio_executor_submit", WAITS, new_executor, run_in_executor, resolve_ready,
+	 check_executor},
 };
 
 static void begin(struct place *p)

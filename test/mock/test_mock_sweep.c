@@ -17,7 +17,8 @@ enum { LENGTH = 5, PART = 3 };
 struct place {
 	struct attempt a;
 	struct eio_switch sw; /* for what runs beside the call */
-	struct eio_promise promise, stop;
+	struct eio_promise promise, stop, jobs[2];
+	struct eio_executor executor;
 	struct eio_mock_flow mock;
 	struct eio_mock_pair pair;
 	struct eio_mock_net net_mock;
@@ -802,6 +803,95 @@ static void check_raw(struct place *p)
 	same(p->ran, p->a.rc == 0);
 }
 
+/* Executors with room for two */
+
+static int run_executor_init(struct place *p)
+{
+	return eio_executor_init(&p->executor, &p->sw, eio_mock_domain_mgr(), 2);
+}
+
+static void new_executor(struct place *p)
+{
+	expect_ok(run_executor_init(p));
+}
+
+static int await_stop(void *arg)
+{
+	struct place *p = arg;
+
+	return eio_promise_await(&p->stop, NULL);
+}
+
+static void full_executor(struct place *p)
+{
+	new_executor(p);
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_executor_submit_fork(&p->executor, &p->sw, await_stop, p, 1000,
+						   &p->jobs[i]));
+}
+
+static int run_submit(struct place *p)
+{
+	return eio_executor_submit(&p->executor, await_promise, p, 1000);
+}
+
+static int run_submit_in_turn(struct place *p)
+{
+	return eio_executor_submit(&p->executor, count, p, 1000);
+}
+
+static int run_submit_fork(struct place *p)
+{
+	struct eio_switch sw;
+	int rc;
+
+	eio_switch_begin(&sw);
+	rc = eio_executor_submit_fork(&p->executor, &sw, await_promise, p, 1000, &p->jobs[0]);
+	rc = eio_switch_end(&sw, rc);
+	eio_promise_peek(&p->jobs[0], &rc, NULL);
+	return rc == EIO_EABANDONED ? -ECANCELED : rc;
+}
+
+static int submit_two(void *arg)
+{
+	struct place *p = arg;
+
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_executor_submit(&p->executor, count, p, 1000));
+	return 0;
+}
+
+static void check_executor(struct place *p)
+{
+	expect_ok(submit_two(p));
+	same(p->ran, 2);
+}
+
+static void check_submitted(struct place *p)
+{
+	check_domain(p);
+	check_executor(p);
+}
+
+static void check_turn(struct place *p)
+{
+	unsigned before = p->a.rc == 0;
+
+	same(p->ran, before);
+	if (!p->a.fired)
+		stop_server(p);
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_promise_await(&p->jobs[i], NULL));
+	expect_ok(submit_two(p));
+	same(p->ran, before + 2);
+}
+
+static void check_executor_made(struct place *p)
+{
+	if (p->a.rc == 0)
+		check_executor(p);
+}
+
 static const struct call calls[] = {
 	{"eio_flow_read", HANDED, text_later, run_read, resolve, check_read},
 	{"eio_flow_read in turn", WAITS, text_and_another_reader, run_read, resolve, check_read},
@@ -842,6 +932,12 @@ static const struct call calls[] = {
 	{"eio_domain_run", HANDED, NULL, run_domain, resolve, check_domain},
 	{"eio_domain_run_with", HANDED, NULL, run_domain_with, resolve, check_domain},
 	{"eio_domain_run_raw", QUICK, NULL, run_raw, NULL, check_raw},
+	{"eio_executor_init", BEGUN, NULL, run_executor_init, NULL, check_executor_made},
+	{"eio_executor_submit", HANDED, new_executor, run_submit, resolve, check_submitted},
+	{"eio_executor_submit in turn", WAITS, full_executor, run_submit_in_turn, stop_server,
+	 check_turn},
+	{"eio_executor_submit_fork", HANDED, new_executor, run_submit_fork, resolve,
+	 check_submitted},
 };
 
 static void begin(struct place *p)

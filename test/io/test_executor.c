@@ -1,0 +1,686 @@
+/* SPDX-License-Identifier: ISC */
+#include "mock/util.h"
+
+#include "core/fiber.h"
+
+/* An executor in a switch of its own; what the tests share. */
+struct stage {
+	struct eio_switch sw;
+	struct eio_executor e;
+	unsigned running, most, expected; /* jobs at once */
+	struct eio_promise full;          /* expected are there */
+};
+
+static void begin_with(struct stage *s, unsigned domains)
+{
+	*s = (struct stage){.running = 0};
+	eio_switch_begin(&s->sw);
+	expect_ok(eio_executor_init(&s->e, &s->sw, env->domain_mgr, domains));
+}
+
+static void end(struct stage *s)
+{
+	expect_ok(eio_switch_end(&s->sw, 0));
+	ck_assert_uint_eq(s->running, 0);
+}
+
+/* A call of submit in a fiber of its own. */
+struct call {
+	struct eio_executor *e;
+	eio_fn *fn;
+	void *arg;
+	unsigned weight;
+};
+
+static int submit(void *arg)
+{
+	const struct call *c = arg;
+
+	return eio_executor_submit(c->e, c->fn, c->arg, c->weight);
+}
+
+/* Lets others run, and their threads. */
+static void let_them_run(void)
+{
+	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
+}
+
+static int give(void *arg)
+{
+	return *(int *) arg;
+}
+
+static int fail_link(void *arg)
+{
+	(void) arg;
+	return eio_error_set(-EXDEV, "link", "from there");
+}
+
+static int give_up(void *arg)
+{
+	(void) arg;
+	return -ECANCELED;
+}
+
+static int must_not_run(void *arg)
+{
+	(void) arg;
+	ck_abort_msg("it ran");
+	return 0;
+}
+
+CORE_TEST(results_and_failures_come_back)
+{
+	char line[128];
+	struct stage s;
+	int rc = 42;
+
+	(void) arg;
+	begin_with(&s, 2);
+	expect_err(eio_executor_submit(&s.e, give, &rc, 1000), 42);
+	rc = 0;
+	expect_ok(eio_executor_submit(&s.e, give, &rc, 0));
+	expect_err(eio_executor_submit(&s.e, fail_link, NULL, 1), -EXDEV);
+	eio_error_format(-EXDEV, line, sizeof(line));
+	ck_assert_str_eq(line, "link from there: Invalid cross-device link");
+	expect_err(eio_executor_submit(&s.e, give_up, NULL, 500), EIO_EABANDONED);
+	end(&s);
+	return 0;
+}
+
+static int give_domain(void *arg)
+{
+	*(struct eio__domain **) arg = eio__domain_self();
+	return 0;
+}
+
+RING_TEST(jobs_run_in_other_domains_which_stay)
+{
+	struct eio__domain *first, *next;
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 1);
+	expect_ok(eio_executor_submit(&s.e, give_domain, &first, 1000));
+	expect_ok(eio_executor_submit(&s.e, give_domain, &next, 1000));
+	ck_assert_ptr_ne(first, eio__domain_self());
+	ck_assert_ptr_eq(first, next);
+	end(&s);
+	return 0;
+}
+
+static struct eio_key user;
+
+static int note_user(void *arg)
+{
+	(void) arg;
+	note("%s", eio_get(&user) ? "inherited" : "unset");
+	return 0;
+}
+
+CORE_TEST(jobs_inherit_no_fiber_locals)
+{
+	struct eio_binding b;
+	struct stage s;
+
+	(void) arg;
+	eio_binding_begin(&b, &user, "somebody");
+	begin_with(&s, 1);
+	expect_ok(eio_executor_submit(&s.e, note_user, NULL, 0));
+	end(&s);
+	eio_binding_end(&b);
+	expect_log("unset");
+	return 0;
+}
+
+/* Limits */
+
+/* Stays until there are as many as there should be, and then a little. */
+static int be_counted(void *arg)
+{
+	struct stage *s = arg;
+	unsigned now = __atomic_add_fetch(&s->running, 1, __ATOMIC_SEQ_CST);
+	unsigned most = __atomic_load_n(&s->most, __ATOMIC_SEQ_CST);
+	int rc;
+
+	while (now > most && !__atomic_compare_exchange_n(&s->most, &most, now, false,
+							  __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+	if (now == s->expected)
+		eio_promise_resolve(&s->full, 0, NULL);
+	expect_ok(eio_promise_await(&s->full, NULL));
+	rc = eio_sleep(env->mono_clock, EIO_MS(1) / 4);
+	__atomic_sub_fetch(&s->running, 1, __ATOMIC_SEQ_CST);
+	return rc;
+}
+
+/* Of @p n jobs so many run at once, in so many domains. */
+static void expect_at_once(unsigned expected, unsigned domains, unsigned n, unsigned weight)
+{
+	struct eio_promise promises[64] = {EIO_PROMISE_INIT};
+	struct stage s;
+
+	begin_with(&s, domains);
+	s.expected = expected;
+	for (unsigned i = 0; i < n; i++)
+		expect_ok(eio_executor_submit_fork(&s.e, &s.sw, be_counted, &s, weight,
+						   &promises[i]));
+	for (unsigned i = 0; i < n; i++)
+		expect_ok(eio_promise_await(&promises[i], NULL));
+	end(&s);
+	ck_assert_uint_eq(s.most, expected);
+}
+
+CORE_TEST(as_many_jobs_run_at_once_as_the_weights_allow_and_no_more)
+{
+	(void) arg;
+	expect_at_once(1, 1, 8, 1000);
+	expect_at_once(1, 1, 8, 501);
+	expect_at_once(4, 1, 16, 250);
+	expect_at_once(2, 2, 16, 1000);
+	expect_at_once(6, 2, 16, 333);
+	return 0;
+}
+
+CORE_TEST(jobs_without_weight_are_not_limited)
+{
+	(void) arg;
+	expect_at_once(64, 1, 64, 0);
+	return 0;
+}
+
+CORE_TEST(without_a_number_there_is_a_domain_for_each_core)
+{
+	cpu_set_t set;
+	unsigned n;
+
+	(void) arg;
+	expect_ok(sched_getaffinity(0, sizeof(set), &set));
+	n = (unsigned) CPU_COUNT(&set);
+	if (n > 8)
+		return 0;
+	expect_at_once(n, 0, 4 * n, 1000);
+	return 0;
+}
+
+/* A job that notes its name and waits to be let go. */
+struct gate {
+	const char *name;
+	struct eio_promise open;
+};
+
+static int note_and_wait(void *arg)
+{
+	struct gate *g = arg;
+
+	note("%s", g->name);
+	return eio_promise_await(&g->open, NULL);
+}
+
+static void start_gate(struct stage *s, struct caller *c, struct call *call, struct gate *g,
+		       unsigned weight)
+{
+	*call = (struct call){&s->e, note_and_wait, g, weight};
+	start(&s->sw, c, submit, call);
+	let_them_run();
+}
+
+CORE_TEST(jobs_begin_in_the_order_they_came_and_light_ones_do_not_overtake)
+{
+	struct gate gates[] = {
+		{.name = "a"}, {.name = "heavy"}, {.name = "light"}, {.name = "none"}};
+	static const unsigned weights[] = {600, 500, 100, 0};
+	struct caller callers[4];
+	struct call calls[4];
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 1);
+	for (int i = 0; i < 4; i++)
+		start_gate(&s, &callers[i], &calls[i], &gates[i], weights[i]);
+	expect_log("a none");
+	expect_ok(eio_promise_resolve(&gates[0].open, 0, NULL));
+	let_them_run();
+	expect_log("heavy light");
+	for (int i = 1; i < 4; i++)
+		expect_ok(eio_promise_resolve(&gates[i].open, 0, NULL));
+	let_them_run();
+	for (int i = 0; i < 4; i++)
+		ck_assert(callers[i].over && callers[i].rc == 0);
+	end(&s);
+	return 0;
+}
+
+static int submit_inner(void *arg)
+{
+	struct call *c = arg;
+
+	return submit(c) + 1;
+}
+
+CORE_TEST(a_job_may_submit_what_has_no_weight)
+{
+	struct stage s;
+	struct call inner = {&s.e, give, &(int){6}, 0};
+
+	(void) arg;
+	begin_with(&s, 1);
+	expect_err(eio_executor_submit(&s.e, submit_inner, &inner, 1000), 7);
+	end(&s);
+	return 0;
+}
+
+CORE_TEST(jobs_go_to_the_domain_with_the_least_weight)
+{
+	struct gate a = {.name = "a"}, b = {.name = "b"}, c = {.name = "c"};
+	struct caller callers[3];
+	struct call calls[3];
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 2);
+	start_gate(&s, &callers[0], &calls[0], &a, 900);
+	start_gate(&s, &callers[1], &calls[1], &b, 100);
+	start_gate(&s, &callers[2], &calls[2], &c, 900);
+	expect_log("a b c");
+	expect_ok(eio_promise_resolve(&a.open, 0, NULL));
+	expect_ok(eio_promise_resolve(&b.open, 0, NULL));
+	expect_ok(eio_promise_resolve(&c.open, 0, NULL));
+	let_them_run();
+	end(&s);
+	return 0;
+}
+
+CORE_TEST(weights_out_of_range_are_refused)
+{
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 1);
+	expect_err(eio_executor_submit(&s.e, must_not_run, NULL, 1001), -EINVAL);
+	expect_err(eio_executor_submit(&s.e, must_not_run, NULL, UINT32_MAX), -EINVAL);
+	end(&s);
+	return 0;
+}
+
+/* Cancelled submitters */
+
+CORE_TEST(a_job_that_has_not_begun_is_withdrawn_and_the_next_ones_move_up)
+{
+	struct gate gates[] = {{.name = "a"}, {.name = "heavy"}, {.name = "light"}};
+	static const unsigned weights[] = {600, 500, 100};
+	struct caller callers[3];
+	struct call calls[3];
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 1);
+	for (int i = 0; i < 3; i++)
+		start_gate(&s, &callers[i], &calls[i], &gates[i], weights[i]);
+	expect_log("a");
+	expect_ok(eio_cancel_raise(&callers[1].ctx, -EINTR));
+	let_them_run();
+	ck_assert(callers[1].over);
+	expect_err(callers[1].rc, -ECANCELED);
+	expect_log("light");
+	expect_ok(eio_promise_resolve(&gates[0].open, 0, NULL));
+	expect_ok(eio_promise_resolve(&gates[2].open, 0, NULL));
+	let_them_run();
+	expect_log("");
+	end(&s);
+	return 0;
+}
+
+struct slow {
+	struct eio_promise begun;
+	int result;
+	bool ended;
+};
+
+static int end_slowly(void *arg)
+{
+	struct slow *s = arg;
+	struct eio_cancel protect;
+	int rc;
+
+	eio_promise_resolve(&s->begun, 0, NULL);
+	rc = eio_await_cancel();
+	eio_cancel_protect_begin(&protect);
+	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
+	eio_cancel_end(&protect);
+	__atomic_store_n(&s->ended, true, __ATOMIC_RELAXED);
+	return s->result ? s->result : rc;
+}
+
+static int cancel_when_begun(struct stage *s, int result)
+{
+	struct slow slow = {.result = result};
+	struct call call = {&s->e, end_slowly, &slow, 1000};
+	struct eio_switch sw;
+	struct caller c;
+
+	eio_switch_begin(&sw);
+	start(&sw, &c, submit, &call);
+	expect_ok(eio_promise_await(&slow.begun, NULL));
+	expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert(slow.ended);
+	return c.rc;
+}
+
+CORE_TEST(a_job_that_runs_is_cancelled_and_its_end_is_waited_for)
+{
+	struct stage s;
+	int rc = 1;
+
+	(void) arg;
+	begin_with(&s, 1);
+	expect_err(cancel_when_begun(&s, 0), -ECANCELED);
+	expect_err(cancel_when_begun(&s, 7), 7);
+	expect_err(cancel_when_begun(&s, -EIO), -EIO);
+	/* Its room is free again, and the domain not cancelled. */
+	expect_err(eio_executor_submit(&s.e, give, &rc, 1000), 1);
+	end(&s);
+	return 0;
+}
+
+static int await_cancel(void *arg)
+{
+	(void) arg;
+	return eio_await_cancel();
+}
+
+static int submit_must_not_run(void *arg)
+{
+	return eio_executor_submit(arg, must_not_run, NULL, 0);
+}
+
+CORE_TEST(a_job_submitted_when_cancelled_does_not_run)
+{
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 1);
+	expect_cancelled_before(submit_must_not_run, &s.e);
+	end(&s);
+	return 0;
+}
+
+/* Whenever it comes: queued, on its way, begun. */
+CORE_TEST(a_cancelled_submitter_gets_an_answer_at_every_moment)
+{
+	struct stage s;
+	struct call call = {&s.e, await_cancel, NULL, 400};
+
+	(void) arg;
+	begin_with(&s, 1);
+	for (int i = 0; i < (SANITIZED ? 200 : 1000); i++) {
+		struct eio_switch sw;
+		struct caller c[4];
+
+		eio_switch_begin(&sw);
+		for (int j = 0; j < 4; j++)
+			start(&sw, &c[j], submit, &call);
+		for (int j = i % 7; j; j--)
+			expect_ok(eio_yield());
+		for (int j = 0; j < 4; j++)
+			expect_ok(eio_cancel_raise(&c[(i + j) % 4].ctx, -EINTR));
+		expect_ok(eio_switch_end(&sw, 0));
+		for (int j = 0; j < 4; j++)
+			expect_err(c[j].rc, -ECANCELED);
+	}
+	end(&s);
+	return 0;
+}
+
+/* Beginning and end */
+
+CORE_TEST(an_executor_does_not_keep_its_switch_alive_and_refuses_work_after_it)
+{
+	struct eio_executor zeroed = {.eio_private = {NULL}};
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 2);
+	end(&s);
+	expect_err(eio_executor_submit(&s.e, must_not_run, NULL, 0), -EINVAL);
+	expect_err(eio_executor_submit(&zeroed, must_not_run, NULL, 0), -EINVAL);
+	return 0;
+}
+
+CORE_TEST(jobs_are_answered_when_the_executor_ends)
+{
+	struct slow slow = {.result = 0}, good = {.result = 3};
+	struct call calls[3];
+	struct caller c[3];
+	struct eio_switch sw;
+	struct stage s;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	begin_with(&s, 1);
+	calls[0] = (struct call){&s.e, end_slowly, &slow, 500};
+	calls[1] = (struct call){&s.e, end_slowly, &good, 500};
+	calls[2] = (struct call){&s.e, must_not_run, NULL, 1};
+	for (int i = 0; i < 3; i++)
+		start(&sw, &c[i], submit, &calls[i]);
+	expect_ok(eio_promise_await(&slow.begun, NULL));
+	expect_ok(eio_promise_await(&good.begun, NULL));
+	end(&s);
+	ck_assert(slow.ended && good.ended);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_err(c[0].rc, EIO_EABANDONED);
+	expect_err(c[1].rc, 3);
+	expect_err(c[2].rc, EIO_EABANDONED);
+	return 0;
+}
+
+CORE_TEST(an_executor_without_domains_is_not_there)
+{
+	struct eio_executor e;
+	struct eio_switch sw;
+	char line[128];
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_err(eio_executor_init(&e, &sw, (struct eio_domain_mgr){.ops = NULL}, 3), -EBADF);
+	eio_error_format(-EBADF, line, sizeof(line));
+	ck_assert_str_eq(line, "domain: Bad file descriptor");
+	expect_ok(eio_switch_check(&sw));
+	expect_ok(eio_switch_end(&sw, 0));
+	return 0;
+}
+
+static unsigned left; /* domains that can be made */
+
+static int run_few(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
+		   void *arg)
+{
+	const struct eio_domain_mgr *of = mgr.ptr;
+
+	if (left == 0)
+		return eio_error_set(-EAGAIN, "few", "no more");
+	left--;
+	return eio_domain_run_with(*of, opts, fn, arg);
+}
+
+CORE_TEST(what_has_begun_ends_when_not_all_domains_can_be_made)
+{
+	static const struct eio_domain_mgr_ops ops = {.name = "few", .run = run_few};
+	struct eio_domain_mgr few = {&ops, &env->domain_mgr};
+	struct eio_executor e;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	for (unsigned n = 0; n < 3; n++) {
+		left = n;
+		expect_err(eio_executor_init(&e, &sw, few, 3), -EAGAIN);
+		ck_assert_str_eq(eio_last_error()->subject, "no more");
+		expect_err(eio_executor_submit(&e, must_not_run, NULL, 0), -EINVAL);
+	}
+	expect_ok(eio_switch_check(&sw));
+	expect_ok(eio_switch_end(&sw, 0));
+	return 0;
+}
+
+static int init(void *arg)
+{
+	struct stage *s = arg;
+
+	return eio_executor_init(&s->e, &s->sw, env->domain_mgr, 1);
+}
+
+static int init_from_elsewhere(void *arg)
+{
+	return eio_domain_run(env->domain_mgr, init, arg);
+}
+
+CORE_TEST(a_cancelled_or_foreign_switch_is_refused)
+{
+	struct stage s;
+
+	(void) arg;
+	eio_switch_begin(&s.sw);
+	expect_cancelled_before(init, &s);
+	if (!on_mock())
+		expect_err(init_from_elsewhere(&s), -EPERM);
+	expect_err(eio_switch_end(&s.sw, -ECANCELED), -ECANCELED);
+	eio_switch_begin(&s.sw);
+	expect_ok(eio_switch_fail(&s.sw, -EIO));
+	expect_err(init(&s), -ECANCELED);
+	expect_err(eio_switch_end(&s.sw, 0), -EIO);
+	return 0;
+}
+
+static int submit_nothing(void *arg)
+{
+	return eio_executor_submit(arg, must_not_run, NULL, 0);
+}
+
+RING_TEST(without_fibers_nothing_is_submitted)
+{
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 1);
+	expect_err(on_plain_thread(submit_nothing, &s.e), -EPERM);
+	end(&s);
+	return 0;
+}
+
+/* Forked */
+
+CORE_TEST(the_result_of_a_forked_job_goes_into_its_promise)
+{
+	struct eio_promise p[4] = {EIO_PROMISE_INIT};
+	struct slow slow = {.result = 0};
+	struct eio_switch sw;
+	struct stage s;
+	int rc = 5;
+
+	(void) arg;
+	begin_with(&s, 1);
+	eio_switch_begin(&sw);
+	expect_ok(eio_executor_submit_fork(&s.e, &sw, give, &rc, 1000, &p[0]));
+	expect_err(eio_promise_await(&p[0], NULL), 5);
+	expect_ok(eio_executor_submit_fork(&s.e, &sw, give, &rc, 2000, &p[1]));
+	expect_err(eio_promise_await(&p[1], NULL), -EINVAL);
+	expect_ok(eio_executor_submit_fork(&s.e, &sw, end_slowly, &slow, 1000, &p[2]));
+	expect_ok(eio_promise_await(&slow.begun, NULL));
+	expect_ok(eio_switch_fail(&sw, -EIO));
+	expect_err(eio_executor_submit_fork(&s.e, &sw, give, &rc, 0, &p[3]), -ECANCELED);
+	expect_err(eio_switch_end(&sw, 0), -EIO);
+	ck_assert(slow.ended);
+	expect_err(eio_promise_await(&p[2], NULL), EIO_EABANDONED);
+	expect_err(eio_promise_await(&p[3], NULL), EIO_EABANDONED);
+	end(&s);
+	return 0;
+}
+
+/* Many */
+
+enum { JOBS = 10000, AT_ONCE = 50 };
+
+static int count_up(void *arg)
+{
+	__atomic_add_fetch((unsigned *) arg, 1, __ATOMIC_RELAXED);
+	return 1;
+}
+
+struct many {
+	struct stage s;
+	unsigned done;
+};
+
+static int submit_one(size_t i, void *arg)
+{
+	struct many *m = arg;
+
+	expect_err(eio_executor_submit(&m->s.e, count_up, &m->done, (unsigned) i % 1001), 1);
+	return 0;
+}
+
+CORE_TEST(ten_thousand_jobs_are_all_done)
+{
+	struct many m;
+
+	(void) arg;
+	begin_with(&m.s, 3);
+	m.done = 0;
+	expect_ok(eio_for_each(JOBS, AT_ONCE, submit_one, &m));
+	ck_assert_uint_eq(m.done, JOBS);
+	end(&m.s);
+	return 0;
+}
+
+static int submit_some(void *arg)
+{
+	return eio_for_each(JOBS / 4, AT_ONCE, submit_one, arg);
+}
+
+static int run_submit_some(size_t i, void *arg)
+{
+	(void) i;
+	return eio_domain_run(env->domain_mgr, submit_some, arg);
+}
+
+static int submit_from_several(void *arg)
+{
+	struct many m;
+
+	(void) arg;
+	begin_with(&m.s, 2);
+	m.done = 0;
+	expect_ok(eio_for_each(4, 0, run_submit_some, &m));
+	ck_assert_uint_eq(m.done, JOBS);
+	end(&m.s);
+	return 0;
+}
+
+START_TEST(several_domains_submit_to_one_executor)
+{
+	warm_up_threads(6);
+	run_ring(submit_from_several, 0);
+}
+END_TEST
+
+SUITE_MAIN("executor", false, results_and_failures_come_back_test,
+	   jobs_run_in_other_domains_which_stay_test, jobs_inherit_no_fiber_locals_test,
+	   as_many_jobs_run_at_once_as_the_weights_allow_and_no_more_test,
+	   jobs_without_weight_are_not_limited_test,
+	   without_a_number_there_is_a_domain_for_each_core_test,
+	   jobs_begin_in_the_order_they_came_and_light_ones_do_not_overtake_test,
+	   a_job_may_submit_what_has_no_weight_test,
+	   jobs_go_to_the_domain_with_the_least_weight_test, weights_out_of_range_are_refused_test,
+	   a_job_that_has_not_begun_is_withdrawn_and_the_next_ones_move_up_test,
+	   a_job_that_runs_is_cancelled_and_its_end_is_waited_for_test,
+	   a_job_submitted_when_cancelled_does_not_run_test,
+	   a_cancelled_submitter_gets_an_answer_at_every_moment_test,
+	   an_executor_does_not_keep_its_switch_alive_and_refuses_work_after_it_test,
+	   jobs_are_answered_when_the_executor_ends_test,
+	   an_executor_without_domains_is_not_there_test,
+	   what_has_begun_ends_when_not_all_domains_can_be_made_test,
+	   a_cancelled_or_foreign_switch_is_refused_test, without_fibers_nothing_is_submitted_test,
+	   the_result_of_a_forked_job_goes_into_its_promise_test,
+	   ten_thousand_jobs_are_all_done_test, several_domains_submit_to_one_executor)
