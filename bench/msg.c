@@ -304,6 +304,7 @@ int main(int argc, char **argv)
 	bench_print_ratio("msg_vs_event_wake", &ways[MSG].wake, &ways[EVENT].wake);
 	bench_print_ratio("msg_vs_raw_ping", &ways[MSG].ping, &ways[RAW_MSG].ping);
 	bench_print_ratio("msg_vs_raw_wake", &ways[MSG].wake, &ways[RAW_MSG].wake);
+	bench_print_ratio("stream_vs_raw_ping", &ways[STREAM].ping, &ways[RAW_EVENTFD].ping);
 	bench_print_ratio("event_vs_raw_wake", &ways[EVENT].wake, &ways[RAW_EVENTFD].wake);
 	return 0;
 }
