@@ -69,7 +69,7 @@ int eio_run(const struct eio_config *config, int (*main)(struct eio_env *env, vo
 		free(r);
 		return refuse(-ENOMEM, "out of memory");
 	}
-	rc = eio__run_begin(r, c, why, sizeof(why));
+	rc = eio__run_begin(r, c, NULL, why, sizeof(why));
 	if (rc < 0) {
 		free(r);
 		refuse(rc, why);

@@ -21,9 +21,10 @@ struct work {
 	struct eio__errand errand;
 	const struct eio_domain_opts *opts;
 	const struct eio_config *config;
-	struct eio__run *run; /* NULL: without a ring */
-	int refused;          /* why the function was not run … */
-	char why[224];        /* … in words */
+	struct eio__run *run;        /* NULL: without a ring */
+	const struct eio__uring *by; /* the caller's, if it has one */
+	int refused;                 /* why the function was not run … */
+	char why[224];               /* … in words */
 };
 
 static struct work *work_of(struct eio__thread *t)
@@ -52,7 +53,7 @@ static int prepare(struct work *w)
 
 static int run_domain(struct work *w)
 {
-	int rc = eio__run_begin(w->run, w->config, w->why, sizeof(w->why));
+	int rc = eio__run_begin(w->run, w->config, w->by, w->why, sizeof(w->why));
 
 	if (rc < 0)
 		return rc;
@@ -106,6 +107,7 @@ static int run_in_thread(struct eio__run *r, const struct eio_domain_opts *opts,
 		.opts = opts,
 		.config = opts->config ? opts->config : &defaults,
 		.run = r,
+		.by = eio__uring_self(),
 	};
 	int rc;
 

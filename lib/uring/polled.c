@@ -16,7 +16,7 @@ static int second_ring(struct eio__uring *u, struct eio__polled **ret)
 		p = calloc(1, sizeof(*p));
 		if (!p)
 			return -ENOMEM;
-		rc = eio__ring_init(&p->ring, u->config, true, why, sizeof(why));
+		rc = eio__ring_init(&p->ring, u->config, true, NULL, why, sizeof(why));
 		if (rc < 0) {
 			eio__log(EIO_LOG_WARNING, "polled transfers: %s", why);
 			free(p);

@@ -129,7 +129,8 @@ static unsigned option_flags(const struct eio_config *config, bool polled)
 	return flags;
 }
 
-static int set_up(struct eio__ring *r, const struct eio_config *config, bool polled)
+static int set_up(struct eio__ring *r, const struct eio_config *config, bool polled,
+		  const struct eio__ring *sharing)
 {
 	unsigned depth = config->queue_depth ? config->queue_depth : 256;
 	struct chain chain = chain_of(config, polled);
@@ -137,7 +138,9 @@ static int set_up(struct eio__ring *r, const struct eio_config *config, bool pol
 
 	for (size_t i = 0; i < chain.n && rc == -EINVAL; i++) {
 		struct io_uring_params p = {
-			.flags = chain.flags[i] | option_flags(config, polled),
+			.flags = chain.flags[i] | option_flags(config, polled) |
+				 (sharing ? IORING_SETUP_ATTACH_WQ : 0),
+			.wq_fd = sharing ? (unsigned) sharing->uring.ring_fd : 0,
 			.sq_thread_cpu = config->polling_cpu,
 			.sq_thread_idle = config->polling_timeout_ms,
 			.cq_entries = depth > 1024 ? (depth < 16384 ? 4 * depth : 65536) : 4096,
@@ -155,11 +158,11 @@ static int set_up(struct eio__ring *r, const struct eio_config *config, bool pol
  * RLIMIT_MEMLOCK refuse the next one meanwhile. */
 static int set_up_patiently(struct eio__ring *r, const struct eio_config *config, bool polled)
 {
-	int rc = set_up(r, config, polled);
+	int rc = set_up(r, config, polled, NULL);
 
 	for (int tries = 0; rc == -ENOMEM && tries < 20; tries++) {
 		usleep(10000);
-		rc = set_up(r, config, polled);
+		rc = set_up(r, config, polled, NULL);
 	}
 	return rc;
 }
@@ -196,13 +199,16 @@ static int equip(struct eio__ring *r, const struct eio_config *config, bool poll
 	return eio__ring_restrict(r, config);
 }
 
-int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
-		   size_t size)
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled,
+		   const struct eio__ring *sharing, char *why, size_t size)
 {
-	int rc;
+	int rc = -EINVAL;
 
 	memset(r, 0, sizeof(*r));
-	rc = set_up_patiently(r, config, polled);
+	if (sharing)
+		rc = set_up(r, config, polled, sharing);
+	if (rc < 0)
+		rc = set_up_patiently(r, config, polled);
 	eio__san_mapped(&rings);
 	if (rc < 0) {
 		explain(rc, config, why, size);

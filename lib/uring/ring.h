@@ -36,10 +36,11 @@ struct eio__ring {
 	void *meddler; /* the tests' */
 };
 
-/* @p polled: the second ring, for polled transfers. 0, or a negative errno with a text in
- * @p why that names cause and remedy. */
-int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
-		   size_t size);
+/* @p polled: the second ring, for polled transfers. @p sharing: a ring whose polling thread
+ * this one is to use too, if the kernel lets it; NULL: one of its own, if any. 0, or a negative
+ * errno with a text in @p why that names cause and remedy. */
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled,
+		   const struct eio__ring *sharing, char *why, size_t size);
 void eio__ring_fini(struct eio__ring *r);
 
 /* Called at the end of eio__ring_init, but for polled ones; the tests' way in. */

@@ -52,9 +52,20 @@ static bool explains_overflows(const struct eio__run *r)
 	return !(r->uring.config->flags & EIO_RUN_NO_SEGV) && !EIO__ASAN_ON;
 }
 
-int eio__run_begin(struct eio__run *r, const struct eio_config *config, char *why, size_t size)
+/* Without kernel-side polling there is nothing to share: the kernel's workers are each
+ * thread's own, whatever ring they work for. */
+static bool shares(const struct eio_config *a, const struct eio_config *b)
 {
-	int rc = eio__uring_init(&r->uring, config, why, size);
+	return a->polling_timeout_ms && b->polling_timeout_ms &&
+	       (a->flags & EIO_RUN_PIN_POLLING) == (b->flags & EIO_RUN_PIN_POLLING) &&
+	       a->polling_cpu == b->polling_cpu;
+}
+
+int eio__run_begin(struct eio__run *r, const struct eio_config *config, const struct eio__uring *by,
+		   char *why, size_t size)
+{
+	const struct eio__ring *sharing = by && shares(config, by->config) ? &by->ring : NULL;
+	int rc = eio__uring_init(&r->uring, config, sharing, why, size);
 
 	if (rc < 0)
 		return rc;

@@ -533,12 +533,13 @@ const struct eio__sched_ops eio__uring_ops = {
 
 /* Beginning and end */
 
-int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char *why, size_t size)
+int eio__uring_init(struct eio__uring *u, const struct eio_config *config,
+		    const struct eio__ring *sharing, char *why, size_t size)
 {
 	int rc;
 
 	memset(u, 0, sizeof(*u));
-	rc = eio__ring_init(&u->ring, config, false, why, size);
+	rc = eio__ring_init(&u->ring, config, false, sharing, why, size);
 	if (rc < 0)
 		return rc;
 	u->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -129,8 +129,10 @@ static inline struct eio__uring *eio__uring_of(struct eio__fiber *f)
 	return (struct eio__uring *) f->domain;
 }
 
-/* A domain with a ring on the calling thread. 0, or a negative errno and a text. */
-int eio__uring_init(struct eio__uring *u, const struct eio_config *config, char *why, size_t size);
+/* A domain with a ring on the calling thread; @p sharing as for eio__ring_init. 0, or a
+ * negative errno and a text. */
+int eio__uring_init(struct eio__uring *u, const struct eio_config *config,
+		    const struct eio__ring *sharing, char *why, size_t size);
 
 /* Every fiber has ended: waits for the last completions. */
 void eio__uring_fini(struct eio__uring *u);

@@ -17,6 +17,7 @@ static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(v
 
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -480,6 +481,44 @@ RING_TEST(the_domain_has_its_config)
 	expect_err(eio_domain_run_with(env->domain_mgr, &opts, count_blocks, NULL), 3);
 	return 0;
 }
+
+/* The kernel's thread that polls the ring; 0: none. */
+static int polling_thread(void *arg)
+{
+	char path[64], line[128];
+	int thread = 0;
+	FILE *f;
+
+	(void) arg;
+	expect_ok(eio_ll_noop()); /* until it has begun it is not known by its number */
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", eio_ll_ring()->ring_fd);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		sscanf(line, "SqThread: %d", &thread);
+	fclose(f);
+	return thread > 0 ? thread : 0;
+}
+
+static int poll_here_and_there(void *arg)
+{
+	struct eio_config there = {.polling_timeout_ms = 2};
+	struct eio_domain_opts opts = {.config = &there};
+	int here = polling_thread(arg);
+
+	ck_assert_int_ne(here, 0);
+	expect_err(eio_domain_run_with(env->domain_mgr, &opts, polling_thread, NULL), here);
+	there.flags = EIO_RUN_PIN_POLLING;
+	ck_assert_int_ne(eio_domain_run_with(env->domain_mgr, &opts, polling_thread, NULL), here);
+	expect_ok(run_there(polling_thread, NULL));
+	return 0;
+}
+
+START_TEST(domains_share_the_kernels_polling_thread_if_they_want_the_same)
+{
+	run_ring_with(&(struct eio_config){.polling_timeout_ms = 2}, poll_here_and_there, 0);
+}
+END_TEST
 
 static int return_in_child(void *arg)
 {
@@ -984,6 +1023,7 @@ SUITE_MAIN("domain", true,
 	   without_a_thread_or_memory_or_descriptors_the_work_does_not_run_test,
 	   options_out_of_range_are_refused_test,
 	   the_thread_has_its_name_and_cpu_and_no_signals_test, the_domain_has_its_config_test,
+	   domains_share_the_kernels_polling_thread_if_they_want_the_same,
 	   the_child_of_a_fork_does_not_return_from_the_work_test,
 	   switches_contexts_timeouts_hooks_and_events_of_another_domain_are_refused_test,
 	   descriptors_are_used_and_closed_from_another_domain_test,

@@ -379,12 +379,12 @@ static int enter(struct eio__ring *r, unsigned wait, int64_t timeout_ns)
 	return -ETIME;
 }
 
-int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled, char *why,
-		   size_t size)
+int eio__ring_init(struct eio__ring *r, const struct eio_config *config, bool polled,
+		   const struct eio__ring *sharing, char *why, size_t size)
 {
 	struct kernel *k = model_alloc("kernel", sizeof(*k));
 
-	(void) config, (void) polled, (void) why, (void) size;
+	(void) config, (void) polled, (void) sharing, (void) why, (void) size;
 	memset(r, 0, sizeof(*r));
 	r->enter = enter;
 	r->meddler = k;
@@ -478,7 +478,7 @@ unsigned model_domain(const char *name, void (*fn)(void *arg), void *arg)
 
 	d->fn = fn;
 	d->arg = arg;
-	if (eio__uring_init(&d->uring, &config, why, sizeof(why)) < 0)
+	if (eio__uring_init(&d->uring, &config, NULL, why, sizeof(why)) < 0)
 		abort();
 	i = model_thread(name, domain_main, d);
 	k = d->uring.ring.meddler;
