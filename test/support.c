@@ -98,6 +98,13 @@ bool on_mock(void)
 	return strcmp(eio__domain_self()->ops->name, "mock") == 0;
 }
 
+unsigned soak(void)
+{
+	const char *times = getenv("EIO_SOAK");
+
+	return times ? (unsigned) strtoul(times, NULL, 10) : 1;
+}
+
 void expect_time(int64_t time)
 {
 	if (on_mock())

@@ -87,6 +87,9 @@ void run_ring_with(const struct eio_config *config, eio_fn *fn, int expected);
 /* Does the caller run on the mock scheduler? */
 bool on_mock(void);
 
+/* How many times as long a test is to go on: 1, or more in the suite soak. */
+unsigned soak(void);
+
 /* The clock shows @p time, just that when it is the mock's, which jumps from one deadline
  * to the next; a real one may show more. */
 void expect_time(int64_t time);

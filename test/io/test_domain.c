@@ -268,13 +268,13 @@ RING_TEST(cancellation_arrives_at_whatever_moment_it_comes)
 	struct eio_task task = {await_cancel, NULL};
 
 	(void) arg;
-	for (int i = 0; i < (SANITIZED ? 20 : 100); i++) {
+	for (unsigned i = 0; i < (SANITIZED ? 20 : 100) * soak(); i++) {
 		struct eio_switch sw;
 		struct caller c;
 
 		eio_switch_begin(&sw);
 		start(&sw, &c, run_work, &task);
-		for (int turns = i % 10; turns; turns--)
+		for (unsigned turns = i % 10; turns; turns--)
 			expect_ok(eio_sleep(env->mono_clock, 20000));
 		expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
 		expect_ok(eio_switch_end(&sw, 0));
@@ -689,7 +689,7 @@ RING_TEST(two_domains_that_wake_each_other_lose_nothing)
 	expect_ok(eio_stream_init(&r.back, sizeof(unsigned), 1));
 	eio_switch_begin(&sw);
 	expect_ok(eio_fork(&sw, run_return_balls, &r));
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < ROUNDS * soak(); i++) {
 		unsigned ball = i;
 
 		expect_ok(eio_stream_add(&r.there, &ball));
@@ -970,7 +970,7 @@ static int run_flood(void *arg)
 RING_TEST(what_is_sent_while_the_domain_ends_is_answered)
 {
 	(void) arg;
-	for (int i = 0; i < (SANITIZED ? 10 : 50); i++) {
+	for (unsigned i = 0; i < (SANITIZED ? 10 : 50) * soak(); i++) {
 		struct flood f = {.sent = 0};
 		struct eio_switch sw;
 		struct caller c;

@@ -414,16 +414,16 @@ CORE_TEST(a_cancelled_submitter_gets_an_answer_at_every_moment)
 
 	(void) arg;
 	begin_with(&s, 1);
-	for (int i = 0; i < (SANITIZED ? 200 : 1000); i++) {
+	for (unsigned i = 0; i < (SANITIZED ? 200 : 1000) * soak(); i++) {
 		struct eio_switch sw;
 		struct caller c[4];
 
 		eio_switch_begin(&sw);
-		for (int j = 0; j < 4; j++)
+		for (unsigned j = 0; j < 4; j++)
 			start(&sw, &c[j], submit, &call);
-		for (int j = i % 7; j; j--)
+		for (unsigned j = i % 7; j; j--)
 			expect_ok(eio_yield());
-		for (int j = 0; j < 4; j++)
+		for (unsigned j = 0; j < 4; j++)
 			expect_ok(eio_cancel_raise(&c[(i + j) % 4].ctx, -EINTR));
 		expect_ok(eio_switch_end(&sw, 0));
 		for (int j = 0; j < 4; j++)
@@ -628,8 +628,8 @@ CORE_TEST(ten_thousand_jobs_are_all_done)
 	(void) arg;
 	begin_with(&m.s, 3);
 	m.done = 0;
-	expect_ok(eio_for_each(JOBS, AT_ONCE, submit_one, &m));
-	ck_assert_uint_eq(m.done, JOBS);
+	expect_ok(eio_for_each(JOBS * soak(), AT_ONCE, submit_one, &m));
+	ck_assert_uint_eq(m.done, JOBS * soak());
 	end(&m.s);
 	return 0;
 }
