@@ -76,12 +76,13 @@ static struct worker *idlest(const struct executor *ex)
 	return best;
 }
 
-/* Has a worker room for it? Then the job is its, and the worker's domain pinned. Locked. */
+/* Has a worker room for it? Without weight, always. Then the job is its, and the worker's domain
+ * pinned. Locked. */
 static bool place(struct job *j)
 {
 	struct worker *w = idlest(j->executor);
 
-	if (j->weight && w->load + j->weight > EIO_EXECUTOR_ALONE)
+	if (w->load + j->weight > EIO_EXECUTOR_ALONE)
 		return false;
 	w->load += j->weight;
 	w->handed++;
