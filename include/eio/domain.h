@@ -49,7 +49,8 @@ struct eio_domain_mgr_ops {
  * calling fiber's domain goes on meanwhile.
  *
  * The thread has all signals blocked but those that faults raise, so that the program's
- * handlers run where they did before. All domains share one pool of threads
+ * handlers run where they did before; programs it starts have the mask of the calling thread.
+ * All domains share one pool of threads
  * (eio_ll_in_thread), and those whose config has kernel-side polling share the polling thread
  * of the domain that runs them, where both ask for the same.
  *

@@ -200,7 +200,8 @@ static inline struct eio_ll_action eio_ll_action_execve_any(const char *name,
  * The child has the descriptors 0, 1 and 2 unless they are close-on-exec, and those it
  * inherits by an action; no others, whether they are close-on-exec or not. Signals that had
  * a handler have their default action, those that were ignored stay so, and what eio_run
- * changes is as it was before (SIGPIPE); the mask is the calling thread's.
+ * changes is as it was before (SIGPIPE); the mask is the calling thread's,
+ * without what eio_domain_run blocks there.
  *
  * @param sw       Kills the process (SIGKILL) at its end if it has not ended, waits until it
  *   has, and collects it; no other child of the program is touched. A process that may not be

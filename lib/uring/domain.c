@@ -13,7 +13,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* In the caller's frame. */
 struct work {
@@ -23,6 +26,7 @@ struct work {
 	const struct eio_config *config;
 	struct eio__run *run;        /* NULL: without a ring */
 	const struct eio__uring *by; /* the caller's, if it has one */
+	uint64_t unblocked;          /* signals, where the domain was asked for */
 	int refused;                 /* why the function was not run … */
 	char why[224];               /* … in words */
 };
@@ -58,6 +62,7 @@ static int run_domain(struct work *w)
 	if (rc < 0)
 		return rc;
 	w->run->uring.domain.root.name = w->errand.name;
+	w->run->uring.blocked = w->unblocked;
 	eio__errand_run(&w->errand);
 	eio__run_end(w->run);
 	return 0;
@@ -77,6 +82,15 @@ static void run(struct eio__thread *t)
 static void over(struct eio__thread *t)
 {
 	eio__errand_over(&work_of(t)->errand);
+}
+
+/* Signals that a program started by the calling thread would get. */
+static uint64_t unblocked(const struct eio__uring *u)
+{
+	uint64_t mask = 0;
+
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, &mask, sizeof(mask));
+	return ~mask | (u ? u->blocked : 0);
 }
 
 static const char *bad_option(const struct work *w)
@@ -108,6 +122,7 @@ static int run_in_thread(struct eio__run *r, const struct eio_domain_opts *opts,
 		.config = opts->config ? opts->config : &defaults,
 		.run = r,
 		.by = eio__uring_self(),
+		.unblocked = unblocked(eio__uring_self()),
 	};
 	int rc;
 

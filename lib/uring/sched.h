@@ -67,6 +67,8 @@ struct eio__uring {
 	struct eio_ll_buffers *common;
 	struct eio__polled *polled; /* NULL: not made yet */
 	const struct eio_config *config;
+	uint64_t blocked; /* signals, by the library, in its thread: programs started there get
+			   * them all the same */
 };
 
 /* Something in flight that the kernel is to cancel. */

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/handler.h"
 #include "uring/fd.h"
+#include "uring/sched.h"
 
 #include <fcntl.h>
 #include <pthread.h>
@@ -43,7 +44,7 @@ struct spawn {
 	const struct eio_ll_action *at; /* the one that is being done, or has failed */
 	bool interpreter;               /* a program was there, but not its interpreter */
 	char *const *environ;
-	uint64_t mask;                /* the caller's blocked signals */
+	uint64_t mask, childs_mask;   /* the caller's blocked signals, and the program's */
 	struct eio__inherited before; /* signals that are not as they were before eio_run */
 	int rc;                       /* the child's answer */
 	size_t n_fds;
@@ -108,7 +109,7 @@ static EIO__UNINSTRUMENTED void settle_signals(const struct spawn *s)
 		else if (s->before.by_default & bit || now[0] > (uintptr_t) SIG_IGN)
 			syscall(SYS_rt_sigaction, sig, by_default, NULL, sizeof(s->mask));
 	}
-	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s->mask, NULL, sizeof(s->mask));
+	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s->childs_mask, NULL, sizeof(s->mask));
 }
 
 /* Is the number to become another descriptor's? */
@@ -364,6 +365,7 @@ static int start(struct spawn *s, struct eio__child *ret)
 
 	eio__handlers_inherited(&s->before);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &s->mask, sizeof(all));
+	s->childs_mask = s->mask & ~eio__uring_self()->blocked;
 	s->at = NULL;
 	rc = clone_child(s, ret);
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s->mask, NULL, sizeof(all));

@@ -466,6 +466,46 @@ static int dump(void *arg)
 	return eio_dump(*(struct eio_flow *) arg);
 }
 
+/* The signals that a program which is started here has blocked. */
+static int expect_blocked(void *mask)
+{
+	const char *argv[] = {"sh", "-c", NULL, NULL};
+	struct eio_ll_action a = eio_ll_action_execve("/bin/sh", argv, NULL);
+	struct eio_process p;
+	struct eio_switch sw;
+	char script[128];
+	int status;
+
+	snprintf(script, sizeof(script), "exec grep -q '^SigBlk:.%s$' /proc/self/status",
+		 (const char *) mask);
+	argv[2] = script;
+	eio_switch_begin(&sw);
+	expect_ok(eio_ll_spawn(&sw, &a, 1, &p));
+	expect_ok(eio_ll_process_await(p, &status));
+	ck_assert_int_eq(status, 0);
+	return eio_switch_end(&sw, 0);
+}
+
+static int expect_blocked_there(void *mask)
+{
+	return run_there(expect_blocked, mask);
+}
+
+RING_TEST(programs_do_not_inherit_that_signals_are_blocked)
+{
+	sigset_t usr1;
+
+	(void) arg;
+	expect_ok(run_there(expect_blocked, "0000000000000000"));
+	expect_ok(run_there(expect_blocked_there, "0000000000000000"));
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &usr1, NULL);
+	expect_ok(run_there(expect_blocked, "0000000000000200"));
+	pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+	return 0;
+}
+
 static int count_blocks(void *arg)
 {
 	(void) arg;
@@ -789,9 +829,12 @@ struct host {
 static int be_host(void *arg)
 {
 	struct host *h = arg;
+	struct eio_binding b;
 
 	h->thread = thread_id();
+	eio_binding_begin(&b, &user, "who asks first");
 	h->ref = eio_domain_self();
+	eio_binding_end(&b);
 	ck_assert_uint_ne(h->ref.id, 0);
 	ck_assert_uint_eq(eio_domain_self().id, h->ref.id);
 	eio_promise_resolve(&h->known, 0, NULL);
@@ -1022,7 +1065,8 @@ SUITE_MAIN("domain", true,
 	   domains_nest_test, domains_end_with_a_switch_that_fails_test,
 	   without_a_thread_or_memory_or_descriptors_the_work_does_not_run_test,
 	   options_out_of_range_are_refused_test,
-	   the_thread_has_its_name_and_cpu_and_no_signals_test, the_domain_has_its_config_test,
+	   the_thread_has_its_name_and_cpu_and_no_signals_test,
+	   programs_do_not_inherit_that_signals_are_blocked_test, the_domain_has_its_config_test,
 	   domains_share_the_kernels_polling_thread_if_they_want_the_same,
 	   the_child_of_a_fork_does_not_return_from_the_work_test,
 	   switches_contexts_timeouts_hooks_and_events_of_another_domain_are_refused_test,
