@@ -3,7 +3,7 @@
  * Domains in threads of their own, and work sent to them. The threads' code is part of this
  * program, so that it can refuse to make threads.
  */
-#include "mock/util.h"
+#include "io/elsewhere.h"
 
 #include "core/fiber.h"
 
@@ -41,11 +41,6 @@ static int run_there(eio_fn *fn, void *arg)
 
 /* Results */
 
-static int give(void *arg)
-{
-	return *(int *) arg;
-}
-
 static int give_thread(void *arg)
 {
 	*(long *) arg = thread_id();
@@ -65,12 +60,6 @@ RING_TEST(the_work_is_the_main_fiber_of_another_thread_and_its_result_comes_back
 	ck_assert_int_ne(thread, 0);
 	ck_assert_int_ne(thread, thread_id());
 	return 0;
-}
-
-static int fail_link(void *arg)
-{
-	(void) arg;
-	return eio_error_set(-EXDEV, "link", "from there");
 }
 
 static int fail_plainly(void *arg)
@@ -95,12 +84,6 @@ RING_TEST(a_failure_comes_back_with_its_details)
 	expect_err(run_there(fail_plainly, NULL), -EXDEV);
 	expect_words(-EXDEV, "Invalid cross-device link");
 	return 0;
-}
-
-static int give_up(void *arg)
-{
-	(void) arg;
-	return -ECANCELED;
 }
 
 RING_TEST(work_that_was_cancelled_alone_is_abandoned)
@@ -145,15 +128,6 @@ RING_TEST(the_callers_domain_goes_on_meanwhile)
 	return 0;
 }
 
-static struct eio_key user;
-
-static int note_user(void *arg)
-{
-	(void) arg;
-	note("%s", eio_get(&user) ? "inherited" : "unset");
-	return 0;
-}
-
 RING_TEST(the_work_inherits_no_fiber_locals)
 {
 	struct eio_binding b;
@@ -168,73 +142,36 @@ RING_TEST(the_work_inherits_no_fiber_locals)
 
 /* Cancellation */
 
-struct work {
-	struct eio_promise begun; /* in the other domain */
-	int result;               /* 0: its own cancellation */
-	bool ended;
-};
-
-static int run_work(void *arg)
+static int run_task(void *arg)
 {
-	return run_there(arg ? ((struct eio_task *) arg)->fn : NULL,
-			 arg ? ((struct eio_task *) arg)->arg : NULL);
+	const struct eio_task *t = arg;
+
+	return run_there(t->fn, t->arg);
 }
 
-/* Waits for its cancellation; then it takes its time. */
-static int end_slowly(void *arg)
+static int cancel_there(struct slow *s, eio_fn *fn)
 {
-	struct work *w = arg;
-	struct eio_cancel protect;
-	int rc;
+	struct eio_task task = {fn, s};
 
-	eio_promise_resolve(&w->begun, 0, NULL);
-	rc = eio_await_cancel();
-	eio_cancel_protect_begin(&protect);
-	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
-	eio_cancel_end(&protect);
-	__atomic_store_n(&w->ended, true, __ATOMIC_RELAXED);
-	return w->result ? w->result : rc;
-}
-
-static int cancel_when_begun(struct work *w, eio_fn *fn)
-{
-	struct eio_task task = {fn, w};
-	struct eio_switch sw;
-	struct caller c;
-
-	eio_switch_begin(&sw);
-	start(&sw, &c, run_work, &task);
-	expect_ok(eio_promise_await(&w->begun, NULL));
-	ck_assert(!c.over);
-	expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
-	expect_ok(eio_switch_end(&sw, 0));
-	ck_assert(w->ended);
-	return c.rc;
+	return cancel_when_begun(s, run_task, &task);
 }
 
 RING_TEST(cancellation_crosses_and_the_end_of_the_work_is_waited_for)
 {
-	struct work w = {.result = 0};
+	struct slow w = {.result = 0};
 
 	(void) arg;
-	expect_err(cancel_when_begun(&w, end_slowly), -ECANCELED);
+	expect_err(cancel_there(&w, end_slowly), -ECANCELED);
 	return 0;
 }
 
 RING_TEST(a_result_or_failure_that_came_though_cancelled_is_returned)
 {
-	struct work good = {.result = 7}, bad = {.result = -EIO};
+	struct slow good = {.result = 7}, bad = {.result = -EIO};
 
 	(void) arg;
-	expect_err(cancel_when_begun(&good, end_slowly), 7);
-	expect_err(cancel_when_begun(&bad, end_slowly), -EIO);
-	return 0;
-}
-
-static int must_not_run(void *arg)
-{
-	(void) arg;
-	ck_abort_msg("it ran");
+	expect_err(cancel_there(&good, end_slowly), 7);
+	expect_err(cancel_there(&bad, end_slowly), -EIO);
 	return 0;
 }
 
@@ -256,12 +193,6 @@ RING_TEST(what_was_cancelled_before_does_not_run)
 	return 0;
 }
 
-static int await_cancel(void *arg)
-{
-	(void) arg;
-	return eio_await_cancel();
-}
-
 /* While its thread begins, too: the work never misses it. */
 RING_TEST(cancellation_arrives_at_whatever_moment_it_comes)
 {
@@ -273,7 +204,7 @@ RING_TEST(cancellation_arrives_at_whatever_moment_it_comes)
 		struct caller c;
 
 		eio_switch_begin(&sw);
-		start(&sw, &c, run_work, &task);
+		start(&sw, &c, run_task, &task);
 		for (unsigned turns = i % 10; turns; turns--)
 			expect_ok(eio_sleep(env->mono_clock, 20000));
 		expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
@@ -293,7 +224,7 @@ static int read_for_ever(void *arg)
 /* The main fiber's children are cancelled with it, and its ring is empty when it ends. */
 static int fork_readers(void *arg)
 {
-	struct work *w = arg;
+	struct slow *w = arg;
 	struct eio_flow reader, writer;
 	struct eio_switch sw;
 
@@ -308,10 +239,10 @@ static int fork_readers(void *arg)
 
 RING_TEST(cancellation_ends_what_the_other_domain_has_in_flight)
 {
-	struct work w = {.result = 0};
+	struct slow w = {.result = 0};
 
 	(void) arg;
-	expect_err(cancel_when_begun(&w, fork_readers), -ECANCELED);
+	expect_err(cancel_there(&w, fork_readers), -ECANCELED);
 	return 0;
 }
 
@@ -913,7 +844,7 @@ RING_TEST(a_domain_that_has_ended_is_never_taken_for_another)
 RING_TEST(what_was_sent_ends_with_the_domain)
 {
 	struct eio_promise waits[3] = {EIO_PROMISE_INIT};
-	struct work w = {.result = 0};
+	struct slow w = {.result = 0};
 	struct host h;
 
 	(void) arg;

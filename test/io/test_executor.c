@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "mock/util.h"
+#include "io/elsewhere.h"
 
 #include "core/fiber.h"
 
@@ -45,30 +45,6 @@ static void let_them_run(void)
 	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
 }
 
-static int give(void *arg)
-{
-	return *(int *) arg;
-}
-
-static int fail_link(void *arg)
-{
-	(void) arg;
-	return eio_error_set(-EXDEV, "link", "from there");
-}
-
-static int give_up(void *arg)
-{
-	(void) arg;
-	return -ECANCELED;
-}
-
-static int must_not_run(void *arg)
-{
-	(void) arg;
-	ck_abort_msg("it ran");
-	return 0;
-}
-
 CORE_TEST(results_and_failures_come_back)
 {
 	char line[128];
@@ -106,15 +82,6 @@ RING_TEST(jobs_run_in_other_domains_which_stay)
 	ck_assert_ptr_ne(first, eio__domain_self());
 	ck_assert_ptr_eq(first, next);
 	end(&s);
-	return 0;
-}
-
-static struct eio_key user;
-
-static int note_user(void *arg)
-{
-	(void) arg;
-	note("%s", eio_get(&user) ? "inherited" : "unset");
 	return 0;
 }
 
@@ -331,41 +298,12 @@ CORE_TEST(a_job_that_has_not_begun_is_withdrawn_and_the_next_ones_move_up)
 	return 0;
 }
 
-struct slow {
-	struct eio_promise begun;
-	int result;
-	bool ended;
-};
-
-static int end_slowly(void *arg)
-{
-	struct slow *s = arg;
-	struct eio_cancel protect;
-	int rc;
-
-	eio_promise_resolve(&s->begun, 0, NULL);
-	rc = eio_await_cancel();
-	eio_cancel_protect_begin(&protect);
-	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
-	eio_cancel_end(&protect);
-	__atomic_store_n(&s->ended, true, __ATOMIC_RELAXED);
-	return s->result ? s->result : rc;
-}
-
-static int cancel_when_begun(struct stage *s, int result)
+static int cancel_job(struct stage *s, int result)
 {
 	struct slow slow = {.result = result};
 	struct call call = {&s->e, end_slowly, &slow, 1000};
-	struct eio_switch sw;
-	struct caller c;
 
-	eio_switch_begin(&sw);
-	start(&sw, &c, submit, &call);
-	expect_ok(eio_promise_await(&slow.begun, NULL));
-	expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
-	expect_ok(eio_switch_end(&sw, 0));
-	ck_assert(slow.ended);
-	return c.rc;
+	return cancel_when_begun(&slow, submit, &call);
 }
 
 CORE_TEST(a_job_that_runs_is_cancelled_and_its_end_is_waited_for)
@@ -375,19 +313,13 @@ CORE_TEST(a_job_that_runs_is_cancelled_and_its_end_is_waited_for)
 
 	(void) arg;
 	begin_with(&s, 1);
-	expect_err(cancel_when_begun(&s, 0), -ECANCELED);
-	expect_err(cancel_when_begun(&s, 7), 7);
-	expect_err(cancel_when_begun(&s, -EIO), -EIO);
+	expect_err(cancel_job(&s, 0), -ECANCELED);
+	expect_err(cancel_job(&s, 7), 7);
+	expect_err(cancel_job(&s, -EIO), -EIO);
 	/* Its room is free again, and the domain not cancelled. */
 	expect_err(eio_executor_submit(&s.e, give, &rc, 1000), 1);
 	end(&s);
 	return 0;
-}
-
-static int await_cancel(void *arg)
-{
-	(void) arg;
-	return eio_await_cancel();
 }
 
 static int submit_must_not_run(void *arg)

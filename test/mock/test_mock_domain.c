@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "mock/util.h"
+#include "io/elsewhere.h"
 
 #include <eio/local.h>
 
@@ -44,12 +44,6 @@ CORE_TEST(the_caller_waits_while_others_run)
 	return 0;
 }
 
-static int fail_link(void *arg)
-{
-	(void) arg;
-	return eio_error_set(-EXDEV, "link", "from here");
-}
-
 CORE_TEST(a_failure_comes_back_with_its_details)
 {
 	char line[128];
@@ -57,15 +51,9 @@ CORE_TEST(a_failure_comes_back_with_its_details)
 	(void) arg;
 	expect_err(eio_domain_run(eio_mock_domain_mgr(), fail_link, NULL), -EXDEV);
 	eio_error_format(-EXDEV, line, sizeof(line));
-	ck_assert_str_eq(line, "link from here: Invalid cross-device link");
+	ck_assert_str_eq(line, "link from there: Invalid cross-device link");
 	expect_ok(eio_check());
 	return 0;
-}
-
-static int give_up(void *arg)
-{
-	(void) arg;
-	return -ECANCELED;
 }
 
 CORE_TEST(work_that_was_cancelled_alone_is_abandoned)
@@ -84,7 +72,7 @@ CORE_TEST(work_that_was_cancelled_alone_is_abandoned)
 }
 
 /* Waits for its cancellation; then it takes the time of a few yields. */
-static int end_slowly(void *arg)
+static int end_later(void *arg)
 {
 	struct eio_cancel protect;
 	int rc = eio_await_cancel();
@@ -114,7 +102,7 @@ static int run(void *arg)
 
 CORE_TEST(cancellation_crosses_and_the_work_is_waited_for)
 {
-	struct run r = {end_slowly, NULL};
+	struct run r = {end_later, NULL};
 	struct eio_switch sw;
 	struct caller c;
 
@@ -132,7 +120,7 @@ CORE_TEST(cancellation_crosses_and_the_work_is_waited_for)
 CORE_TEST(a_result_or_failure_that_came_though_cancelled_is_returned)
 {
 	int result = 7;
-	struct run r = {end_slowly, &result};
+	struct run r = {end_later, &result};
 	struct eio_switch sw;
 	struct caller c;
 
@@ -169,15 +157,6 @@ START_TEST(outside_a_domain_it_is_eperm)
 	expect_err(eio_domain_run(eio_mock_domain_mgr(), fail_link, NULL), -EPERM);
 }
 END_TEST
-
-static struct eio_key user;
-
-static int note_user(void *arg)
-{
-	(void) arg;
-	note("%s", eio_get(&user) ? "inherited" : "unset");
-	return 0;
-}
 
 CORE_TEST(the_work_inherits_no_fiber_locals)
 {
