@@ -39,12 +39,6 @@ static int submit(void *arg)
 	return eio_executor_submit(c->e, c->fn, c->arg, c->weight);
 }
 
-/* Lets others run, and their threads. */
-static void let_them_run(void)
-{
-	expect_ok(eio_sleep(env->mono_clock, EIO_MS(2)));
-}
-
 CORE_TEST(results_and_failures_come_back)
 {
 	char line[128];
@@ -173,7 +167,10 @@ CORE_TEST(without_a_number_there_is_a_domain_for_each_core)
 /* A job that notes its name and waits to be let go. */
 struct gate {
 	const char *name;
-	struct eio_promise open;
+	unsigned weight;
+	struct eio_promise begun, open;
+	struct call call;
+	struct caller caller;
 };
 
 static int note_and_wait(void *arg)
@@ -181,39 +178,48 @@ static int note_and_wait(void *arg)
 	struct gate *g = arg;
 
 	note("%s", g->name);
+	eio_promise_resolve(&g->begun, 0, NULL);
 	return eio_promise_await(&g->open, NULL);
 }
 
-static void start_gate(struct stage *s, struct caller *c, struct call *call, struct gate *g,
-		       unsigned weight)
+static void hand_in(struct stage *s, struct gate *g)
 {
-	*call = (struct call){&s->e, note_and_wait, g, weight};
-	start(&s->sw, c, submit, call);
-	let_them_run();
+	g->call = (struct call){&s->e, note_and_wait, g, g->weight};
+	start(&s->sw, &g->caller, submit, &g->call);
+}
+
+static void await_begun(struct gate *g)
+{
+	expect_ok(eio_promise_await(&g->begun, NULL));
+}
+
+static void open_gate(struct gate *g)
+{
+	expect_ok(eio_promise_resolve(&g->open, 0, NULL));
+	wait_until(g->caller.over);
+	expect_ok(g->caller.rc);
 }
 
 CORE_TEST(jobs_begin_in_the_order_they_came_and_light_ones_do_not_overtake)
 {
-	struct gate gates[] = {
-		{.name = "a"}, {.name = "heavy"}, {.name = "light"}, {.name = "none"}};
-	static const unsigned weights[] = {600, 500, 100, 0};
-	struct caller callers[4];
-	struct call calls[4];
+	struct gate a = {.name = "a", .weight = 600}, heavy = {.name = "heavy", .weight = 500};
+	struct gate light = {.name = "light", .weight = 100}, none = {.name = "none"};
 	struct stage s;
 
 	(void) arg;
 	begin_with(&s, 1);
-	for (int i = 0; i < 4; i++)
-		start_gate(&s, &callers[i], &calls[i], &gates[i], weights[i]);
+	hand_in(&s, &a);
+	hand_in(&s, &heavy);
+	hand_in(&s, &light);
+	hand_in(&s, &none);
+	await_begun(&none);
 	expect_log("a none");
-	expect_ok(eio_promise_resolve(&gates[0].open, 0, NULL));
-	let_them_run();
+	open_gate(&a);
+	await_begun(&light);
 	expect_log("heavy light");
-	for (int i = 1; i < 4; i++)
-		expect_ok(eio_promise_resolve(&gates[i].open, 0, NULL));
-	let_them_run();
-	for (int i = 0; i < 4; i++)
-		ck_assert(callers[i].over && callers[i].rc == 0);
+	open_gate(&heavy);
+	open_gate(&light);
+	open_gate(&none);
 	end(&s);
 	return 0;
 }
@@ -239,21 +245,22 @@ CORE_TEST(a_job_may_submit_what_has_no_weight)
 
 CORE_TEST(jobs_go_to_the_domain_with_the_least_weight)
 {
-	struct gate a = {.name = "a"}, b = {.name = "b"}, c = {.name = "c"};
-	struct caller callers[3];
-	struct call calls[3];
+	struct gate a = {.name = "a", .weight = 900}, b = {.name = "b", .weight = 100};
+	struct gate c = {.name = "c", .weight = 900};
 	struct stage s;
 
 	(void) arg;
 	begin_with(&s, 2);
-	start_gate(&s, &callers[0], &calls[0], &a, 900);
-	start_gate(&s, &callers[1], &calls[1], &b, 100);
-	start_gate(&s, &callers[2], &calls[2], &c, 900);
+	hand_in(&s, &a);
+	await_begun(&a);
+	hand_in(&s, &b);
+	await_begun(&b);
+	hand_in(&s, &c);
+	await_begun(&c);
 	expect_log("a b c");
-	expect_ok(eio_promise_resolve(&a.open, 0, NULL));
-	expect_ok(eio_promise_resolve(&b.open, 0, NULL));
-	expect_ok(eio_promise_resolve(&c.open, 0, NULL));
-	let_them_run();
+	open_gate(&a);
+	open_gate(&b);
+	open_gate(&c);
 	end(&s);
 	return 0;
 }
@@ -274,27 +281,24 @@ CORE_TEST(weights_out_of_range_are_refused)
 
 CORE_TEST(a_job_that_has_not_begun_is_withdrawn_and_the_next_ones_move_up)
 {
-	struct gate gates[] = {{.name = "a"}, {.name = "heavy"}, {.name = "light"}};
-	static const unsigned weights[] = {600, 500, 100};
-	struct caller callers[3];
-	struct call calls[3];
+	struct gate a = {.name = "a", .weight = 600}, heavy = {.name = "heavy", .weight = 500};
+	struct gate light = {.name = "light", .weight = 100};
 	struct stage s;
 
 	(void) arg;
 	begin_with(&s, 1);
-	for (int i = 0; i < 3; i++)
-		start_gate(&s, &callers[i], &calls[i], &gates[i], weights[i]);
-	expect_log("a");
-	expect_ok(eio_cancel_raise(&callers[1].ctx, -EINTR));
-	let_them_run();
-	ck_assert(callers[1].over);
-	expect_err(callers[1].rc, -ECANCELED);
-	expect_log("light");
-	expect_ok(eio_promise_resolve(&gates[0].open, 0, NULL));
-	expect_ok(eio_promise_resolve(&gates[2].open, 0, NULL));
-	let_them_run();
-	expect_log("");
+	hand_in(&s, &a);
+	await_begun(&a);
+	hand_in(&s, &heavy);
+	hand_in(&s, &light);
+	expect_ok(eio_cancel_raise(&heavy.caller.ctx, -EINTR));
+	wait_until(heavy.caller.over);
+	expect_err(heavy.caller.rc, -ECANCELED);
+	await_begun(&light);
+	open_gate(&a);
+	open_gate(&light);
 	end(&s);
+	expect_log("a light");
 	return 0;
 }
 
