@@ -411,6 +411,98 @@ CORE_TEST(jobs_are_answered_when_the_executor_ends)
 	return 0;
 }
 
+/* Ends when it may, cancelled or not. */
+static int await_leave(void *arg)
+{
+	struct gate *g = arg;
+
+	eio_promise_resolve(&g->begun, 0, NULL);
+	return eio_promise_await_protected(&g->open, NULL);
+}
+
+static int submit_and_open(void *arg)
+{
+	struct gate *g = arg;
+	int rc = submit(&g->call);
+
+	expect_ok(eio_promise_resolve(&g->open, 0, NULL));
+	return rc;
+}
+
+CORE_TEST(what_has_not_begun_is_answered_before_what_runs_has_ended)
+{
+	struct eio_switch sw;
+	struct caller c[2];
+	struct call call;
+	struct gate g;
+	struct stage s;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	begin_with(&s, 1);
+	g = (struct gate){.call = {&s.e, must_not_run, NULL, 1000}};
+	call = (struct call){&s.e, await_leave, &g, 1000};
+	start(&sw, &c[0], submit, &call);
+	expect_ok(eio_promise_await(&g.begun, NULL));
+	start(&sw, &c[1], submit_and_open, &g);
+	end(&s);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_ok(c[0].rc);
+	expect_err(c[1].rc, EIO_EABANDONED);
+	return 0;
+}
+
+static int count_up(void *arg)
+{
+	__atomic_add_fetch((unsigned *) arg, 1, __ATOMIC_RELAXED);
+	return 1;
+}
+
+static int submit_on(void *arg)
+{
+	int rc;
+
+	do
+		rc = submit(arg);
+	while (rc == 1);
+	return rc;
+}
+
+static int run_submit_on(void *arg)
+{
+	return eio_domain_run(env->domain_mgr, submit_on, arg);
+}
+
+/* Also where the workers are fibers and another thread submits. */
+static void end_amidst_jobs(struct eio_domain_mgr mgr, int64_t after)
+{
+	unsigned done = 0;
+	struct eio_switch sw;
+	struct caller c[2];
+	struct call call;
+	struct stage s;
+
+	eio_switch_begin(&sw);
+	eio_switch_begin(&s.sw);
+	expect_ok(eio_executor_init(&s.e, &s.sw, mgr, 1));
+	call = (struct call){&s.e, count_up, &done, 1000};
+	for (int i = 0; i < 2; i++)
+		start(&sw, &c[i], run_submit_on, &call);
+	expect_ok(eio_sleep(env->mono_clock, after));
+	expect_ok(eio_switch_end(&s.sw, 0));
+	expect_ok(eio_switch_end(&sw, 0));
+	for (int i = 0; i < 2; i++)
+		ck_assert(c[i].rc == EIO_EABANDONED || c[i].rc == -EINVAL);
+}
+
+RING_TEST(what_is_submitted_while_the_executor_ends_is_answered)
+{
+	(void) arg;
+	for (unsigned i = 0; i < (SANITIZED ? 10 : 40) * soak(); i++)
+		end_amidst_jobs(i % 2 ? env->domain_mgr : eio_mock_domain_mgr(), i % 9 * 50000);
+	return 0;
+}
+
 CORE_TEST(an_executor_without_domains_is_not_there)
 {
 	struct eio_executor e;
@@ -489,6 +581,40 @@ CORE_TEST(a_cancelled_or_foreign_switch_is_refused)
 	return 0;
 }
 
+static int run_never(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
+		     void *arg)
+{
+	(void) mgr, (void) opts, (void) fn;
+	return await_cancel(arg);
+}
+
+static int init_never(void *arg)
+{
+	static const struct eio_domain_mgr_ops ops = {.name = "never", .run = run_never};
+	struct stage *s = arg;
+
+	return eio_executor_init(&s->e, &s->sw, (struct eio_domain_mgr){.ops = &ops}, 2);
+}
+
+CORE_TEST(a_switch_that_is_cancelled_ends_the_beginning)
+{
+	struct eio_switch sw;
+	struct caller c;
+	struct stage s;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	eio_switch_begin(&s.sw);
+	start(&sw, &c, init_never, &s);
+	pass();
+	ck_assert(!c.over);
+	expect_ok(eio_switch_fail(&s.sw, -EIO));
+	expect_err(eio_switch_end(&s.sw, 0), -EIO);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_err(c.rc, -ECANCELED);
+	return 0;
+}
+
 static int submit_nothing(void *arg)
 {
 	return eio_executor_submit(arg, must_not_run, NULL, 0);
@@ -537,12 +663,6 @@ CORE_TEST(the_result_of_a_forked_job_goes_into_its_promise)
 /* Many */
 
 enum { JOBS = 10000, AT_ONCE = 50 };
-
-static int count_up(void *arg)
-{
-	__atomic_add_fetch((unsigned *) arg, 1, __ATOMIC_RELAXED);
-	return 1;
-}
 
 struct many {
 	struct stage s;
@@ -615,6 +735,9 @@ SUITE_MAIN("executor", false, results_and_failures_come_back_test,
 	   a_cancelled_submitter_gets_an_answer_at_every_moment_test,
 	   an_executor_does_not_keep_its_switch_alive_and_refuses_work_after_it_test,
 	   jobs_are_answered_when_the_executor_ends_test,
+	   what_has_not_begun_is_answered_before_what_runs_has_ended_test,
+	   what_is_submitted_while_the_executor_ends_is_answered_test,
+	   a_switch_that_is_cancelled_ends_the_beginning_test,
 	   an_executor_without_domains_is_not_there_test,
 	   what_has_begun_ends_when_not_all_domains_can_be_made_test,
 	   a_cancelled_or_foreign_switch_is_refused_test, without_fibers_nothing_is_submitted_test,
