@@ -3,6 +3,8 @@
 
 #include "core/fiber.h"
 
+#include <unistd.h>
+
 /* An executor in a switch of its own; what the tests share. */
 struct stage {
 	struct eio_switch sw;
@@ -581,6 +583,41 @@ CORE_TEST(a_cancelled_or_foreign_switch_is_refused)
 	return 0;
 }
 
+static int tell_and_submit(void *arg)
+{
+	struct gate *g = arg;
+
+	eio_promise_resolve(&g->begun, 0, NULL);
+	return submit(&g->call);
+}
+
+static int run_tell_and_submit(void *arg)
+{
+	return eio_domain_run(env->domain_mgr, tell_and_submit, arg);
+}
+
+/* The worker, a fiber of this domain, is gone by the time the job comes out of the inbox. */
+RING_TEST(a_job_that_arrives_after_the_worker_has_ended_is_answered)
+{
+	struct eio_switch sw;
+	struct caller c;
+	struct stage s;
+	struct gate g;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	eio_switch_begin(&s.sw);
+	expect_ok(eio_executor_init(&s.e, &s.sw, eio_mock_domain_mgr(), 1));
+	g = (struct gate){.call = {&s.e, must_not_run, NULL, 1000}};
+	start(&sw, &c, run_tell_and_submit, &g);
+	expect_ok(eio_promise_await(&g.begun, NULL));
+	usleep(10000); /* the domain stands still meanwhile */
+	expect_ok(eio_switch_end(&s.sw, 0));
+	expect_ok(eio_switch_end(&sw, 0));
+	ck_assert(c.rc == EIO_EABANDONED || c.rc == -EINVAL);
+	return 0;
+}
+
 static int run_never(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
 		     void *arg)
 {
@@ -737,6 +774,7 @@ SUITE_MAIN("executor", false, results_and_failures_come_back_test,
 	   jobs_are_answered_when_the_executor_ends_test,
 	   what_has_not_begun_is_answered_before_what_runs_has_ended_test,
 	   what_is_submitted_while_the_executor_ends_is_answered_test,
+	   a_job_that_arrives_after_the_worker_has_ended_is_answered_test,
 	   a_switch_that_is_cancelled_ends_the_beginning_test,
 	   an_executor_without_domains_is_not_there_test,
 	   what_has_begun_ends_when_not_all_domains_can_be_made_test,
