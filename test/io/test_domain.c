@@ -868,6 +868,25 @@ static int send_to_self(void *arg)
 	return submit_and_await(self, give, &rc);
 }
 
+RING_TEST(without_memory_nothing_is_sent_and_the_promise_says_so)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct host h;
+	int rc;
+
+	(void) arg;
+	if (SANITIZED)
+		return 0;
+	host_begin(&h);
+	use_memory_up(1);
+	rc = eio_domain_submit(h.ref, must_not_run, NULL, &p);
+	give_memory_back();
+	expect_err(rc, -ENOMEM);
+	expect_err(eio_promise_await(&p, NULL), -ENOMEM);
+	host_end(&h);
+	return 0;
+}
+
 struct sender {
 	struct eio_domain_ref to;
 	struct eio_promise promises[100];
@@ -1008,6 +1027,7 @@ SUITE_MAIN("domain", true,
 	   work_that_is_sent_runs_in_the_given_domain_test,
 	   a_domain_that_has_ended_is_never_taken_for_another_test,
 	   what_was_sent_ends_with_the_domain_test,
+	   without_memory_nothing_is_sent_and_the_promise_says_so_test,
 	   anybody_may_send_threads_and_the_domain_itself_test,
 	   what_is_sent_while_the_domain_ends_is_answered_test,
 	   dumps_show_the_domains_name_and_what_the_caller_waits_for_test)

@@ -618,6 +618,24 @@ RING_TEST(a_job_that_arrives_after_the_worker_has_ended_is_answered)
 	return 0;
 }
 
+CORE_TEST(without_memory_there_is_no_executor)
+{
+	struct stage s;
+	int rc;
+
+	(void) arg;
+	if (SANITIZED)
+		return 0;
+	eio_switch_begin(&s.sw);
+	use_memory_up(1);
+	rc = init(&s);
+	give_memory_back();
+	expect_err(rc, -ENOMEM);
+	expect_err(eio_executor_submit(&s.e, must_not_run, NULL, 0), -EINVAL);
+	expect_ok(eio_switch_end(&s.sw, 0));
+	return 0;
+}
+
 static int run_never(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
 		     void *arg)
 {
@@ -776,7 +794,7 @@ SUITE_MAIN("executor", false, results_and_failures_come_back_test,
 	   what_is_submitted_while_the_executor_ends_is_answered_test,
 	   a_job_that_arrives_after_the_worker_has_ended_is_answered_test,
 	   a_switch_that_is_cancelled_ends_the_beginning_test,
-	   an_executor_without_domains_is_not_there_test,
+	   without_memory_there_is_no_executor_test, an_executor_without_domains_is_not_there_test,
 	   what_has_begun_ends_when_not_all_domains_can_be_made_test,
 	   a_cancelled_or_foreign_switch_is_refused_test, without_fibers_nothing_is_submitted_test,
 	   the_result_of_a_forked_job_goes_into_its_promise_test,
