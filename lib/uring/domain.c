@@ -103,7 +103,7 @@ static const char *bad_option(const struct work *w)
 		if (o->reserved[i])
 			return "reserved";
 	}
-	return eio__config_bad(w->config);
+	return w->run ? eio__config_bad(w->config) : NULL;
 }
 
 /* In a thread, which becomes a domain in @p r; NULL: it does not. */

@@ -341,6 +341,7 @@ RING_TEST(without_a_thread_or_memory_or_descriptors_the_work_does_not_run)
 
 RING_TEST(options_out_of_range_are_refused)
 {
+	int rc = 3;
 	const struct eio_config bad = {.flags = 1u << 31};
 	const struct eio_domain_opts all[] = {
 		{.pin = true, .cpu = -1},
@@ -359,6 +360,10 @@ RING_TEST(options_out_of_range_are_refused)
 				   -EINVAL);
 	}
 	expect_words(-EINVAL, "domain reserved: Invalid argument");
+	/* Without a ring there is nothing to configure. */
+	expect_err(eio_domain_run_raw(env->domain_mgr, &(struct eio_domain_opts){.config = &bad},
+				      give, &rc),
+		   3);
 	return 0;
 }
 
