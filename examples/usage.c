@@ -244,7 +244,7 @@ static int worker(size_t i, void *arg)
 
 static int run_dir(struct usage *u, struct eio_dir fs, const char *path, const struct eio_stat *st)
 {
-	int rc = eio_fs_open_dir(fs, NULL, path, &u->top);
+	int rc = eio_fs_open_dir_nofollow(fs, NULL, path, &u->top);
 
 	if (rc < 0) {
 		complain(u, path, "", rc);

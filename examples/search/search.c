@@ -4,7 +4,6 @@
  */
 #include "search.h"
 
-#include <eio/ll_thread.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -98,9 +97,8 @@ static int crew_in_switch(struct eio_switch *sw, void *arg)
 	return start_workers(sw, arg);
 }
 
-static int crew_main(struct eio_env *env, void *arg)
+static int crew_main(void *arg)
 {
-	(void) env;
 	return eio_switch_run(crew_in_switch, arg);
 }
 
@@ -111,15 +109,13 @@ static const struct eio_config config = {
 	.flags = EIO_RUN_KEEP_SIGPIPE,
 };
 
-static int crew_thread(void *arg)
-{
-	return eio_run(&config, crew_main, arg);
-}
-
 /* Where there is no other domain the first one does it all. */
 static int crew_fiber(void *arg)
 {
-	eio_ll_in_thread(crew_thread, arg);
+	static const struct eio_domain_opts opts = {.name = "search", .config = &config};
+	struct crew *c = arg;
+
+	eio_domain_run_with(c->search->env->domain_mgr, &opts, crew_main, c);
 	return 0;
 }
 

@@ -4,8 +4,8 @@
  *
  * The directory that is read now, and those above it, are the levels of a stack: each has what is
  * in it as a sorted list, a position there, and a handle that what is below is opened by. A symlink
- * is never followed. Where one takes the place of a directory while this runs, the kernel
- * still resolves it beneath the directory of the command line.
+ * is never followed. Where one takes the place of a file while this runs, the kernel still
+ * resolves it beneath the directory of the command line.
  */
 #include "search.h"
 
@@ -237,11 +237,13 @@ static int settle(struct walk *w, const char *prefix, const char *name, int rc)
 	return 0;
 }
 
-static int enter_dir(struct walk *w, const char *prefix, struct eio_dir from, const char *name)
+static int enter_dir(struct walk *w, const char *prefix, struct eio_dir from, const char *name,
+		     bool follow)
 {
 	struct folder *f;
 	struct eio_dir dir;
-	int rc = eio_fs_open_dir(from, NULL, name, &dir);
+	int rc = follow ? eio_fs_open_dir(from, NULL, name, &dir)
+			: eio_fs_open_dir_nofollow(from, NULL, name, &dir);
 
 	if (rc == 0) {
 		f = folder_new(prefix, name, dir, true);
@@ -264,7 +266,7 @@ static int walk_levels(struct walk *w)
 		if (!entry)
 			leave(w);
 		else if (*entry == IS_DIR)
-			rc = enter_dir(w, l->folder->prefix, l->folder->dir, entry + 1);
+			rc = enter_dir(w, l->folder->prefix, l->folder->dir, entry + 1, false);
 		else
 			rc = add_file(w, l->folder, entry + 1);
 	}
@@ -285,7 +287,7 @@ static int walk_path(struct walk *w, struct folder *anywhere, const char *path)
 		return 0;
 	if (st.kind != EIO_KIND_DIRECTORY)
 		return add_file(w, anywhere, path);
-	rc = enter_dir(w, "", fs, path);
+	rc = enter_dir(w, "", fs, path, true);
 	return rc < 0 ? rc : walk_levels(w);
 }
 
