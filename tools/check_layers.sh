@@ -17,7 +17,7 @@ function layer(path) {
 	if (path ~ /^lib\/uring\//) return 2
 	if (path ~ /^lib\/io\//) return 3
 	if (path ~ /^lib\/mock\// || path == "lib/run.c") return 4
-	if (path ~ /^include\/eio\/(api|cancel|domain|error|event|executor|fiber|local|log|pool|promise|seq|stream|switch|sync|time)\.h$/)
+	if (path ~ /^include\/eio\/(api|cancel|domain|error|event|executor|fiber|local|log|pool|promise|seq|signal|stream|switch|sync|time)\.h$/)
 		return 1
 	if (path ~ /^include\/eio\/(addr|child|config|fd|ll_[a-z]+|low_level)\.h$/) return 2
 	if (path ~ /^include\/eio\/(eio|mock|run)\.h$/) return 4

@@ -36,6 +36,7 @@
 #include <eio/resolve.h>
 #include <eio/run.h>
 #include <eio/seq.h>
+#include <eio/signal.h>
 #include <eio/sockopt.h>
 #include <eio/stream.h>
 #include <eio/switch.h>

@@ -47,9 +47,7 @@ void eio__domains_remove(struct eio__domain *d)
 	if (*link)
 		__atomic_store_n(link, e->next, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&domains.mutex);
-	/* A handler counts itself before it reads the first link. */
-	for (unsigned spins = 0; __atomic_load_n(&domains.handlers, __ATOMIC_SEQ_CST);)
-		eio__spin(&spins);
+	eio__domains_await_handlers();
 	e->ended = true;
 }
 
@@ -77,14 +75,21 @@ struct eio__domain *eio__domains_pin(uint64_t id)
 	return d;
 }
 
-void eio__domains_each_in_handler(void (*fn)(struct eio__domain *d))
+/* A handler counts itself before it reads the first link. */
+void eio__domains_await_handlers(void)
+{
+	for (unsigned spins = 0; __atomic_load_n(&domains.handlers, __ATOMIC_SEQ_CST);)
+		eio__spin(&spins);
+}
+
+void eio__domains_each_in_handler(void (*fn)(struct eio__domain *d, void *arg), void *arg)
 {
 	struct eio__entry *e;
 
 	__atomic_add_fetch(&domains.handlers, 1, __ATOMIC_SEQ_CST);
 	e = __atomic_load_n(&domains.first, __ATOMIC_SEQ_CST);
 	for (; e; e = __atomic_load_n(&e->next, __ATOMIC_SEQ_CST))
-		fn(domain_of(e));
+		fn(domain_of(e), arg);
 	__atomic_sub_fetch(&domains.handlers, 1, __ATOMIC_SEQ_CST);
 }
 

@@ -38,7 +38,10 @@ void eio__domains_each(void (*fn)(struct eio__domain *d, void *arg), void *arg);
 struct eio__domain *eio__domains_pin(uint64_t id);
 
 /* The same as eio__domains_each for signal handlers. */
-void eio__domains_each_in_handler(void (*fn)(struct eio__domain *d));
+void eio__domains_each_in_handler(void (*fn)(struct eio__domain *d, void *arg), void *arg);
+
+/* Waits until no handler is left that may have seen what the caller has unlinked. */
+void eio__domains_await_handlers(void);
 
 /* In the child of a fork: none of them runs here. */
 void eio__domains_forget(void);

@@ -534,6 +534,8 @@ void eio__domain_end(struct eio__domain *d)
 	if (d->main.locals)
 		returned_inside_binding(&d->main);
 	eio__jobs_end(d);
+	if (d->signals)
+		eio__fatal("main returned before eio_signals_end");
 }
 
 void eio__domain_fini(struct eio__domain *d)

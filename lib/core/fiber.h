@@ -123,9 +123,10 @@ struct eio__domain {
 	struct eio__waker waker;
 	struct eio__ctx root;
 	struct eio__entry entry;
-	struct eio__jobs jobs;    /* what other threads send here … */
-	struct eio_switch sent;   /* … and the fibers for it */
-	struct eio_error *errors; /* free records, linked by op */
+	struct eio__jobs jobs;        /* what other threads send here … */
+	struct eio_switch sent;       /* … and the fibers for it */
+	struct eio__signals *signals; /* subscriptions; also read by signal handlers */
+	struct eio_error *errors;     /* free records, linked by op */
 	struct eio__fiber main;
 };
 

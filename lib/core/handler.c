@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include "core/handler.h"
 
-/* Changed under the mutex of this list, walked in the child of a fork, which has one thread. */
-static struct eio__handler *all;
+#include <pthread.h>
+
+/* Of all there is here; signal handlers read only the previous one of a handler that lies
+ * installed. The child of a fork, which has one thread, makes the mutex anew. */
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct eio__handler *all;
 
 static bool is_same(const struct sigaction *a, const struct sigaction *b)
 {
@@ -16,25 +19,82 @@ static bool is_function(const struct sigaction *a)
 	return a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN;
 }
 
+/* The one of ours that does @p act, begun or not; NULL: there is none. */
+static struct eio__handler *who_does(const struct sigaction *act, int sig, bool begun)
+{
+	struct eio__handler *it;
+
+	for (it = all; it; it = it->next) {
+		if (it->sig == sig && (it->runs > 0) == begun && is_same(&it->act, act))
+			break;
+	}
+	return it;
+}
+
+/* The one of ours that @p h covers. */
+static struct eio__handler *below(const struct eio__handler *h)
+{
+	struct eio__handler *it = who_does(&h->previous, h->sig, true);
+
+	return it == h ? NULL : it; /* somebody else ignores the signal as it does */
+}
+
+/* The one of ours that covers @p h. */
+static struct eio__handler *above(const struct eio__handler *h)
+{
+	struct eio__handler *it;
+
+	for (it = all; it && !(it->runs && below(it) == h); it = it->next)
+		;
+	return it;
+}
+
+/* What is there, and is not one of ours that has ended, which somebody who came meanwhile put
+ * back on leaving: what that covered is known. */
+static int look(int sig, struct sigaction *ret)
+{
+	struct eio__handler *ended;
+
+	if (sigaction(sig, NULL, ret) < 0)
+		return -1;
+	while (is_function(ret) && (ended = who_does(ret, sig, false)))
+		*ret = ended->previous;
+	return 0;
+}
+
+static bool comes_back(const struct eio__handler *h, const struct sigaction *now)
+{
+	return !h->takes && is_function(&h->act) && is_function(&h->stayed) &&
+	       is_same(now, &h->stayed);
+}
+
 static void install(struct eio__handler *h)
 {
+	struct eio__handler *top;
 	struct sigaction now;
 
-	if (sigaction(h->sig, NULL, &now) < 0)
+	if (look(h->sig, &now) < 0 || comes_back(h, &now))
 		return;
-	if (is_function(&h->act) && is_function(&h->stayed) && is_same(&now, &h->stayed))
+	top = who_does(&now, h->sig, true);
+	if (top && top->takes) {
+		h->previous = top->previous;
+		top->previous = h->act;
 		return;
+	}
 	h->previous = now; /* known before the handler may ask for it */
 	sigaction(h->sig, &h->act, NULL);
 }
 
 static void restore(struct eio__handler *h)
 {
+	struct eio__handler *top = above(h);
 	struct sigaction now;
 
-	if (sigaction(h->sig, NULL, &now) < 0)
+	if (top)
+		top->previous = h->previous;
+	else if (sigaction(h->sig, NULL, &now) < 0)
 		return;
-	if (is_same(&now, &h->act))
+	else if (is_same(&now, &h->act))
 		sigaction(h->sig, &h->previous, NULL);
 	else
 		h->stayed = now;
@@ -44,32 +104,32 @@ static void remember(struct eio__handler *h)
 {
 	struct eio__handler *it;
 
-	pthread_mutex_lock(&mutex);
 	for (it = all; it && it != h; it = it->next)
 		;
 	if (!it) {
 		h->next = all;
 		all = h;
 	}
-	pthread_mutex_unlock(&mutex);
 }
 
 void eio__handler_begin(struct eio__handler *h)
 {
-	pthread_mutex_lock(&h->mutex);
-	if (h->runs++ == 0) {
+	pthread_mutex_lock(&mutex);
+	if (h->runs == 0) {
 		remember(h);
 		install(h);
 	}
-	pthread_mutex_unlock(&h->mutex);
+	h->runs++;
+	pthread_mutex_unlock(&mutex);
 }
 
 void eio__handler_end(struct eio__handler *h)
 {
-	pthread_mutex_lock(&h->mutex);
-	if (--h->runs == 0)
+	pthread_mutex_lock(&mutex);
+	if (h->runs == 1)
 		restore(h);
-	pthread_mutex_unlock(&h->mutex);
+	h->runs--;
+	pthread_mutex_unlock(&mutex);
 }
 
 bool eio__handler_hand_on(const struct eio__handler *h, siginfo_t *info, void *context)
@@ -87,13 +147,15 @@ bool eio__handler_hand_on(const struct eio__handler *h, siginfo_t *info, void *c
 
 /* An exec takes functions away by itself, but nothing that is ignored, and it cannot know what
  * was ignored before. */
-static void add_inherited(struct eio__handler *h, struct eio__inherited *to)
+static void add_inherited(const struct eio__handler *h, struct eio__inherited *to)
 {
 	uint64_t bit = (uint64_t) 1 << (h->sig - 1);
 	struct sigaction now;
 
 	if (!h->runs || sigaction(h->sig, NULL, &now) < 0 || !is_same(&now, &h->act))
 		return;
+	while (below(h))
+		h = below(h);
 	if (h->previous.sa_handler == SIG_IGN)
 		to->ignored |= bit;
 	else
@@ -102,24 +164,17 @@ static void add_inherited(struct eio__handler *h, struct eio__inherited *to)
 
 void eio__handlers_inherited(struct eio__inherited *ret)
 {
-	struct eio__handler *h;
-
 	*ret = (struct eio__inherited){0};
 	pthread_mutex_lock(&mutex);
-	h = all; /* the list grows at this end only */
-	pthread_mutex_unlock(&mutex);
-	for (; h; h = h->next) {
-		pthread_mutex_lock(&h->mutex);
+	for (struct eio__handler *h = all; h; h = h->next)
 		add_inherited(h, ret);
-		pthread_mutex_unlock(&h->mutex);
-	}
+	pthread_mutex_unlock(&mutex);
 }
 
 void eio__handlers_forget(void)
 {
 	mutex = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
 	for (struct eio__handler *h = all; h; h = h->next) {
-		h->mutex = (pthread_mutex_t) PTHREAD_MUTEX_INITIALIZER;
 		if (h->runs)
 			restore(h);
 		h->runs = 0;

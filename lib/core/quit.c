@@ -20,8 +20,9 @@ static void answer(struct eio__inbox_node *n)
 }
 
 /* The node belongs to who sets the flag, until its function is called. */
-static void ask(struct eio__domain *d)
+static void ask(struct eio__domain *d, void *arg)
 {
+	(void) arg;
 	if (__atomic_exchange_n(&d->entry.asked, 1, __ATOMIC_SEQ_CST))
 		return;
 	d->entry.dump.fn = answer;
@@ -38,7 +39,7 @@ static void on_quit(int sig, siginfo_t *info, void *context)
 	int saved = errno;
 
 	(void) sig;
-	eio__domains_each_in_handler(ask);
+	eio__domains_each_in_handler(ask, NULL);
 	errno = saved;
 	eio__handler_hand_on(&quit, info, context);
 }

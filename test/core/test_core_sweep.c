@@ -22,6 +22,7 @@ struct place {
 	struct eio_lazy lazy;
 	struct eio_seq seq;
 	struct eio_ticker ticker;
+	struct eio_signals signals;
 	void *value;                 /* out of promise, lazy or seq */
 	int item, added, taken;      /* of the stream; sums */
 	void *mine, *theirs;         /* main's item of the pool, and the call's */
@@ -1006,6 +1007,61 @@ static void check_ticker(struct place *p)
 	same(in_time(await_tick, p) > 0, true);
 }
 
+/* Signals. Outside of the call of eio_signal_await one would kill: it is held here. */
+
+static const int user_signal[] = {SIGUSR1, 0};
+
+static void subscribe(struct place *p)
+{
+	expect_ok(eio_signals_begin(&p->signals, user_signal));
+}
+
+static int next_signal(void *arg)
+{
+	struct place *p = arg;
+	siginfo_t info;
+	int rc = eio_signals_next(&p->signals, &info);
+
+	same(rc < 0 || info.si_signo == SIGUSR1, true);
+	return rc;
+}
+
+static int run_signals_next(struct place *p)
+{
+	return next_signal(p);
+}
+
+static int run_signal_await(struct place *p)
+{
+	int rc = eio_signal_await(user_signal);
+
+	(void) p;
+	same(rc < 0 || rc == SIGUSR1, true);
+	return rc;
+}
+
+static void send_signal(struct place *p)
+{
+	(void) p;
+	expect_ok(raise(SIGUSR1));
+}
+
+/* What came is the call's or still there. */
+static void check_signals(struct place *p)
+{
+	if (p->a.fired && p->a.rc < 0)
+		same(in_time(next_signal, p), 1);
+	else
+		expect_wait(next_signal, p);
+	eio_signals_end(&p->signals);
+}
+
+static void check_unsubscribed(struct place *p)
+{
+	eio_signals_end(&p->signals);
+	same(signal(SIGUSR1, SIG_DFL) == SIG_DFL, true);
+}
+
 static const struct call calls[] = {
 	{"eio_promise_await", HANDED, NULL, run_await, resolve, check_promise},
 	{"eio_promise_await_protected", FIRM, NULL, run_await_protected, resolve, check_promise},
@@ -1079,6 +1135,8 @@ static const struct call calls[] = {
 	{"eio_sleep, long", STUCK, NULL, run_long_sleep, NULL, NULL},
 	{"eio_sleep_until for ever", STUCK, NULL, run_sleep_for_ever, NULL, NULL},
 	{"eio_ticker_next", QUICK, make_ticker, run_ticker, NULL, check_ticker},
+	{"eio_signals_next", WAITS, subscribe, run_signals_next, send_signal, check_signals},
+	{"eio_signal_await", WAITS, subscribe, run_signal_await, send_signal, check_unsubscribed},
 };
 
 static void begin(struct place *p)

@@ -649,6 +649,36 @@ START_TEST(sigquit_makes_a_domain_write_its_dump)
 }
 END_TEST
 
+/* The second one is the dump's again. */
+static int take_one_of_two(struct eio_env *e, void *arg)
+{
+	static const int quit[] = {SIGQUIT, 0};
+	struct eio_signals s;
+
+	(void) e, (void) arg;
+	check(eio_signals_begin(&s, quit) == 0);
+	raise(SIGQUIT);
+	check(eio_signals_next(&s, NULL) == 1);
+	check(eio_ll_noop() == 0);
+	fputs("taken\n", stderr);
+	eio_signals_end(&s);
+	return quit_and_poll(e, arg);
+}
+
+static void quit_twice(void)
+{
+	check(eio_run(NULL, take_one_of_two, NULL) == 0);
+	check(has_handler(SIG_DFL));
+}
+
+START_TEST(a_subscription_takes_sigquit_and_there_is_no_dump)
+{
+	const char *said = said_by(quit_twice);
+
+	ck_assert_msg(strncmp(said, "taken\ndomain ", 13) == 0, "%s", said);
+}
+END_TEST
+
 static int quit_often(struct eio_env *e, void *arg)
 {
 	int rc = 0;
@@ -973,8 +1003,9 @@ static void quit_all_the_time(void)
 static struct other *looked_at;
 
 /* Lets it end, if nothing holds it. */
-static void linger(struct eio__domain *d)
+static void linger(struct eio__domain *d, void *arg)
 {
+	(void) arg;
 	if (d == eio__domain_self())
 		return;
 	sem_post(&looked_at->go);
@@ -989,7 +1020,7 @@ RING_TEST(a_domain_does_not_go_while_a_handler_looks_at_it)
 	(void) arg;
 	start(&o);
 	looked_at = &o;
-	eio__domains_each_in_handler(linger);
+	eio__domains_each_in_handler(linger, NULL);
 	stop(&o);
 	return 0;
 }
@@ -1013,9 +1044,9 @@ SUITE_MAIN("debug", true, a_handler_that_hands_the_signal_on_is_called_once,
 	   what_finds_no_memory_is_said_to_be_missing_test,
 	   a_domain_does_not_go_while_a_handler_looks_at_it_test,
 	   the_child_of_a_fork_has_none_of_its_parents_domains_test,
-	   sigquit_makes_a_domain_write_its_dump, signals_between_two_polls_are_one,
-	   sigquit_reaches_every_domain, sigquit_ends_the_process_unless_asked_otherwise,
-	   sigquit_ends_the_process_after_the_run,
+	   sigquit_makes_a_domain_write_its_dump, a_subscription_takes_sigquit_and_there_is_no_dump,
+	   signals_between_two_polls_are_one, sigquit_reaches_every_domain,
+	   sigquit_ends_the_process_unless_asked_otherwise, sigquit_ends_the_process_after_the_run,
 	   a_handler_of_the_programs_is_called_too_and_restored,
 	   what_the_program_installs_meanwhile_stays,
 	   the_handler_stays_until_the_last_run_has_ended, the_child_of_a_fork_has_its_own_sigquit,

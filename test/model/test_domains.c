@@ -20,15 +20,16 @@ static void end(void *arg)
 }
 
 /* What a handler does with a domain touches it. */
-static void ask(struct eio__domain *d)
+static void ask(struct eio__domain *d, void *arg)
 {
+	(void) arg;
 	__atomic_exchange_n(&d->entry.asked, 1, __ATOMIC_SEQ_CST);
 }
 
 static void walk(void *arg)
 {
 	(void) arg;
-	eio__domains_each_in_handler(ask);
+	eio__domains_each_in_handler(ask, NULL);
 }
 
 static void make_domains(void)
