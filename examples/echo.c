@@ -19,35 +19,15 @@ struct server {
 	struct eio_promise stop;
 };
 
-static struct eio_event stop_asked;
-
-static void on_signal(int signal)
-{
-	(void) signal;
-	eio_event_set(&stop_asked);
-}
-
-/* The first signal stops the server gracefully; SA_RESETHAND lets a second one kill it. */
-static void handle_signals(void (*handler)(int))
-{
-	struct sigaction action = {
-		.sa_handler = handler,
-		.sa_flags = SA_RESTART | SA_ONSTACK | SA_RESETHAND,
-	};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/* A daemon: it does not keep the server alive, and is cancelled when the server ends. */
+/* A daemon: it does not keep the server alive, and is cancelled when the server ends. A second
+ * signal kills, as nobody waits for it. */
 static int stop_on_signal(void *arg)
 {
+	static const int signals[] = {SIGINT, SIGTERM, 0};
 	struct server *server = arg;
-	int rc = eio_event_await(&stop_asked);
+	int rc = eio_signal_await(signals);
 
-	if (rc == 0)
-		eio_promise_resolve(&server->stop, 0, NULL);
-	return rc;
+	return rc < 0 ? rc : eio_promise_resolve(&server->stop, 0, NULL);
 }
 
 static int echo(struct eio_flow conn, const struct eio_addr *peer, void *arg)
@@ -112,16 +92,9 @@ static int serve(struct eio_switch *sw, void *arg)
 static int run(struct eio_env *env, void *arg)
 {
 	struct server *server = arg;
-	int rc = eio_event_init(&stop_asked);
 
-	if (rc < 0)
-		return rc;
 	server->env = env;
-	handle_signals(on_signal);
-	rc = eio_switch_run(serve, server);
-	handle_signals(SIG_IGN);
-	eio_event_fini(&stop_asked);
-	return rc;
+	return eio_switch_run(serve, server);
 }
 
 /* Thousands of connections need more descriptors than the usual soft limit. */

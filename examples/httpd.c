@@ -21,8 +21,6 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-static struct eio_event stop_asked;
-
 static void report(const struct eio_addr *peer, int err, void *arg)
 {
 	char from[EIO_ADDR_TEXT];
@@ -35,29 +33,13 @@ static void report(const struct eio_addr *peer, int err, void *arg)
 
 /* The server */
 
-static void on_signal(int signal)
-{
-	(void) signal;
-	eio_event_set(&stop_asked);
-}
-
-/* The first signal stops the server gracefully; SA_RESETHAND lets a second one kill it. */
-static void handle_signals(void (*handler)(int))
-{
-	struct sigaction action = {
-		.sa_handler = handler,
-		.sa_flags = SA_RESTART | SA_ONSTACK | SA_RESETHAND,
-	};
-
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-}
-
-/* A daemon: no new connections, no further requests on those there are. */
+/* A daemon: no new connections, no further requests on those there are. A second signal kills,
+ * as nobody waits for it. */
 static int stop_on_signal(void *arg)
 {
+	static const int signals[] = {SIGINT, SIGTERM, 0};
 	struct server *server = arg;
-	int rc = eio_event_await(&stop_asked);
+	int rc = eio_signal_await(signals);
 
 	if (rc < 0)
 		return rc;
@@ -116,16 +98,11 @@ static int run_server(struct eio_switch *sw, void *arg)
 static int run(struct eio_env *env, void *arg)
 {
 	struct server *server = arg;
-	int rc = eio_event_init(&stop_asked);
+	int rc;
 
-	if (rc < 0)
-		return rc;
 	server->env = env;
 	conn_init(server);
-	handle_signals(on_signal);
 	rc = eio_switch_run(run_server, server);
-	handle_signals(SIG_IGN);
-	eio_event_fini(&stop_asked);
 	conn_fini(server);
 	return rc;
 }
