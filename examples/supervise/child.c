@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One command's life: it runs, it ends, it may be restarted.
+ *
+ * It runs in a process group of its own, and has ended when nobody of the group is left: whom
+ * its first process leaves behind is asked to end, too, and killed if it does not in time. Its
+ * output has ended when nobody has it any more.
+ */
+#include "supervise.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum {
+	STEADY_S = 60, /* who has run so long is not about to fail for the next time in a row */
+	DOUBLINGS = 6, /* of the delay between restarts */
+	LOOK_MS = 10,
+};
+
+struct run {
+	struct command *command;
+	struct eio_flow out, err;
+	bool began;
+	int status; /* how it ended */
+};
+
+void children_signal(struct supervise *s, int sig)
+{
+	for (const struct command *c = s->commands; c; c = c->next) {
+		if (c->group)
+			kill(-c->group, sig);
+	}
+}
+
+static int print_out(void *arg)
+{
+	struct run *r = arg;
+	struct output *o = &r->command->super->output;
+
+	return output_lines(o, &o->out, r->command, r->out);
+}
+
+static int print_err(void *arg)
+{
+	struct run *r = arg;
+	struct output *o = &r->command->super->output;
+
+	return output_lines(o, &o->err, r->command, r->err);
+}
+
+/* Its first process has ended. Nobody tells of the end of the others, which are not our
+ * children: so we look. */
+static int end_group(const struct command *c)
+{
+	struct supervise *s = c->super;
+	struct eio_clock clock = s->env->mono_clock;
+	int64_t end = eio_now_ns(clock) + s->grace_ns;
+	int rc = 0;
+
+	if (!s->stopping)
+		kill(-c->group, SIGTERM);
+	while (rc == 0 && kill(-c->group, 0) == 0 && eio_now_ns(clock) < end)
+		rc = eio_sleep(clock, EIO_MS(LOOK_MS));
+	return rc;
+}
+
+/* The child has the other ends. */
+static int start(struct eio_switch *sw, struct run *r, struct eio_process *ret)
+{
+	struct command *c = r->command;
+	struct eio_flow null = eio_null(), out, err;
+	const pid_t new_group = 0;
+	struct eio_spawn spawn = {
+		.argv = c->argv, .in = &null, .out = &out, .err = &err, .pgid = &new_group};
+	int rc = eio_pipe(sw, &r->out, &out);
+
+	if (rc == 0)
+		rc = eio_pipe(sw, &r->err, &err);
+	if (rc < 0)
+		return rc;
+	rc = eio_process_spawn(c->super->env->process_mgr, sw, &spawn, ret);
+	eio_flow_close(out);
+	eio_flow_close(err);
+	return rc;
+}
+
+static int run_once(struct eio_switch *sw, void *arg)
+{
+	struct run *r = arg;
+	struct command *c = r->command;
+	struct eio_process process;
+	int rc = start(sw, r, &process);
+
+	if (rc < 0)
+		return rc;
+	r->began = true;
+	c->group = eio_process_pid(process);
+	if (c->super->stopping)
+		kill(-c->group, SIGTERM); /* who stopped us meanwhile did not see it */
+	rc = eio_fork(sw, print_out, r);
+	if (rc == 0)
+		rc = eio_fork(sw, print_err, r);
+	if (rc == 0)
+		rc = eio_process_await(process, &r->status);
+	if (rc == 0)
+		rc = end_group(c);
+	kill(-c->group, SIGKILL);
+	c->group = 0;
+	return rc;
+}
+
+/* The exit status a shell tells. */
+static int shell_status(int status)
+{
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Who ends as it was asked to has not failed. */
+static bool has_failed(const struct supervise *s, int status)
+{
+	if (s->stopping && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM)
+		return false;
+	return !eio_process_is_success(status);
+}
+
+static void note_failure(struct supervise *s, int status)
+{
+	if (!s->status)
+		s->status = status;
+}
+
+static int await_stop(void *arg)
+{
+	struct supervise *s = arg;
+
+	return eio_promise_await(&s->stop, NULL);
+}
+
+/* 1 after the delay, 0: all is to stop. */
+static int await_restart(struct command *c, unsigned restarts)
+{
+	struct supervise *s = c->super;
+	unsigned doublings = restarts < DOUBLINGS ? restarts : DOUBLINGS;
+	int64_t delay = s->delay_ns << doublings;
+	int rc = output_say(&s->output, c, "restarts in %g s", (double) delay / 1e9);
+
+	if (rc == 0)
+		rc = eio_timeout_run(s->env->mono_clock, delay, await_stop, s);
+	return rc == -ETIMEDOUT ? 1 : rc;
+}
+
+static bool may_restart(struct supervise *s, bool failed)
+{
+	return !s->stopping && (s->restart == ALWAYS || (s->restart == ON_FAILURE && failed));
+}
+
+/* What cannot be started now could not be the next time either. */
+static int cannot_start(struct command *c, int err)
+{
+	char why[256];
+
+	note_failure(c->super, err == -ENOENT ? 127 : 126);
+	eio_error_format(err, why, sizeof(why));
+	return output_say(&c->super->output, c, "%s", why);
+}
+
+/* 1: once more. */
+static int has_ended(struct command *c, int status, unsigned restarts)
+{
+	struct supervise *s = c->super;
+	bool failed = has_failed(s, status), again = may_restart(s, failed);
+	char how[64];
+	int rc = 0;
+
+	eio_process_format_status(status, how, sizeof(how));
+	if (failed || again)
+		rc = output_say(&s->output, c, "%s", how);
+	if (rc == 0 && again && s->max_restarts && restarts == s->max_restarts) {
+		rc = output_say(&s->output, c, "is not restarted any more");
+		again = false;
+	}
+	if (rc == 0 && again)
+		rc = await_restart(c, restarts);
+	if (failed && rc == 0)
+		note_failure(s, shell_status(status));
+	return rc;
+}
+
+int child_run(void *command)
+{
+	struct command *c = command;
+	struct eio_clock clock = c->super->env->mono_clock;
+	unsigned restarts = 0;
+	int rc = 1;
+
+	while (rc == 1 && !c->super->stopping) {
+		struct run r = {.command = c};
+		int64_t began = eio_now_ns(clock);
+
+		rc = eio_switch_run(run_once, &r);
+		if (rc < 0)
+			return r.began || rc == -ECANCELED ? rc : cannot_start(c, rc);
+		if (eio_now_ns(clock) - began >= EIO_SEC(STEADY_S))
+			restarts = 0;
+		rc = has_ended(c, r.status, restarts++);
+	}
+	return rc;
+}
