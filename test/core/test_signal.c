@@ -427,9 +427,9 @@ CORE_TEST(a_subscription_is_its_domains)
 	ck_assert(does(SIGUSR1, SIG_DFL));
 	expect_ok(eio_signals_begin(&s, usr1));
 	eio_set_log(NULL, NULL);
+	raise(SIGUSR1);
 	expect_ok(in_other_domain(use_foreign, &s));
 	expect_ok(on_plain_thread(use_foreign, &s));
-	raise(SIGUSR1);
 	ck_assert_int_eq(next(&s).si_signo, SIGUSR1);
 	eio_signals_end(&s);
 	return 0;
