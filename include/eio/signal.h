@@ -42,6 +42,8 @@ struct eio_signals {
  *   -ENOMEM     out of memory
  *   -EPERM      outside a fiber
  *   After a failure there is nothing to end.
+ * @cancel No: it does not wait.
+ * @thread Fibers only.
  * @since 0.1
  */
 EIO_API EIO_NODISCARD int eio_signals_begin(struct eio_signals *s, const int *signals);
@@ -86,8 +88,9 @@ EIO_API void eio_signals_end(struct eio_signals *s);
  * calls is missed: who wants all of them needs eio_signals_begin.
  *
  * @param signals  As for eio_signals_begin.
- * @return The signal that came, or a failure of eio_signals_begin's or -ECANCELED.
- * @cancel Yes.
+ * @return The signal that came; or -ECANCELED, or as eio_signals_begin fails.
+ * @cancel Yes. A signal that came before is returned all the same.
+ * @thread Fibers only.
  * @since 0.1
  */
 EIO_API EIO_NODISCARD int eio_signal_await(const int *signals);
