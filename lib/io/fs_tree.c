@@ -267,31 +267,55 @@ static bool remove_entry(struct removal *r, struct eio_dir parent, const char *n
 	return went_well(r, rc == -ENOENT ? 0 : rc);
 }
 
-/* Neither "/" nor what only says "here" or "above" names a tree that can go. */
-static bool names_a_tree(const char *path)
+/* Until nothing was too deep. */
+static int remove_tree(struct eio_dir parent, const char *name)
 {
-	struct eio_path_parts p;
+	struct removal r = {.names = 0};
 
-	return eio_path_split(path, &p) && !(p.base_len == 1 && p.base[0] == '.') &&
-	       !(p.base_len == 2 && p.base[0] == '.' && p.base[1] == '.');
+	do {
+		r.moved = false;
+		r.first.code = 0;
+		if (remove_entry(&r, parent, name, 0))
+			return 0;
+	} while (r.moved);
+	return eio__fail(r.first.code, r.first.op, r.first.subject);
 }
 
+/*
+ * By its name beneath the handle of the directory that holds it, as all that is below. A path
+ * would be resolved anew by every step, and with a slash behind it a symlink be followed that
+ * has taken the tree's place.
+ */
+static int remove_path(struct eio_dir d, const char *path, size_t len)
+{
+	char *copy = strndup(path, len);
+	struct eio_dir parent;
+	const char *name;
+	int rc = copy ? eio__fs_open_parent(d, copy, &parent, &name)
+		      : eio__fail(-ENOMEM, "rmtree", path);
+
+	if (rc == 0) {
+		rc = remove_tree(parent, name);
+		eio_dir_close(parent);
+	}
+	free(copy);
+	return rc;
+}
+
+static bool is_self_or_parent(const struct eio_path_parts *p)
+{
+	return p->base[0] == '.' && (p->base_len == 1 || (p->base_len == 2 && p->base[1] == '.'));
+}
+
+/* Neither "/" nor what only says "here" or "above" names a tree that can go. */
 int eio_fs_rmtree(struct eio_dir d, const char *path, unsigned flags)
 {
-	struct removal r;
+	struct eio_path_parts p;
 	int rc = eio_fs_unlink(d, path, flags);
 
 	if (rc != -EISDIR)
 		return rc;
-	if (!names_a_tree(path))
+	if (!eio_path_split(path, &p) || is_self_or_parent(&p))
 		return eio__fail(-EINVAL, "rmtree", path);
-	r.names = r.n = 0;
-	r.len = 0;
-	do {
-		r.moved = false;
-		r.first.code = 0;
-		if (remove_entry(&r, d, path, 0))
-			return 0;
-	} while (r.moved);
-	return eio__fail(r.first.code, r.first.op, r.first.subject);
+	return remove_path(d, path, (size_t) (p.base - path) + p.base_len);
 }

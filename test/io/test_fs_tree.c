@@ -318,7 +318,7 @@ static int meddled_rename(struct eio_dir d, const char *old_path, struct eio_dir
 	return rc < 0 ? rc : env->cwd.ops->rename(d, old_path, d2, new_path);
 }
 
-static int rmtree_meddled(int (*fn)(const char *step))
+static int rmtree_path_meddled(const char *path, int (*fn)(const char *step))
 {
 	struct eio_dir d = env->cwd;
 	unsigned fds = count_fds();
@@ -331,9 +331,14 @@ static int rmtree_meddled(int (*fn)(const char *step))
 	meddle = fn;
 	steps = 0;
 	d.ops = &meddled;
-	rc = eio_fs_rmtree(d, "tree", 0);
+	rc = eio_fs_rmtree(d, path, 0);
 	ck_assert_uint_eq(count_fds(), fds);
 	return rc;
+}
+
+static int rmtree_meddled(int (*fn)(const char *step))
+{
+	return rmtree_path_meddled("tree", fn);
 }
 
 static void put_link_in_place_of(const char *path, const char *target)
@@ -384,9 +389,10 @@ DIR_TEST(a_directory_swapped_for_a_link_while_it_is_emptied_is_not_followed)
 	return 0;
 }
 
+/* However the path is written. */
 static int swap_tree(const char *step)
 {
-	if (strcmp(step, "open tree") == 0 && !is_there("aside"))
+	if (strncmp(step, "open ", 5) == 0 && strstr(step, "tree") && !is_there("aside"))
 		put_link_in_place_of("tree", "outside");
 	return 0;
 }
@@ -399,6 +405,47 @@ DIR_TEST(the_tree_itself_swapped_for_a_link_is_not_followed)
 	ck_assert(is_there("aside/sub/sub/file"));
 	ck_assert(!is_there("tree"));
 	expect_outside_as_it_was();
+	return 0;
+}
+
+/* Of a path that ends in a slash the kernel follows the link at its end. */
+DIR_TEST(nor_is_it_if_its_path_ends_in_a_slash)
+{
+	static const char *const paths[] = {"tree/", "./tree//"};
+
+	(void) arg;
+	for (size_t i = 0; i < COUNT(paths); i++) {
+		int rc;
+
+		plant();
+		rc = rmtree_path_meddled(paths[i], swap_tree);
+		expect_outside_as_it_was();
+		expect_ok(rc);
+		ck_assert(is_there("aside/sub/sub/file"));
+		ck_assert(!is_there("tree"));
+		ck_assert_int_eq(system("rm -r outside aside"), 0);
+	}
+	return 0;
+}
+
+static int swap_above(const char *step)
+{
+	if (strcmp(step, "rmdir tree") == 0 || strcmp(step, "rmdir above/tree") == 0)
+		put_link_in_place_of("above", "other");
+	return 0;
+}
+
+/* What is emptied is what is removed. */
+DIR_TEST(a_directory_above_swapped_for_a_link_leads_to_no_other_tree)
+{
+	(void) arg;
+	put_dir("above");
+	put_dir("above/tree");
+	put_dir("other");
+	put_dir("other/tree");
+	expect_ok(rmtree_path_meddled("above/tree", swap_above));
+	ck_assert(!is_there("aside/tree"));
+	ck_assert(is_there("other/tree"));
 	return 0;
 }
 
@@ -919,6 +966,8 @@ SUITE_MAIN("fs_tree", true, mkdirs_makes_all_that_is_missing_test,
 	   a_directory_swapped_for_a_link_before_it_is_opened_is_not_followed_test,
 	   a_directory_swapped_for_a_link_while_it_is_emptied_is_not_followed_test,
 	   the_tree_itself_swapped_for_a_link_is_not_followed_test,
+	   nor_is_it_if_its_path_ends_in_a_slash_test,
+	   a_directory_above_swapped_for_a_link_leads_to_no_other_tree_test,
 	   a_file_swapped_for_a_directory_is_removed_as_one_test,
 	   what_is_added_meanwhile_goes_too_test,
 	   filling_a_directory_without_end_ends_the_removal_test,
