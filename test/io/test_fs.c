@@ -12,16 +12,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static void make_dir(const char *path)
-{
-	ck_assert_msg(mkdir(path, 0755) == 0, "%s: %s", path, strerror(errno));
-}
-
-static void make_link(const char *to, const char *path)
-{
-	ck_assert_msg(symlink(to, path) == 0, "%s: %s", path, strerror(errno));
-}
-
 static struct eio_dir open_dir(struct eio_switch *sw, struct eio_dir d, const char *path)
 {
 	struct eio_dir sub;
@@ -81,20 +71,20 @@ static void expect_all(struct eio_dir d, const char *path, int err)
  */
 static struct eio_dir make_prison(struct eio_switch *sw)
 {
-	make_dir("outside");
+	put_dir("outside");
 	put_text("outside/secret", "secret");
-	make_dir("top");
+	put_dir("top");
 	put_text("top/file", "top");
-	make_dir("top/sub");
+	put_dir("top/sub");
 	put_text("top/sub/file", "sub");
-	make_link("..", "top/up");
-	make_link("/", "top/root");
-	make_link("/proc", "top/abs");
-	make_link("sub", "top/in");
-	make_link("sub/../file", "top/back");
-	make_link("../outside", "top/away");
-	make_link("../outside/new", "top/nowhere");
-	make_link("../../outside", "top/sub/away");
+	put_link("top/up", "..");
+	put_link("top/root", "/");
+	put_link("top/abs", "/proc");
+	put_link("top/in", "sub");
+	put_link("top/back", "sub/../file");
+	put_link("top/away", "../outside");
+	put_link("top/nowhere", "../outside/new");
+	put_link("top/sub/away", "../../outside");
 	return open_dir(sw, env->cwd, "top");
 }
 
@@ -317,7 +307,7 @@ DIR_TEST(an_empty_path_is_none_and_no_path_is_invalid)
 
 	(void) arg;
 	eio_switch_begin(&sw);
-	make_dir("d");
+	put_dir("d");
 	d = open_dir(&sw, env->cwd, "d");
 	expect_all(d, "", -ENOENT);
 	expect_all(env->cwd, "", -ENOENT);
@@ -338,8 +328,8 @@ DIR_TEST(a_trailing_slash_asks_for_a_directory)
 
 	(void) arg;
 	eio_switch_begin(&sw);
-	make_dir("d");
-	make_link("d", "link");
+	put_dir("d");
+	put_link("link", "d");
 	put_text("file", "abc");
 	expect_err(eio_fs_open_in(env->cwd, &sw, "file/", &f), -ENOTDIR);
 	expect_err(eio_fs_open_out(env->cwd, &sw, "file/", &how, &f), -ENOTDIR);
@@ -398,7 +388,7 @@ DIR_TEST(a_failure_names_operation_and_path)
 	expect_err(eio_fs_stat(env->cwd, "none", true, &st), -ENOENT);
 	ck_assert_str_eq(eio_last_error()->op, "statx");
 	ck_assert_str_eq(eio_last_error()->subject, "none");
-	make_link("loop", "loop");
+	put_link("loop", "loop");
 	expect_err(eio_fs_stat(env->cwd, "loop", true, &st), -ELOOP);
 	expect_err(eio_fs_open_in(env->cwd, NULL, "loop/x", &f), -ELOOP);
 	return 0;
@@ -465,7 +455,7 @@ DIR_TEST(existing_files_are_kept_emptied_or_refused)
 		expect_text("file", cases[i].after ? cases[i].after : "abc");
 		ck_assert_uint_eq(mode_of("file"), 0644);
 	}
-	make_link("none", "link");
+	put_link("link", "none");
 	expect_err(eio_fs_open_out(env->cwd, &sw, "link",
 				   &(struct eio_create){.how = EIO_CREATE_EXCLUSIVE},
 				   &(struct eio_flow){.ops = NULL}),
@@ -573,7 +563,7 @@ DIR_TEST(directories_are_no_files_and_files_are_no_directories)
 
 	(void) arg;
 	eio_switch_begin(&sw);
-	make_dir("d");
+	put_dir("d");
 	put_text("file", "abc");
 	expect_err(eio_fs_open_out(env->cwd, &sw, "d", NULL, &f), -EISDIR);
 	expect_err(eio_fs_open_dir(env->cwd, &sw, "file", &d), -ENOTDIR);
@@ -594,7 +584,7 @@ DIR_TEST(files_and_directories_end_with_their_switch_or_are_their_callers)
 
 	(void) arg;
 	put_text("file", "abc");
-	make_dir("d");
+	put_dir("d");
 	eio_switch_begin(&sw);
 	a = open_in(&sw, "file");
 	b = open_out(&sw, "file", NULL);
@@ -628,7 +618,7 @@ DIR_TEST(closed_directories_and_files_give_EBADF)
 
 	(void) arg;
 	eio_switch_begin(&sw);
-	make_dir("d");
+	put_dir("d");
 	d = open_dir(&sw, env->cwd, "d");
 	expect_ok(eio_dir_fd(d, &fd));
 	expect_ok(eio_dir_close(d));
@@ -843,8 +833,8 @@ static unsigned make_kinds(void)
 	unsigned n = 5;
 
 	put_text("regular", "");
-	make_dir("directory");
-	make_link("regular", "symlink");
+	put_dir("directory");
+	put_link("symlink", "regular");
 	ck_assert_int_eq(mkfifo("fifo", 0644), 0);
 	make_socket("socket");
 	n += mknod("char", S_IFCHR | 0600, makedev(1, 3)) == 0;
@@ -944,7 +934,7 @@ static void make_entries(void)
 {
 	char name[64];
 
-	make_dir("many");
+	put_dir("many");
 	for (int i = 0; i < ENTRIES; i++) {
 		snprintf(name, sizeof(name), "many/entry-with-a-name-of-some-length-%d", i);
 		ck_assert_int_eq(mknod(name, S_IFREG | 0600, 0), 0);
@@ -991,7 +981,7 @@ DIR_TEST(read_dir_sorts_by_bytes)
 	size_t n = 99;
 
 	(void) arg;
-	make_dir("d");
+	put_dir("d");
 	expect_ok(eio_fs_read_dir(env->cwd, "d", &names, &n));
 	ck_assert_uint_eq(n, 0);
 	ck_assert_ptr_null(names[0]);
@@ -1018,7 +1008,7 @@ DIR_TEST(a_directory_removed_meanwhile_is_at_its_end)
 	struct eio_dir_entry e;
 
 	(void) arg;
-	make_dir("d");
+	put_dir("d");
 	expect_ok(eio_fs_dir_begin(&it, env->cwd, "d"));
 	ck_assert_int_eq(rmdir("d"), 0);
 	expect_ok(eio_fs_dir_next(&it, &e));

@@ -72,7 +72,7 @@ static void make_numbered(const char *dir, unsigned n)
 {
 	char name[64];
 
-	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	put_dir(dir);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(name, sizeof(name), "%s/entry-with-a-name-%u", dir, i);
 		ck_assert_int_eq(mknod(name, S_IFREG | 0600, 0), 0);
@@ -113,8 +113,8 @@ static unsigned count_to(struct eio_dir_iter *it, int rc)
 static void make_some(void)
 {
 	put_text("regular", "abc");
-	ck_assert_int_eq(mkdir("directory", 0755), 0);
-	ck_assert_int_eq(symlink("nowhere", "symlink"), 0);
+	put_dir("directory");
+	put_link("symlink", "nowhere");
 	ck_assert_int_eq(mkfifo("fifo", 0640), 0);
 }
 
