@@ -37,10 +37,15 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 	return remove(path);
 }
 
+void put_away(const char *path)
+{
+	ck_assert_int_eq(nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 void leave_scratch(void)
 {
 	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(nftw(scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	put_away(scratch);
 }
 
 static void put(const char *path, const void *data, size_t len)
@@ -69,6 +74,25 @@ void put_text(const char *path, const char *text)
 void put_dir(const char *path)
 {
 	ck_assert_msg(mkdir(path, 0755) == 0, "%s: %s", path, strerror(errno));
+}
+
+void put_names(const char *dir, const char *prefix, unsigned n)
+{
+	char name[256], first[256];
+	int at;
+
+	put_dir(dir);
+	at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(at, 0);
+	snprintf(first, sizeof(first), "%s-0", prefix);
+	if (n > 0)
+		ck_assert_int_eq(mknodat(at, first, S_IFREG | 0600, 0), 0);
+	for (unsigned i = 1; i < n; i++) {
+		snprintf(name, sizeof(name), "%s-%u", prefix, i);
+		if (linkat(at, first, at, name, 0) < 0)
+			ck_abort_msg("%s: %s", name, strerror(errno));
+	}
+	close(at);
 }
 
 void put_link(const char *path, const char *target)

@@ -34,6 +34,14 @@ void put_text(const char *path, const char *text);
 void put_dir(const char *path);
 void put_link(const char *path, const char *target);
 void expect_text(const char *path, const char *text);
+
+/* A directory with the names PREFIX-0 to PREFIX-(n-1), all of one file: that takes a tenth of
+ * the time of so many files. */
+void put_names(const char *dir, const char *prefix, unsigned n);
+
+/* Removes it and what is in it. */
+void put_away(const char *path);
+
 bool exists(const char *path);
 
 /* How many names a directory holds. */
