@@ -202,6 +202,7 @@ static int give(struct listing *l, const struct dirent *e, const struct eio_stat
 	return 1;
 }
 
+/* Entries go by whatever asking about them said, but for a cancellation: that is no answer. */
 int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
 {
 	struct listing *l = listing_of(it);
@@ -211,8 +212,10 @@ int eio__listing_next(struct eio_dir_iter *it, struct eio_dir_entry *ret)
 		const struct dirent *e = (const struct dirent *) (l->buf + l->pos);
 
 		if (l->pos < l->end) {
-			l->pos += e->d_reclen;
 			rc = give(l, e, l->stats ? &l->stats[l->next] : NULL, ret);
+			if (rc == -ECANCELED)
+				break;
+			l->pos += e->d_reclen;
 			l->next++;
 		} else if (l->ended) {
 			return 0;

@@ -6,6 +6,8 @@
  */
 #include "io/util.h"
 
+#include <eio/low_level.h>
+
 static unsigned allocations, failing; /* the failing one, from 1 on */
 
 static void *malloc_or_fail(size_t size)
@@ -13,9 +15,25 @@ static void *malloc_or_fail(size_t size)
 	return ++allocations == failing ? NULL : malloc(size);
 }
 
-#define malloc malloc_or_fail
+/* Before an entry is asked about by itself. */
+static void (*before_asking)(void);
+
+static int statx_after_all(struct eio_fd dir, const char *path, bool follow, unsigned mask,
+			   struct statx *ret);
+
+#define malloc       malloc_or_fail
+#define eio_ll_statx statx_after_all
 #include "io/fs_dir.c"
 #undef malloc
+#undef eio_ll_statx
+
+static int statx_after_all(struct eio_fd dir, const char *path, bool follow, unsigned mask,
+			   struct statx *ret)
+{
+	if (before_asking)
+		before_asking();
+	return eio_ll_statx(dir, path, follow, mask, ret);
+}
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -629,6 +647,33 @@ DIR_TEST(a_listing_cancelled_at_any_refill_loses_nothing)
 	return 0;
 }
 
+static void cancel_now(void)
+{
+	statx_err = 0;
+	expect_ok(eio_cancel_raise(&meanwhile.context, -EIO));
+}
+
+/* While what the thread could not find out is asked for again. */
+DIR_TEST(an_entry_that_is_asked_about_when_cancelled_is_not_lost)
+{
+	struct eio_dir_entry e;
+	struct eio_dir_iter it;
+
+	(void) arg;
+	make_some();
+	hide_kinds = true;
+	statx_err = EACCES;
+	it = begin(".", NULL);
+	eio_cancel_begin(&meanwhile.context);
+	before_asking = cancel_now;
+	expect_err(eio_fs_dir_next(&it, &e), -ECANCELED);
+	before_asking = NULL;
+	eio_cancel_end(&meanwhile.context);
+	ck_assert_uint_eq(count_to(&it, 0), 4);
+	eio_fs_dir_end(&it);
+	return 0;
+}
+
 DIR_TEST(a_listing_is_ended_by_who_is_cancelled)
 {
 	unsigned fds = count_fds();
@@ -683,4 +728,5 @@ SUITE_MAIN("fs_dir", true, kinds_are_found_out_where_the_file_system_does_not_te
 	   what_was_read_before_a_failure_is_given_test,
 	   listings_of_several_fibers_do_not_disturb_each_other_test, another_fiber_may_go_on_test,
 	   a_listing_cancelled_at_any_refill_loses_nothing_test,
+	   an_entry_that_is_asked_about_when_cancelled_is_not_lost_test,
 	   a_listing_is_ended_by_who_is_cancelled_test, without_memory_nothing_is_left_open_test)
