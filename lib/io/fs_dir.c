@@ -240,14 +240,10 @@ int eio_fs_dir_begin_with(struct eio_dir_iter *it, struct eio_dir d, const char 
 			  const struct eio_dir_opts *opts)
 {
 	static const struct eio_dir_opts none;
-	int rc = eio_check();
+	int rc = eio__fs_enter(d, path, "list");
 
 	if (rc < 0)
 		return rc;
-	if (!d.ops)
-		return eio__fail(-EBADF, "list", path);
-	if (!path)
-		return eio__fail(-EINVAL, "list", NULL);
 	if (!d.ops->iter_begin || !d.ops->iter_next)
 		return eio__fail(-EOPNOTSUPP, "list", path);
 	rc = d.ops->iter_begin(d, path, opts ? opts : &none, it);
