@@ -108,13 +108,19 @@ static bool went_well(struct removal *r, int rc)
 	return false;
 }
 
+/* What a directory that is not empty gives, by the file system. */
+static bool is_not_empty(int rc)
+{
+	return rc == -ENOTEMPTY || rc == -EEXIST;
+}
+
 /* Another process may have taken the name that is next. An empty directory is not moved. */
 static int move_up(struct removal *r, struct eio_dir parent, const char *name)
 {
 	int rc = eio_fs_rmdir(parent, name);
 	char to[32];
 
-	for (int i = 0; i < ATTEMPTS && (rc == -ENOTEMPTY || rc == -EEXIST); i++) {
+	for (int i = 0; i < ATTEMPTS && is_not_empty(rc); i++) {
 		snprintf(to, sizeof(to), ".eio-removed-%u", r->names++);
 		rc = eio_fs_rename(parent, name, r->top, to);
 		if (rc == -ENOTDIR || rc == -EISDIR)
@@ -215,7 +221,7 @@ static int remove_open(struct removal *r, struct eio_dir d, struct eio_dir paren
 	bool all = true;
 	int rc = -ENOTEMPTY;
 
-	for (int i = 0; i < ATTEMPTS && rc == -ENOTEMPTY && all; i++) {
+	for (int i = 0; i < ATTEMPTS && is_not_empty(rc) && all; i++) {
 		all = remove_entries(r, d, level + 1);
 		rc = eio_fs_rmdir(parent, name);
 	}

@@ -498,6 +498,25 @@ DIR_TEST(what_is_added_meanwhile_goes_too)
 	return 0;
 }
 
+static int add_one_and_say_so_otherwise(const char *step)
+{
+	int added = add_one(step);
+
+	return strcmp(step, "rmdir sub") == 0 && times == 1 ? -EEXIST : added;
+}
+
+DIR_TEST(nor_does_it_matter_how_a_file_system_says_not_empty)
+{
+	(void) arg;
+	times = 0;
+	put_dir("tree");
+	put_dir("tree/sub");
+	expect_ok(rmtree_meddled(add_one_and_say_so_otherwise));
+	ck_assert_uint_eq(times, 2);
+	ck_assert(!is_there("tree"));
+	return 0;
+}
+
 static int add_always(const char *step)
 {
 	if (strcmp(step, "rmdir sub") == 0)
@@ -974,6 +993,7 @@ SUITE_MAIN("fs_tree", true, mkdirs_makes_all_that_is_missing_test,
 	   a_directory_above_swapped_for_a_link_leads_to_no_other_tree_test,
 	   a_file_swapped_for_a_directory_is_removed_as_one_test,
 	   what_is_added_meanwhile_goes_too_test,
+	   nor_does_it_matter_how_a_file_system_says_not_empty_test,
 	   filling_a_directory_without_end_ends_the_removal_test,
 	   an_entry_that_is_never_what_it_was_ends_the_removal_test,
 	   what_another_process_removes_first_is_no_failure_test,
