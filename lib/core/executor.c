@@ -145,19 +145,7 @@ static int run_job(void *arg)
 	return 0;
 }
 
-static void begin_job(struct eio__sent *s, struct eio_switch *sw)
-{
-	struct job *j = eio__container_of(s, struct job, sent);
-	int rc = sw ? eio__fork(sw, run_job, j, 0, 0) : -ECANCELED;
-
-	if (rc < 0) {
-		eio__errand_fail(&j->errand, rc);
-		job_done(j);
-	}
-}
-
-/* Beginning and end */
-
+/* Answers what is queued: nothing is handed out any more. */
 static void close_down(struct executor *ex)
 {
 	struct job *j;
@@ -174,6 +162,22 @@ static void close_down(struct executor *ex)
 	}
 	eio__unlock(&ex->lock);
 }
+
+static void begin_job(struct eio__sent *s, struct eio_switch *sw)
+{
+	struct job *j = eio__container_of(s, struct job, sent);
+	int rc = sw ? eio__fork(sw, run_job, j, 0, 0) : -ECANCELED;
+
+	/* Or the next ones were dropped from within this call, one in the other. */
+	if (!sw)
+		close_down(j->executor);
+	if (rc < 0) {
+		eio__errand_fail(&j->errand, rc);
+		job_done(j);
+	}
+}
+
+/* Beginning and end */
 
 static void is_up(struct worker *w)
 {

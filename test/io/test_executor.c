@@ -413,6 +413,31 @@ CORE_TEST(jobs_are_answered_when_the_executor_ends)
 	return 0;
 }
 
+/* One is on its way; behind it there are more than a fiber's stack has frames for. */
+CORE_TEST(many_jobs_that_wait_are_answered_when_the_executor_ends)
+{
+	enum { WAITING = 1000 };
+
+	struct caller *callers = calloc(WAITING, sizeof(*callers));
+	struct eio_switch sw;
+	struct call call;
+	struct stage s;
+	int rc = 1;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	begin_with(&s, 1);
+	call = (struct call){&s.e, give, &rc, 1000};
+	for (int i = 0; i < WAITING; i++)
+		start(&sw, &callers[i], submit, &call);
+	end(&s);
+	expect_ok(eio_switch_end(&sw, 0));
+	for (int i = 0; i < WAITING; i++)
+		ck_assert(callers[i].rc == EIO_EABANDONED || (!on_mock() && callers[i].rc == 1));
+	free(callers);
+	return 0;
+}
+
 /* Ends when it may, cancelled or not. */
 static int await_leave(void *arg)
 {
@@ -790,6 +815,7 @@ SUITE_MAIN("executor", false, results_and_failures_come_back_test,
 	   a_cancelled_submitter_gets_an_answer_at_every_moment_test,
 	   an_executor_does_not_keep_its_switch_alive_and_refuses_work_after_it_test,
 	   jobs_are_answered_when_the_executor_ends_test,
+	   many_jobs_that_wait_are_answered_when_the_executor_ends_test,
 	   what_has_not_begun_is_answered_before_what_runs_has_ended_test,
 	   what_is_submitted_while_the_executor_ends_is_answered_test,
 	   a_job_that_arrives_after_the_worker_has_ended_is_answered_test,
