@@ -112,7 +112,7 @@ static const struct eio_config config = {
 /* Where there is no other domain the first one does it all. */
 static int crew_fiber(void *arg)
 {
-	static const struct eio_domain_opts opts = {.name = "search", .config = &config};
+	static const struct eio_domain_opts opts = {.name = "search"};
 	struct crew *c = arg;
 
 	eio_domain_run_with(c->search->env->domain_mgr, &opts, crew_main, c);

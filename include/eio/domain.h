@@ -19,13 +19,13 @@ struct eio_domain_mgr {
 	void *ptr;
 };
 
-/** NULL or zeroed: all defaults. */
+/** NULL or zeroed: a domain like the calling fiber's. */
 struct eio_domain_opts {
 	const char *name; /**< for messages, and the thread's; borrowed for the call */
 	bool pin;         /**< run on @p cpu only */
 	int cpu;
-	/** Of the new domain; NULL = all defaults. Its fallback is not called: what would have
-	 *  called it is what the call returns. */
+	/** Of the new domain; NULL = as the calling fiber's. Its fallback is not called: what
+	 *  would have called it is what the call returns. */
 	const struct eio_config *config;
 	void *reserved[4];
 };

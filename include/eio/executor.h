@@ -31,7 +31,7 @@ struct eio_executor {
  * still run; jobs that have not begun are answered.
  *
  * @param e        Storage, see struct eio_executor.
- * @param mgr      Makes the domains.
+ * @param mgr      Makes the domains, with the calling domain's config.
  * @param domains  How many; 0: as many as this process may use cores.
  * @return 0, or, with nothing left behind:
  *   -ECANCELED  the caller's context or @p sw was cancelled

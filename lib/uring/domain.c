@@ -106,11 +106,22 @@ static const char *bad_option(const struct work *w)
 	return w->run ? eio__config_bad(w->config) : NULL;
 }
 
+/* Without one of its own a domain has the caller's: its stacks are as large, what the program
+ * wants to keep (SIGPIPE) is not changed by it, and an allow-list holds there, too. */
+static const struct eio_config *config_of(const struct eio_domain_opts *o)
+{
+	static const struct eio_config defaults;
+	const struct eio__uring *by = eio__uring_self();
+
+	if (o->config)
+		return o->config;
+	return by ? by->config : &defaults;
+}
+
 /* In a thread, which becomes a domain in @p r; NULL: it does not. */
 static int run_in_thread(struct eio__run *r, const struct eio_domain_opts *opts, eio_fn *fn,
 			 void *arg)
 {
-	static const struct eio_config defaults;
 	struct work w = {
 		.thread = {.run = run, .over = over},
 		.errand = {.fn = fn,
@@ -119,7 +130,7 @@ static int run_in_thread(struct eio__run *r, const struct eio_domain_opts *opts,
 			   .name = opts->name ? opts->name : "eio-domain",
 			   .caller = eio__self()},
 		.opts = opts,
-		.config = opts->config ? opts->config : &defaults,
+		.config = config_of(opts),
 		.run = r,
 		.by = eio__uring_self(),
 		.unblocked = unblocked(eio__uring_self()),

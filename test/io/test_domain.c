@@ -458,6 +458,42 @@ RING_TEST(the_domain_has_its_config)
 	return 0;
 }
 
+static int expect_like_caller(void *arg)
+{
+	struct sigaction pipe;
+
+	expect_err((int) free_blocks(), 5);
+	ck_assert(!eio_ll_op_supported(IORING_OP_OPENAT));
+	expect_ok(sigaction(SIGPIPE, NULL, &pipe));
+	ck_assert(pipe.sa_handler == SIG_DFL);
+	return arg ? run_there(expect_like_caller, NULL) : 0;
+}
+
+static int run_like_caller(void *arg)
+{
+	struct eio_executor e;
+	struct eio_switch sw;
+
+	(void) arg;
+	expect_ok(run_there(expect_like_caller, env));
+	eio_switch_begin(&sw);
+	expect_ok(eio_executor_init(&e, &sw, env->domain_mgr, 1));
+	expect_ok(eio_executor_submit(&e, expect_like_caller, NULL, 0));
+	return eio_switch_end(&sw, 0);
+}
+
+/* What the program asked for holds in all of it: an ignored signal, say, is every thread's. */
+START_TEST(without_a_config_of_its_own_a_domain_has_the_callers)
+{
+	const struct eio_config config = {
+		.n_blocks = 5,
+		.flags = EIO_RUN_KEEP_SIGPIPE | EIO_RUN_RESTRICT,
+	};
+
+	run_ring_with(&config, run_like_caller, 0);
+}
+END_TEST
+
 /* The kernel's thread that polls the ring; 0: none. */
 static int polling_thread(void *arg)
 {
@@ -486,7 +522,9 @@ static int poll_here_and_there(void *arg)
 	expect_err(eio_domain_run_with(env->domain_mgr, &opts, polling_thread, NULL), here);
 	there.flags = EIO_RUN_PIN_POLLING;
 	ck_assert_int_ne(eio_domain_run_with(env->domain_mgr, &opts, polling_thread, NULL), here);
-	expect_ok(run_there(polling_thread, NULL));
+	expect_err(run_there(polling_thread, NULL), here);
+	there.polling_timeout_ms = there.flags = 0;
+	expect_ok(eio_domain_run_with(env->domain_mgr, &opts, polling_thread, NULL));
 	return 0;
 }
 
@@ -1022,6 +1060,7 @@ SUITE_MAIN("domain", true,
 	   options_out_of_range_are_refused_test,
 	   the_thread_has_its_name_and_cpu_and_no_signals_test,
 	   programs_do_not_inherit_that_signals_are_blocked_test, the_domain_has_its_config_test,
+	   without_a_config_of_its_own_a_domain_has_the_callers,
 	   domains_share_the_kernels_polling_thread_if_they_want_the_same,
 	   the_child_of_a_fork_does_not_return_from_the_work_test,
 	   switches_contexts_timeouts_hooks_and_events_of_another_domain_are_refused_test,
