@@ -42,6 +42,7 @@ static int prepare(struct work *w)
 	const struct eio_domain_opts *o = w->opts;
 	char name[16]; /* that is all the kernel takes */
 	cpu_set_t set;
+	int rc;
 
 	snprintf(name, sizeof(name), "%s", w->errand.name);
 	pthread_setname_np(pthread_self(), name);
@@ -51,8 +52,9 @@ static int prepare(struct work *w)
 	CPU_SET((size_t) o->cpu, &set);
 	if (sched_setaffinity(0, sizeof(set), &set) == 0)
 		return 0;
+	rc = -errno;
 	snprintf(w->why, sizeof(w->why), "cpu %d is not there, or not allowed", o->cpu);
-	return -errno;
+	return rc;
 }
 
 static int run_domain(struct work *w)
