@@ -22,7 +22,7 @@ struct eio_domain_mgr {
 /** NULL or zeroed: a domain like the calling fiber's. */
 struct eio_domain_opts {
 	const char *name; /**< for messages, and the thread's; borrowed for the call */
-	bool pin;         /**< run on @p cpu only */
+	bool pin;         /**< run on @p cpu only, as do domains that it starts itself */
 	int cpu;
 	/** Of the new domain; NULL = as the calling fiber's. Its fallback is not called: what
 	 *  would have called it is what the call returns. */

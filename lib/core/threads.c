@@ -13,6 +13,7 @@
 
 #include <eio/time.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -41,6 +42,8 @@ static struct {
 	unsigned forks;      /* that this process is the child of */
 	pthread_t to_join;   /* the last thread that ended … */
 	bool is_any_to_join; /* … if there is one */
+	bool pins;           /* a thread was pinned … */
+	cpu_set_t cpus;      /* … that could run on these before, the first of them */
 } all = {.mutex = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 struct eio__threads eio__workers = {
@@ -167,12 +170,20 @@ static void leave(struct worker *w)
 		pthread_join(before, NULL);
 }
 
+/* It is everybody's, but has the CPUs of who happened to make it. Locked. */
+static void unpin(void)
+{
+	if (all.pins)
+		sched_setaffinity(0, sizeof(all.cpus), &all.cpus);
+}
+
 static void *work(void *first)
 {
 	struct worker w;
 
 	worker_init(&w, first);
 	pthread_mutex_lock(&all.mutex);
+	unpin();
 	do
 		work_off(&w);
 	while (w.job || await_job(&w));
@@ -237,6 +248,19 @@ static void *run_alone(void *arg)
 int eio__thread_start(struct eio__thread *t)
 {
 	return make_thread(run_alone, t);
+}
+
+int eio__thread_pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t) cpu, &set);
+	pthread_mutex_lock(&all.mutex);
+	if (!all.pins)
+		all.pins = sched_getaffinity(0, sizeof(all.cpus), &all.cpus) == 0;
+	pthread_mutex_unlock(&all.mutex);
+	return sched_setaffinity(0, sizeof(set), &set) < 0 ? -errno : 0;
 }
 
 /* Jobs */

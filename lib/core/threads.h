@@ -73,6 +73,10 @@ struct eio__thread {
 /* 0, or -EAGAIN. */
 int eio__thread_start(struct eio__thread *t);
 
+/* The calling thread, which is one of those, runs on one CPU only from then on; threads of pools
+ * that it makes do not. 0, or a negative errno. */
+int eio__thread_pin(int cpu);
+
 /* A domain begins, and ends: the last one waits until the threads are gone. */
 void eio__threads_begin(void);
 void eio__threads_end(void);

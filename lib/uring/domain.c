@@ -41,19 +41,15 @@ static int prepare(struct work *w)
 {
 	const struct eio_domain_opts *o = w->opts;
 	char name[16]; /* that is all the kernel takes */
-	cpu_set_t set;
 	int rc;
 
 	snprintf(name, sizeof(name), "%s", w->errand.name);
 	pthread_setname_np(pthread_self(), name);
 	if (!o->pin)
 		return 0;
-	CPU_ZERO(&set);
-	CPU_SET((size_t) o->cpu, &set);
-	if (sched_setaffinity(0, sizeof(set), &set) == 0)
-		return 0;
-	rc = -errno;
-	snprintf(w->why, sizeof(w->why), "cpu %d is not there, or not allowed", o->cpu);
+	rc = eio__thread_pin(o->cpu);
+	if (rc < 0)
+		snprintf(w->why, sizeof(w->why), "cpu %d is not there, or not allowed", o->cpu);
 	return rc;
 }
 

@@ -397,6 +397,38 @@ RING_TEST(the_thread_has_its_name_and_cpu_and_no_signals)
 	return 0;
 }
 
+static int count_cpus(void *arg)
+{
+	cpu_set_t cpus;
+
+	expect_ok(sched_getaffinity(0, sizeof(cpus), &cpus));
+	*(int *) arg = CPU_COUNT(&cpus);
+	return 0;
+}
+
+static int count_cpus_in_pool(void *arg)
+{
+	return eio_ll_in_thread(count_cpus, arg);
+}
+
+static int run_count_cpus_in_pool(void *arg)
+{
+	return run_there(count_cpus_in_pool, arg);
+}
+
+/* It makes them for all domains. */
+RING_TEST(threads_of_the_pool_are_not_pinned_with_the_domain_that_makes_them)
+{
+	const struct eio_domain_opts opts = {.pin = true};
+	int all, there = 0;
+
+	(void) arg;
+	expect_ok(count_cpus(&all));
+	expect_ok(eio_domain_run_with(env->domain_mgr, &opts, run_count_cpus_in_pool, &there));
+	ck_assert_int_eq(there, all);
+	return 0;
+}
+
 static int dump(void *arg)
 {
 	return eio_dump(*(struct eio_flow *) arg);
@@ -1059,6 +1091,7 @@ SUITE_MAIN("domain", true,
 	   without_a_thread_or_memory_or_descriptors_the_work_does_not_run_test,
 	   options_out_of_range_are_refused_test,
 	   the_thread_has_its_name_and_cpu_and_no_signals_test,
+	   threads_of_the_pool_are_not_pinned_with_the_domain_that_makes_them_test,
 	   programs_do_not_inherit_that_signals_are_blocked_test, the_domain_has_its_config_test,
 	   without_a_config_of_its_own_a_domain_has_the_callers,
 	   domains_share_the_kernels_polling_thread_if_they_want_the_same,
