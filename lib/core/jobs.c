@@ -97,6 +97,12 @@ static bool is_begun(const struct eio__domain *d)
 	return eio__switch_of(&d->sent)->ctx.domain;
 }
 
+/* Also when the server has ended, for the domain is about to. */
+static bool was_served(const struct eio__domain *d)
+{
+	return d->jobs.end;
+}
+
 static int serve(void *arg)
 {
 	struct eio__domain *d = arg;
@@ -113,7 +119,7 @@ struct eio_domain_ref eio_domain_self(void)
 
 	if (d && !is_begun(d))
 		eio__switch_begin_apart(&d->sent, "jobs");
-	if (!d || (!d->jobs.open && eio__fork(&d->sent, serve, d, 0, 0) < 0))
+	if (!d || (!was_served(d) && eio__fork(&d->sent, serve, d, 0, 0) < 0))
 		return (struct eio_domain_ref){.id = 0};
 	return (struct eio_domain_ref){.id = d->entry.id};
 }

@@ -934,6 +934,39 @@ RING_TEST(what_was_sent_ends_with_the_domain)
 	return 0;
 }
 
+static int ask_when_cancelled(void *arg)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct eio_cancel protect;
+	struct host *h = arg;
+	int rc;
+
+	note("begun");
+	rc = eio_await_cancel();
+	eio_cancel_protect_begin(&protect);
+	pass(); /* who takes work in ends, too */
+	ck_assert_uint_eq(eio_domain_self().id, h->ref.id);
+	expect_ok(eio_domain_submit(h->ref, must_not_run, NULL, &p));
+	expect_err(eio_promise_await(&p, NULL), EIO_EABANDONED);
+	eio_cancel_end(&protect);
+	return rc;
+}
+
+RING_TEST(a_domain_that_ends_still_knows_who_it_is)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	struct host h;
+
+	(void) arg;
+	host_begin(&h);
+	expect_ok(eio_domain_submit(h.ref, ask_when_cancelled, &h, &p));
+	expect_ok(submit_and_await(h.ref, give, &(int){0})); /* that one has begun */
+	host_end(&h);
+	expect_err(eio_promise_await(&p, NULL), EIO_EABANDONED);
+	expect_log("begun");
+	return 0;
+}
+
 static int send_to_self(void *arg)
 {
 	struct eio_domain_ref self = eio_domain_self();
@@ -1103,7 +1136,7 @@ SUITE_MAIN("domain", true,
 	   a_manager_that_runs_nothing_is_not_supported_test,
 	   work_that_is_sent_runs_in_the_given_domain_test,
 	   a_domain_that_has_ended_is_never_taken_for_another_test,
-	   what_was_sent_ends_with_the_domain_test,
+	   what_was_sent_ends_with_the_domain_test, a_domain_that_ends_still_knows_who_it_is_test,
 	   without_memory_nothing_is_sent_and_the_promise_says_so_test,
 	   anybody_may_send_threads_and_the_domain_itself_test,
 	   what_is_sent_while_the_domain_ends_is_answered_test,
