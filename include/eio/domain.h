@@ -99,6 +99,7 @@ EIO_API int eio_domain_run_with(struct eio_domain_mgr mgr, const struct eio_doma
  * @return What @p fn returned, or:
  *   -ECANCELED   the caller's context was cancelled; if that was before @p fn began it was
  *                not run
+ *   EIO_EABANDONED  @p fn returned -ECANCELED, while the caller was not cancelled
  *   -EBADF, -EOPNOTSUPP, -EAGAIN, -EINVAL, -EPERM  as eio_domain_run_with
  * @cancel Before @p fn has begun. Later it is waited for, and its result delivered.
  * @thread A fiber of any domain.

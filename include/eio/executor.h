@@ -37,6 +37,7 @@ struct eio_executor {
  *   -ECANCELED  the caller's context or @p sw was cancelled
  *   -ENOMEM     no memory, or as below
  *   -EPERM      @p sw belongs to another domain, or as below
+ *   -EINVAL     @p sw is finished (debug builds abort)
  *   and what eio_domain_run fails with before its function runs
  * @cancel Before it begins. The beginning of domains is short, and waited for.
  * @since 0.1
