@@ -22,11 +22,25 @@ static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(v
 #include <sys/wait.h>
 #include <unistd.h>
 
-static bool refuses_threads;
+static bool refuses_threads, holds_thread;
+
+static void *(*held)(void *); /* what it is to do */
+
+static void *begin_held(void *arg)
+{
+	while (__atomic_load_n(&holds_thread, __ATOMIC_ACQUIRE))
+		usleep(100);
+	return held(arg);
+}
 
 static int create_thread(pthread_t *t, const pthread_attr_t *attr, void *(*fn)(void *), void *arg)
 {
-	return refuses_threads ? EAGAIN : pthread_create(t, attr, fn, arg);
+	if (refuses_threads)
+		return EAGAIN;
+	if (!holds_thread)
+		return pthread_create(t, attr, fn, arg);
+	held = fn;
+	return pthread_create(t, attr, begin_held, arg);
 }
 
 static long thread_id(void)
@@ -190,6 +204,30 @@ RING_TEST(what_was_cancelled_before_does_not_run)
 	(void) arg;
 	expect_cancelled_before(call_must_not_run, NULL);
 	expect_cancelled_before(call_raw_must_not_run, NULL);
+	return 0;
+}
+
+static void cancel_before_begun(eio_fn *fn)
+{
+	struct eio_switch sw;
+	struct caller c;
+
+	eio_switch_begin(&sw);
+	holds_thread = true;
+	start(&sw, &c, fn, NULL);
+	expect_ok(eio_cancel_raise(&c.ctx, -EINTR));
+	pass();
+	ck_assert(!c.over);
+	__atomic_store_n(&holds_thread, false, __ATOMIC_RELEASE);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_err(c.rc, -ECANCELED);
+}
+
+RING_TEST(what_is_cancelled_while_its_thread_is_made_does_not_run)
+{
+	(void) arg;
+	cancel_before_begun(call_must_not_run);
+	cancel_before_begun(call_raw_must_not_run);
 	return 0;
 }
 
@@ -1118,6 +1156,7 @@ SUITE_MAIN("domain", true,
 	   cancellation_crosses_and_the_end_of_the_work_is_waited_for_test,
 	   a_result_or_failure_that_came_though_cancelled_is_returned_test,
 	   what_was_cancelled_before_does_not_run_test,
+	   what_is_cancelled_while_its_thread_is_made_does_not_run_test,
 	   cancellation_arrives_at_whatever_moment_it_comes_test,
 	   cancellation_ends_what_the_other_domain_has_in_flight_test, ten_domains_run_at_once,
 	   domains_nest_test, domains_end_with_a_switch_that_fails_test,

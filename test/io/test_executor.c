@@ -267,6 +267,41 @@ CORE_TEST(jobs_go_to_the_domain_with_the_least_weight)
 	return 0;
 }
 
+struct placed {
+	struct gate gate;
+	struct eio__domain *domain;
+};
+
+static int tell_domain_and_wait(void *arg)
+{
+	struct placed *p = arg;
+
+	p->domain = eio__domain_self();
+	eio_promise_resolve(&p->gate.begun, 0, NULL);
+	return eio_promise_await(&p->gate.open, NULL);
+}
+
+RING_TEST(among_domains_with_the_same_weight_the_one_with_the_fewest_jobs_is_next)
+{
+	struct placed p[6] = {{.domain = NULL}};
+	unsigned with_first = 0;
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 2);
+	for (size_t i = 0; i < COUNT(p); i++) {
+		p[i].gate.call = (struct call){&s.e, tell_domain_and_wait, &p[i], 0};
+		start(&s.sw, &p[i].gate.caller, submit, &p[i].gate.call);
+		await_begun(&p[i].gate);
+		with_first += p[i].domain == p[0].domain;
+	}
+	ck_assert_uint_eq(with_first, COUNT(p) / 2);
+	for (size_t i = 0; i < COUNT(p); i++)
+		open_gate(&p[i].gate);
+	end(&s);
+	return 0;
+}
+
 CORE_TEST(weights_out_of_range_are_refused)
 {
 	struct stage s;
@@ -808,7 +843,9 @@ SUITE_MAIN("executor", false, results_and_failures_come_back_test,
 	   without_a_number_there_is_a_domain_for_each_core_test,
 	   jobs_begin_in_the_order_they_came_and_light_ones_do_not_overtake_test,
 	   a_job_may_submit_what_has_no_weight_test,
-	   jobs_go_to_the_domain_with_the_least_weight_test, weights_out_of_range_are_refused_test,
+	   jobs_go_to_the_domain_with_the_least_weight_test,
+	   among_domains_with_the_same_weight_the_one_with_the_fewest_jobs_is_next_test,
+	   weights_out_of_range_are_refused_test,
 	   a_job_that_has_not_begun_is_withdrawn_and_the_next_ones_move_up_test,
 	   a_job_that_runs_is_cancelled_and_its_end_is_waited_for_test,
 	   a_job_submitted_when_cancelled_does_not_run_test,
