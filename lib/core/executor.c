@@ -4,8 +4,8 @@
  * the queue of jobs that find no room. A daemon of the executor's switch, the supervisor,
  * runs the workers; they end when it is cancelled.
  *
- * States of an executor: STARTING until every worker is up; OPEN; CLOSED as soon as one ends,
- * for they all do. Jobs are handed in while it is OPEN.
+ * States of an executor: STARTING until every worker is up; OPEN; CLOSED as soon as one that
+ * was up ends, for they all do. Jobs are handed in while it is OPEN.
  *
  * States of a job, all under the executor's lock:
  *   queued  in the queue, behind others or too heavy for every worker; a cancellation
@@ -244,7 +244,6 @@ static int supervise(void *arg)
 	for (unsigned i = 0; i < ex->n && rc == 0; i++)
 		rc = eio__fork(&sw, run_worker, &ex->workers[i], 0, 0);
 	rc = eio_switch_end(&sw, rc);
-	close_down(ex);
 	free(ex->workers);
 	/* The last touch, unless it was resolved before. */
 	eio_promise_resolve(&ex->ready, rc, NULL);
