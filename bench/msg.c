@@ -304,6 +304,10 @@ int main(int argc, char **argv)
 	bench_print_ratio("msg_vs_event_wake", &ways[MSG].wake, &ways[EVENT].wake);
 	bench_print_ratio("msg_vs_raw_ping", &ways[MSG].ping, &ways[RAW_MSG].ping);
 	bench_print_ratio("msg_vs_raw_wake", &ways[MSG].wake, &ways[RAW_MSG].wake);
+	bench_print_ratio("raw_msg_vs_raw_eventfd_ping", &ways[RAW_MSG].ping,
+			  &ways[RAW_EVENTFD].ping);
+	bench_print_ratio("raw_msg_vs_raw_eventfd_wake", &ways[RAW_MSG].wake,
+			  &ways[RAW_EVENTFD].wake);
 	bench_print_ratio("stream_vs_raw_ping", &ways[STREAM].ping, &ways[RAW_EVENTFD].ping);
 	bench_print_ratio("event_vs_raw_wake", &ways[EVENT].wake, &ways[RAW_EVENTFD].wake);
 	return 0;
