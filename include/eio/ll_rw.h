@@ -14,7 +14,8 @@
 
 EIO_BEGIN_DECLS
 
-/** As an offset: the file's current position. */
+/** As an offset: the file's current position. That of a direct handle (<eio/ll_direct.h>) may
+ *  stay where it is when what is read or written goes past the page cache. */
 #define EIO_CURRENT ((int64_t) -1)
 
 /* Fixed buffers */

@@ -8,8 +8,11 @@
 #include "uring/call.h"
 #include "uring/polled.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int64_t advance(int64_t off, size_t n)
@@ -64,89 +67,90 @@ transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int6
 	return c.res;
 }
 
-static int read_some(struct eio_fd fd, void *buf, size_t len, int64_t off)
-{
-	return transfer(IORING_OP_READ, fd, buf, eio__io_len(len), off);
-}
-
 /*
- * Writing at a file's position.
+ * The position of a file.
  *
- * Since Linux 6.0 the kernel itself goes on after a short write to a file. When that fails, for
- * want of room, it tells how much was written before but leaves the position where it was, and
- * the rest would be written over that. Then the position is moved here.
+ * The kernel moves it when a transfer has ended where it began. It forgets to (Linux 6.18)
+ *
+ *   past the page cache  when the disk's answer ends the transfer
+ *   after a part         when it goes on by itself, as since Linux 6.0, and that fails or is
+ *                        cancelled: it tells how much came before
+ *
+ * and the same bytes would be read again, or written over. Then the position is moved here.
  */
 
-/* A handle without a number is left alone: it would be given one. */
-static bool has_position(struct eio_fd fd)
+/* Asks no server. */
+static __attribute__((cold, noinline)) unsigned look_at_kind(struct eio__slot *s, struct eio_fd fd)
 {
-	const struct eio__slot *s = eio__slot(fd);
+	unsigned flags = EIO__FD_KIND_KNOWN;
+	int how = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+	struct statx st;
+
+	if (!eio__slot_use(s, fd))
+		return 0;
+	if (syscall(SYS_statx, s->unix_fd, "", how, STATX_TYPE, &st) == 0 &&
+	    (S_ISREG(st.stx_mode) || S_ISBLK(st.stx_mode)))
+		flags |= EIO__FD_ON_DISK;
+	__atomic_fetch_or(&s->flags, flags, __ATOMIC_RELAXED);
+	eio__slot_unuse(s);
+	return flags;
+}
+
+/* A handle without a number is left alone: it would be given one. */
+static bool is_on_disk(struct eio_fd fd)
+{
+	struct eio__slot *s = eio__slot(fd);
+	unsigned flags;
 
 	if (!s || __atomic_load_n(&s->unix_fd, __ATOMIC_RELAXED) < 0)
 		return false;
-	return eio_fd_is_seekable(fd) > 0;
+	flags = __atomic_load_n(&s->flags, __ATOMIC_RELAXED);
+	if (!(flags & (EIO__FD_KIND_KNOWN | EIO_FD_NOT_SEEKABLE)))
+		flags = look_at_kind(s, fd);
+	return flags & EIO__FD_ON_DISK;
 }
 
-static int64_t position(struct eio_fd fd)
+/* The position, moved first if @p whence is SEEK_SET. */
+static int64_t seek(struct eio_fd fd, int64_t off, int whence)
 {
 	int unix_fd = eio__fd_use(fd);
 	int64_t pos;
 
 	if (unix_fd < 0)
 		return unix_fd;
-	pos = lseek(unix_fd, 0, SEEK_CUR);
+	pos = lseek(unix_fd, off, whence);
 	eio__fd_unuse(fd);
 	return pos;
 }
 
-static void move_on(struct eio_fd fd, int64_t before, int n)
+/* Apart from other transfers, which keep their frames small. */
+static __attribute__((noinline)) int transfer_here(unsigned opcode, struct eio_fd fd,
+						   const void *addr, unsigned len)
 {
-	int unix_fd;
-
-	if (position(fd) != before)
-		return;
-	unix_fd = eio__fd_use(fd);
-	if (unix_fd < 0)
-		return;
-	(void) lseek(unix_fd, before + n, SEEK_SET);
-	eio__fd_unuse(fd);
-}
-
-static size_t bytes_in(unsigned opcode, const void *addr, unsigned len)
-{
-	const struct iovec *iov = addr;
-	size_t total = 0;
-
-	if (opcode != IORING_OP_WRITEV)
-		return len;
-	for (unsigned i = 0; i < len; i++)
-		total += iov[i].iov_len;
-	return total;
-}
-
-/* Apart from other writes, which keep their frames small. */
-static __attribute__((noinline)) int write_here(unsigned opcode, struct eio_fd fd, const void *addr,
-						unsigned len)
-{
-	int64_t before = position(fd);
+	int64_t before = seek(fd, 0, SEEK_CUR);
 	int n = transfer(opcode, fd, addr, len, EIO_CURRENT);
 
-	if (n > 0 && before >= 0 && (size_t) n < bytes_in(opcode, addr, len))
-		move_on(fd, before, n);
+	if (n > 0 && before >= 0 && seek(fd, 0, SEEK_CUR) == before)
+		(void) seek(fd, before + n, SEEK_SET);
 	return n;
 }
 
 static inline __attribute__((always_inline)) int
-write_transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int64_t off)
+transfer_at(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int64_t off)
 {
-	if (off == EIO_CURRENT && has_position(fd))
-		return write_here(opcode, fd, addr, len);
+	if (off == EIO_CURRENT && is_on_disk(fd))
+		return transfer_here(opcode, fd, addr, len);
 	return transfer(opcode, fd, addr, len, off);
+}
+
+static int read_some(struct eio_fd fd, void *buf, size_t len, int64_t off)
+{
+	return transfer_at(IORING_OP_READ, fd, buf, eio__io_len(len), off);
 }
 
 static int write_some(struct eio_fd fd, const void *buf, size_t len, int64_t off)
 {
-	return write_transfer(IORING_OP_WRITE, fd, buf, eio__io_len(len), off);
+	return transfer_at(IORING_OP_WRITE, fd, buf, eio__io_len(len), off);
 }
 
 static unsigned vector_len(int n)
@@ -156,7 +160,7 @@ static unsigned vector_len(int n)
 
 static int write_vector(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 {
-	return write_transfer(IORING_OP_WRITEV, fd, iov, vector_len(n), off);
+	return transfer_at(IORING_OP_WRITEV, fd, iov, vector_len(n), off);
 }
 
 /* Blocks: by their registration if there is one, else like any memory. */
@@ -164,14 +168,14 @@ static int read_block(struct eio_fd fd, void *data, size_t len, int64_t off)
 {
 	if (!eio_ll_fixed_registered())
 		return read_some(fd, data, len, off);
-	return transfer(IORING_OP_READ_FIXED, fd, data, eio__io_len(len), off);
+	return transfer_at(IORING_OP_READ_FIXED, fd, data, eio__io_len(len), off);
 }
 
 static int write_block(struct eio_fd fd, const void *data, size_t len, int64_t off)
 {
 	if (!eio_ll_fixed_registered())
 		return write_some(fd, data, len, off);
-	return write_transfer(IORING_OP_WRITE_FIXED, fd, data, eio__io_len(len), off);
+	return transfer_at(IORING_OP_WRITE_FIXED, fd, data, eio__io_len(len), off);
 }
 
 static size_t block_len(struct eio_chunk c, size_t len)
@@ -186,7 +190,7 @@ ssize_t eio_ll_read(struct eio_fd fd, void *buf, size_t len, int64_t off)
 
 ssize_t eio_ll_readv(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)
 {
-	return eio__fail(transfer(IORING_OP_READV, fd, iov, vector_len(n), off), "readv", NULL);
+	return eio__fail(transfer_at(IORING_OP_READV, fd, iov, vector_len(n), off), "readv", NULL);
 }
 
 ssize_t eio_ll_writev_single(struct eio_fd fd, const struct iovec *iov, int n, int64_t off)

@@ -782,6 +782,94 @@ START_TEST(where_there_is_no_room_the_position_is_behind_what_was_written)
 }
 END_TEST
 
+/* Two pages of memory, of which the second cannot be written to: there the kernel ends a read
+ * that it goes on with. */
+static char *map_one_of_two(void)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(pages, MAP_FAILED);
+	ck_assert_int_eq(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+	return pages;
+}
+
+RING_TEST(a_read_that_fails_on_its_way_moves_the_position_behind_what_it_read)
+{
+	static char data[4 * 4096];
+	char *pages = map_one_of_two();
+	struct iovec iov = {pages, 8192};
+	struct eio_switch sw;
+	struct eio_fd fd;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	fill(data, sizeof(data), 0);
+	fd = file_on(&sw);
+	store(fd, data, sizeof(data), 0);
+	expect_err(eio_ll_read(fd, pages, 8192, EIO_CURRENT), 4096);
+	ck_assert(is_filled(pages, 4096, 0));
+	ck_assert_int_eq(position(fd), 4096);
+	expect_err(eio_ll_readv(fd, &iov, 1, EIO_CURRENT), 4096);
+	ck_assert(is_filled(pages, 4096, 4096));
+	ck_assert_int_eq(position(fd), 8192);
+	expect_err(eio_ll_read(fd, pages, 8192, 0), 4096);
+	ck_assert_int_eq(position(fd), 8192);
+	ck_assert_int_eq(munmap(pages, 8192), 0);
+	return eio_switch_end(&sw, 0);
+}
+
+/* Where it can be passed: tmpfs takes the flag, and ignores it. */
+static int pass_page_cache(void *arg)
+{
+	struct eio_switch sw;
+	struct eio_chunk c;
+	struct eio_fd fd;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_ll_alloc_fixed(&c));
+	fd = file_on(&sw);
+	expect_ok(ftruncate(number(fd), 16384));
+	if (fcntl(number(fd), F_SETFL, O_DIRECT) < 0)
+		return eio_switch_end(&sw, 0);
+	for (int i = 0; i < 4; i++) {
+		struct iovec iov = {c.data, 4096};
+
+		fill(c.data, 4096, (size_t) i * 4096);
+		if (i % 2)
+			expect_ok(eio_ll_write(fd, c, 4096, EIO_CURRENT));
+		else
+			expect_ok(eio_ll_writev(fd, &iov, 1, EIO_CURRENT));
+		ck_assert_int_eq(position(fd), (i + 1) * 4096);
+	}
+	/* Written a second time it has its blocks, and the disk ends the writes. */
+	expect_ok(eio_ll_lseek(fd, 0, SEEK_SET, NULL));
+	for (int i = 0; i < 4; i++) {
+		fill(c.data, 4096, (size_t) i * 4096);
+		expect_ok(eio_ll_write_all(fd, c.data, 4096, EIO_CURRENT));
+		ck_assert_int_eq(position(fd), (i + 1) * 4096);
+	}
+	expect_ok(eio_ll_lseek(fd, 0, SEEK_SET, NULL));
+	for (int i = 0; i < 4; i++) {
+		memset(c.data, 0, 4096);
+		if (i % 2)
+			expect_err(eio_ll_read(fd, c.data, 4096, EIO_CURRENT), 4096);
+		else
+			expect_err(eio_ll_read_upto(fd, c, 4096, EIO_CURRENT), 4096);
+		ck_assert(is_filled(c.data, 4096, (size_t) i * 4096));
+	}
+	expect_err(eio_ll_read_upto(fd, c, 4096, EIO_CURRENT), 0);
+	ck_assert_int_eq(position(fd), 16384);
+	eio_ll_free_fixed(c);
+	return eio_switch_end(&sw, 0);
+}
+
+START_TEST(past_the_page_cache_the_position_moves_too)
+{
+	run_ring_with(&(struct eio_config){.block_size = 4096}, pass_page_cache, 0);
+}
+END_TEST
+
 SUITE_MAIN("ll_rw", true, an_explicit_offset_leaves_the_position_test,
 	   EIO_CURRENT_moves_the_position_test,
 	   whole_transfers_are_whole_though_every_count_is_short,
@@ -801,4 +889,6 @@ SUITE_MAIN("ll_rw", true, an_explicit_offset_leaves_the_position_test,
 	   a_writer_that_waits_is_told_when_the_last_reader_goes_test,
 	   a_failure_names_its_operation_test,
 	   where_there_is_no_room_the_position_is_behind_what_was_written,
-	   a_short_write_that_appends_leaves_the_position_at_the_end)
+	   a_short_write_that_appends_leaves_the_position_at_the_end,
+	   a_read_that_fails_on_its_way_moves_the_position_behind_what_it_read_test,
+	   past_the_page_cache_the_position_moves_too)
