@@ -392,7 +392,8 @@ static bool wants_enter(const struct eio__uring *u)
  * is an earlier deadline and when it rings.
  */
 
-/* Sets an alarm for @p at or before. How long to wait at most, should there be no entry. */
+/* Sets an alarm for @p at or before. How long to wait at most: not at all if there is no entry,
+ * for what is in the queue goes now, and the next poll finds one. */
 static int64_t set_alarm(struct eio__uring *u, struct eio__alarm *a, int64_t at)
 {
 	uint64_t user_data = (uintptr_t) a | EIO__UD_ALARM;
@@ -403,7 +404,7 @@ static int64_t set_alarm(struct eio__uring *u, struct eio__alarm *a, int64_t at)
 		return EIO_NEVER;
 	sqe = eio__ring_sqe(&u->ring);
 	if (!sqe)
-		return at - read_clock(a->clock);
+		return 0;
 	a->ts = (struct __kernel_timespec){
 		.tv_sec = at / EIO_SEC(1),
 		.tv_nsec = at % EIO_SEC(1),

@@ -249,6 +249,40 @@ START_TEST(without_room_for_an_alarm_deadlines_are_kept)
 }
 END_TEST
 
+static void count_measured(struct eio__ring *r, unsigned wait, int64_t timeout_ns)
+{
+	(void) r;
+	limited += wait && timeout_ns > 0 && timeout_ns != EIO_NEVER;
+}
+
+static int sleep_by_the_wall_beside_a_full_queue(void *arg)
+{
+	struct eio_fd r, w;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_ll_pipe(&sw, &r, &w));
+	expect_ok(eio_sleep(env->mono_clock, EIO_MS(1)));
+	expect_ok(eio_fork_daemon(&sw, read_for_ever, &r));
+	limited = 0;
+	expect_ok(eio_sleep_until(env->clock, eio_now_ns(env->clock) + EIO_MS(FAR_MS)));
+	ck_assert_uint_eq(limited, 0);
+	return eio_switch_end(&sw, 0);
+}
+
+/* The monotonic clock, which limits a wait, would know of no step, nor of a suspend. */
+START_TEST(without_room_for_an_alarm_the_wall_clock_is_not_measured_by_the_other)
+{
+	const struct eio_config config = {.queue_depth = 1};
+	struct faults counter = {.on_enter = count_measured};
+
+	faults_install(&counter);
+	run_ring_with(&config, sleep_by_the_wall_beside_a_full_queue, 0);
+	faults_install(NULL);
+}
+END_TEST
+
 /* The wall clock */
 
 static int64_t step; /* by how much it was set */
@@ -489,6 +523,7 @@ SUITE_MAIN("alarm", true, a_far_deadline_comes_no_earlier_than_it_should_test,
 	   a_run_ends_though_its_alarm_is_set_for_hours,
 	   with_a_queue_of_one_entry_deadlines_are_kept,
 	   without_room_for_an_alarm_deadlines_are_kept,
+	   without_room_for_an_alarm_the_wall_clock_is_not_measured_by_the_other,
 	   a_step_of_the_wall_clock_ends_what_slept_until_then_and_nothing_else_test,
 	   a_wall_clock_that_was_set_back_is_waited_for_test,
 	   an_earlier_deadline_moves_the_alarm_of_the_wall_clock_too_test,
