@@ -4,8 +4,11 @@
  */
 #include "io/util.h"
 
+#include <dlfcn.h>
 #include <eio/low_level.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
@@ -15,6 +18,38 @@
 enum { LARGE = 1 << 20 };
 
 static const struct eio_pty_opts raw = {.raw = true};
+
+/* In front of the system's. */
+
+static enum { NOTHING, UNLOCKING, SETTING } refused;
+static int last_action;
+static pthread_t last_thread;
+
+int unlockpt(int fd)
+{
+	static int (*next)(int);
+
+	if (!next)
+		*(void **) &next = dlsym(RTLD_NEXT, "unlockpt");
+	if (refused != UNLOCKING)
+		return next(fd);
+	errno = EACCES;
+	return -1;
+}
+
+int tcsetattr(int fd, int action, const struct termios *attr)
+{
+	static int (*next)(int, int, const struct termios *);
+
+	if (!next)
+		*(void **) &next = dlsym(RTLD_NEXT, "tcsetattr");
+	last_action = action;
+	last_thread = pthread_self();
+	if (refused != SETTING)
+		return next(fd, action, attr);
+	errno = EIO;
+	return -1;
+}
 
 /* Some containers have none. */
 static bool has_ptys(void)
@@ -230,6 +265,74 @@ PTY_TEST(one_that_cannot_be_opened_leaves_nothing)
 	ck_assert_uint_eq(count_fds(), fds);
 	return 0;
 }
+
+PTY_TEST(one_that_cannot_be_unlocked_leaves_nothing)
+{
+	unsigned fds = count_fds();
+	struct eio_flow pty, tty;
+
+	(void) arg;
+	refused = UNLOCKING;
+	expect_err(eio_pty_open(NULL, NULL, &pty, &tty), -EACCES);
+	refused = NOTHING;
+	ck_assert_uint_eq(count_fds(), fds);
+	return 0;
+}
+
+/* Both sides are open, and cannot be what they should. */
+PTY_TEST(one_that_cannot_be_made_raw_leaves_nothing)
+{
+	unsigned fds = count_fds();
+	struct eio_flow pty, tty;
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_pty_open(&sw, NULL, &pty, &tty));
+	refused = SETTING;
+	expect_err(eio_tty_set_attr(tty, EIO_TTY_DRAIN, &(struct termios){0}), -EIO);
+	expect_ok(eio_flow_close(tty));
+	expect_ok(eio_flow_close(pty));
+	expect_err(eio_pty_open(&sw, &raw, &pty, &tty), -EIO);
+	refused = NOTHING;
+	ck_assert_uint_eq(count_fds(), fds);
+	return eio_switch_end(&sw, 0);
+}
+
+static int open_as_leader(void *arg)
+{
+	struct eio_flow pty, tty;
+	struct eio_switch sw;
+	int fd;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(eio_pty_open(&sw, NULL, &pty, &tty));
+	fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	expect_ok(eio_switch_end(&sw, 0));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Only who leads a session without a terminal could get one by opening it. */
+START_TEST(a_session_gets_no_terminal_by_opening_one)
+{
+	pid_t pid;
+	int status;
+
+	if (!has_ptys())
+		return;
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (setsid() < 0)
+			_exit(2);
+		run_ring(open_as_leader, -ENXIO);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
 
 /* The first of them finds no handle, then the second. */
 PTY_TEST(without_memory_there_is_none_and_nothing_is_left)
@@ -507,7 +610,11 @@ PTY_TEST(raw_mode_ends_with_its_scope_in_a_cancelled_context_too)
 	eio_cancel_end(&c);
 	ck_assert_uint_eq(modes(tty), ICANON | ECHO | ISIG);
 
+	eio_cancel_begin(&c);
+	expect_ok(eio_cancel_raise(&c, -EIO));
 	expect_ok(eio_tty_raw_begin(&r, tty));
+	eio_cancel_end(&c);
+	ck_assert_uint_eq(modes(tty), 0);
 	expect_ok(eio_flow_close(tty));
 	expect_err(eio_tty_raw_end(&r), -EBADF);
 	return eio_switch_end(&sw, 0);
@@ -516,6 +623,7 @@ PTY_TEST(raw_mode_ends_with_its_scope_in_a_cancelled_context_too)
 PTY_TEST(attributes_are_set_now_or_when_output_is_gone)
 {
 	static const enum eio_tty_when whens[] = {EIO_TTY_NOW, EIO_TTY_DRAIN, EIO_TTY_FLUSH};
+	static const int actions[] = {TCSANOW, TCSADRAIN, TCSAFLUSH};
 	struct eio_flow pty, tty;
 	struct termios attr, got;
 	struct eio_switch sw;
@@ -531,6 +639,9 @@ PTY_TEST(attributes_are_set_now_or_when_output_is_gone)
 		expect_ok(eio_flow_copy_string(pty, "x"));
 		wait_until(readable_bytes(flow_number(tty)) > 0);
 		expect_ok(eio_tty_set_attr(tty, whens[i], &attr));
+		ck_assert_int_eq(last_action, actions[i]);
+		/* What waits does so on another thread. */
+		ck_assert_int_eq(pthread_equal(last_thread, pthread_self()) != 0, i == 0);
 		expect_ok(eio_tty_get_attr(tty, &got));
 		ck_assert_uint_eq(got.c_lflag, attr.c_lflag);
 		/* Only the last drops what has come. */
@@ -627,6 +738,9 @@ SUITE_MAIN("pty", true, a_shell_has_the_terminal_of_the_size_it_was_made_with_te
 	   control_c_interrupts_the_program_test, another_size_is_told_to_the_program_test,
 	   to_close_the_pty_hangs_up_test, both_sides_are_of_the_switch_and_not_for_children_test,
 	   one_that_cannot_be_opened_leaves_nothing_test,
+	   one_that_cannot_be_unlocked_leaves_nothing_test,
+	   one_that_cannot_be_made_raw_leaves_nothing_test,
+	   a_session_gets_no_terminal_by_opening_one,
 	   without_memory_there_is_none_and_nothing_is_left_test, outside_a_domain_none_is_opened,
 	   the_end_comes_when_all_was_read_and_nobody_has_the_terminal_test,
 	   the_terminal_ends_when_the_pty_is_closed_test,
