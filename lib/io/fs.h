@@ -33,6 +33,10 @@ int eio__fs_open_parent(struct eio_dir d, const char *path, struct eio_dir *ret,
 /* Waits until the name at the end of @p path is on stable storage. */
 int eio__fs_sync_name(struct eio_dir d, const char *path);
 
+/* Sets the permissions of a file that was made, and is open still: of that one, although others
+ * may have given its name to another meanwhile. */
+int eio__fs_chmod_made(struct eio_dir d, const char *path, struct eio_flow f, uint32_t mode);
+
 /* Removes what a failed call has made, if it is there, in a cancelled context too. */
 void eio__fs_remove(struct eio_dir d, const char *path);
 

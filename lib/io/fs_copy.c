@@ -170,7 +170,7 @@ static int try_target(struct copying *c, struct eio_dir d, const char *path,
 	c->made = rc == 0 && how == EIO_CREATE_EXCLUSIVE;
 	if (!c->made || mode)
 		return rc;
-	rc = eio_fs_chmod(d, path, false, 0);
+	rc = eio__fs_chmod_made(d, path, c->dst, 0);
 	if (rc < 0) {
 		(void) eio_flow_close(c->dst);
 		eio__fs_remove(d, path);

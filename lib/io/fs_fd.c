@@ -296,6 +296,15 @@ struct eio_dir eio_dir_of_fd(struct eio_fd fd)
 	return (struct eio_dir){.ops = &dir_ops, .u.fd = fd};
 }
 
+int eio__fs_chmod_made(struct eio_dir d, const char *path, struct eio_flow f, uint32_t mode)
+{
+	struct eio_fd fd;
+
+	if (d.ops == &dir_ops && eio_flow_fd(f, &fd) == 0)
+		return eio_ll_chmod(fd, NULL, false, mode);
+	return eio_fs_chmod(d, path, false, mode);
+}
+
 struct eio_dir eio__dir_cwd(void)
 {
 	return eio_dir_of_fd(EIO_CWD);

@@ -163,7 +163,7 @@ static int fill_temp(struct replacing *r, struct eio_flow f, const void *data, s
 	int rc = eio_flow_write(f, data, len);
 
 	if (rc == 0 && r->there)
-		rc = eio_fs_chmod(r->dir, r->temp, false, r->mode);
+		rc = eio__fs_chmod_made(r->dir, r->temp, f, r->mode);
 	return eio__fs_close_written(f, rc, r->opts->sync);
 }
 

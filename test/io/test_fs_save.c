@@ -2,6 +2,7 @@
 #include "faults.h"
 #include "io/util.h"
 
+#include <dirent.h>
 #include <eio/low_level.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -648,6 +649,46 @@ static int save_too_much(void *arg)
 	return 0;
 }
 
+/* Gives the new file's name, as soon as it is there, to another file. */
+static int put_in_its_place(void *arg)
+{
+	struct dirent *e = NULL;
+	DIR *dir;
+
+	(void) arg;
+	while (!e) {
+		expect_ok(eio_yield());
+		dir = opendir(".");
+		while ((e = readdir(dir)) && strncmp(e->d_name, ".eio-", 5) != 0)
+			;
+		if (e) {
+			ck_assert_int_eq(unlink(e->d_name), 0);
+			ck_assert_int_eq(link("private", e->d_name), 0);
+		}
+		closedir(dir);
+	}
+	return 0;
+}
+
+static int save_over(void *arg)
+{
+	(void) arg;
+	return save_text("file", "new", &atomic);
+}
+
+/* Who may write to the directory can do so, but not to the files of others. */
+DIR_TEST(another_file_under_its_name_keeps_its_permissions)
+{
+	(void) arg;
+	put_text("private", "secret");
+	put_text("file", "old");
+	ck_assert_int_eq(chmod("private", 0600), 0);
+	ck_assert_int_eq(chmod("file", 0666), 0);
+	expect_ok(eio_both(put_in_its_place, NULL, save_over, NULL));
+	ck_assert_uint_eq(mode_of("private"), 0600);
+	return 0;
+}
+
 START_TEST(a_file_that_grows_too_large_is_not_left_behind)
 {
 	enter_scratch();
@@ -741,5 +782,6 @@ SUITE_MAIN("fs_save", true, a_file_is_made_and_its_content_replaced_test,
 	   a_refusal_at_any_step_leaves_the_old_content, saving_at_once_takes_these_steps_test,
 	   a_failure_at_any_step_leaves_the_old_content_test,
 	   cancelled_at_any_step_the_old_content_stays_test,
+	   another_file_under_its_name_keeps_its_permissions_test,
 	   a_file_that_grows_too_large_is_not_left_behind, without_memory_nothing_is_saved_test,
 	   without_descriptors_nothing_is_saved_test, a_failure_to_close_is_one_to_save_test)
