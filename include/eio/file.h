@@ -156,7 +156,7 @@ EIO_API int eio_file_allocate(struct eio_flow f, int mode, int64_t off, int64_t 
 /**
  * Tell the kernel how a part of a file will be used.
  *
- * @param len     0: up to the end.
+ * @param len     0, or more than 64 TiB: up to the end.
  * @param advice  POSIX_FADV_….
  * @return 0; -EINVAL also for an unknown advice.
  * @since 0.1

@@ -80,7 +80,7 @@ EIO_API int eio_ll_fallocate(struct eio_fd fd, int mode, int64_t off, int64_t le
 /**
  * Tell the kernel how a part of a file will be used: 0.
  *
- * @param len     0: up to the end. More than 1 GiB is told in pieces.
+ * @param len     0, or more than 64 TiB: up to the end. More than 1 GiB is told in pieces.
  * @param advice  POSIX_FADV_….
  * @since 0.1
  */
@@ -91,7 +91,7 @@ EIO_API int eio_ll_fadvise(struct eio_fd fd, int64_t off, int64_t len, int advic
  *
  * It makes nothing durable: metadata and the disk's own cache are left alone.
  *
- * @param len    0: up to the end. More than 1 GiB is done in pieces.
+ * @param len    0, or more than 64 TiB: up to the end. More than 1 GiB is done in pieces.
  * @param flags  SYNC_FILE_RANGE_….
  * @since 0.1
  */

@@ -191,9 +191,10 @@ int eio_ll_fallocate(struct eio_fd fd, int mode, int64_t off, int64_t len)
 
 /*
  * What an entry says about a range has 32 bits for the length; a longer one goes in pieces,
- * and their borders are those of pages. Length 0 is all up to the end, in one piece.
+ * and their borders are those of pages. Length 0 is all up to the end, in one piece, and so is
+ * what would be too many: who says INT64_MAX means that.
  */
-enum { PIECE = 1 << 30 };
+enum { PIECE = 1 << 30, PIECES_MAX = 1 << 16 };
 
 static int about_range(struct eio_fd fd, int64_t off, int64_t len, int opcode, uint32_t how)
 {
@@ -202,6 +203,8 @@ static int about_range(struct eio_fd fd, int64_t off, int64_t len, int opcode, u
 
 	if (off < 0 || len < 0 || off > INT64_MAX - len)
 		return -EINVAL;
+	if (len > (int64_t) PIECES_MAX * PIECE)
+		len = 0;
 	do {
 		uint32_t piece = len < PIECE ? (uint32_t) len : PIECE - (uint32_t) (off % PIECE);
 

@@ -570,6 +570,11 @@ static void tell_ranges(void)
 					 SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
 						 SYNC_FILE_RANGE_WAIT_AFTER));
 	expect_log("1+0:7");
+	/* In pieces it would take hours. */
+	expect_ok(eio_ll_fadvise(fd, 5, INT64_MAX - 5, POSIX_FADV_DONTNEED));
+	expect_log("5+0:4");
+	expect_ok(eio_ll_sync_file_range(fd, 0, INT64_MAX, SYNC_FILE_RANGE_WRITE));
+	expect_log("0+0:2");
 	expect_err(eio_ll_fadvise(fd, -1, 1, POSIX_FADV_NORMAL), -EINVAL);
 	expect_err(eio_ll_fadvise(fd, 0, -1, POSIX_FADV_NORMAL), -EINVAL);
 	expect_err(eio_ll_fadvise(fd, INT64_MAX, 1, POSIX_FADV_NORMAL), -EINVAL);
