@@ -164,6 +164,13 @@ static int block_worker(size_t i, void *arg)
 	return rc;
 }
 
+static int set_length(struct copy *copy, off_t len)
+{
+	int rc = eio_ll_ftruncate(copy->dst, len);
+
+	return rc < 0 ? eio_error_set(rc, "ftruncate", copy->to) : 0;
+}
+
 static int copy_parallel(struct copy *copy)
 {
 	uint64_t blocks = (copy->stat.size + BLOCK - 1) / BLOCK;
@@ -178,9 +185,7 @@ static int copy_parallel(struct copy *copy)
 	if (!copy->to_file)
 		return 0;
 	/* A hole at the end leaves nothing to write, only a length to set. */
-	if (ftruncate(eio_fd_to_unix(copy->dst, EIO_FD_PEEK), copy->size) < 0)
-		return eio_error_set(-errno, "ftruncate", copy->to);
-	return 0;
+	return set_length(copy, copy->size);
 }
 
 /* Bytes that are to be copied, as far as is known: without holes. */
@@ -284,7 +289,6 @@ static int name_target(struct copy *copy)
 /* Empties the target, if it is a file, and another one. */
 static int prepare(struct copy *copy)
 {
-	int number = eio_fd_to_unix(copy->dst, EIO_FD_PEEK);
 	struct eio_stat to;
 	int rc = eio_file_stat(eio_flow_of_fd(copy->dst), &to);
 
@@ -294,9 +298,7 @@ static int prepare(struct copy *copy)
 		return eio_error_set(-EINVAL, "copy onto itself", copy->to);
 	copy->to_file = to.kind == EIO_KIND_REGULAR;
 	/* Not if it is empty: after a truncation ext4 writes the file to disk when it is closed. */
-	if (copy->to_file && to.size > 0 && ftruncate(number, 0) < 0)
-		return eio_error_set(-errno, "ftruncate", copy->to);
-	return 0;
+	return copy->to_file && to.size > 0 ? set_length(copy, 0) : 0;
 }
 
 /* Blocks of it can be copied in any order. */
