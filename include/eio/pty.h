@@ -134,7 +134,8 @@ struct eio_tty_raw {
 /**
  * Put a terminal into raw mode: bytes pass as they are, keys make no signals and are not echoed.
  *
- * It stays so when the program dies: the end of the scope is what restores it.
+ * It stays so when the program dies: the end of the scope is what restores it. Beginning and end
+ * are changes of attributes: in the background of its own terminal they stop the process.
  *
  * @param tty  Stays the caller's, and open until the end.
  * @return 0; or as eio_tty_get_size, and then there is nothing to end.
