@@ -8,6 +8,15 @@ supervise=$(realpath "$1") || exit 1
 need_ring "$2"
 cd "$tmp" || exit 1
 
+# What is left over on the way out takes its commands down with it: two signals kill them.
+take_down() {
+	for each in $pids; do
+		kill -s TERM "$each" && kill -s INT "$each" && sleep 0.5
+	done 2>/dev/null
+	clean_up
+}
+trap take_down EXIT
+
 # prints WORDS... : exactly these lines, each one argument, on the standard output.
 prints() {
 	printf '%s\n' "$@" >expected
@@ -21,7 +30,11 @@ complains() {
 }
 
 # begin COMMAND...: starts it in the background, to print to started and complain to trouble.
+# What the one before has said is gone first: a signal that it calls forth would come before the
+# program is there.
 begin() {
+	: >started
+	: >trouble
 	"$@" >started 2>trouble &
 	pid=$!
 	pids="$pids $pid"
