@@ -5,6 +5,9 @@
  * It runs in a process group of its own, and has ended when nobody of the group is left: whom
  * its first process leaves behind is asked to end, too, and killed if it does not in time. Its
  * output has ended when nobody has it any more.
+ *
+ * Who is left behind becomes our child, so that we hear of its end, and do not depend on the
+ * first process of the system to collect it: until then it would be of its group.
  */
 #include "supervise.h"
 
@@ -15,7 +18,6 @@
 enum {
 	STEADY_S = 60, /* who has run so long is not about to fail for the next time in a row */
 	DOUBLINGS = 6, /* of the delay between restarts */
-	LOOK_MS = 10,
 };
 
 struct run {
@@ -25,12 +27,49 @@ struct run {
 	int status; /* how it ended */
 };
 
+static const int child_signals[] = {SIGCHLD, 0};
+
 void children_signal(struct supervise *s, int sig)
 {
 	for (const struct command *c = s->commands; c; c = c->next) {
 		if (c->group)
 			kill(-c->group, sig);
 	}
+}
+
+static bool is_first(const struct supervise *s, pid_t pid)
+{
+	const struct command *c = s->commands;
+
+	while (c && c->group != pid)
+		c = c->next;
+	return c;
+}
+
+/* All but the commands' first processes, which are waited for elsewhere. Whom one of these
+ * hides, or one that is not known yet might be, is collected after the next one. */
+static void collect(const struct supervise *s)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	while (!s->starting && waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       info.si_pid && !is_first(s, info.si_pid)) {
+		waitpid(info.si_pid, NULL, 0);
+		info.si_pid = 0;
+	}
+}
+
+int children_collect(void *super)
+{
+	struct eio_signals signals;
+	int rc = eio_signals_begin(&signals, child_signals);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = eio_signals_next(&signals, NULL)) > 0)
+		collect(super);
+	eio_signals_end(&signals);
+	return rc;
 }
 
 static int print_out(void *arg)
@@ -49,20 +88,37 @@ static int print_err(void *arg)
 	return output_lines(o, &o->err, r->command, r->err);
 }
 
-/* Its first process has ended. Nobody tells of the end of the others, which are not our
- * children: so we look. */
-static int end_group(const struct command *c)
+static bool is_any_left(pid_t group)
+{
+	while (waitpid(-group, NULL, WNOHANG) > 0)
+		;
+	return kill(-group, 0) == 0;
+}
+
+static int await_group(void *command)
+{
+	const struct command *c = command;
+	struct eio_signals signals;
+	int rc = eio_signals_begin(&signals, child_signals);
+
+	if (rc < 0)
+		return rc;
+	while (rc >= 0 && is_any_left(c->group))
+		rc = eio_signals_next(&signals, NULL);
+	eio_signals_end(&signals);
+	return rc < 0 ? rc : 0;
+}
+
+/* Its first process has ended, and was collected. */
+static int end_group(struct command *c)
 {
 	struct supervise *s = c->super;
-	struct eio_clock clock = s->env->mono_clock;
-	int64_t end = eio_now_ns(clock) + s->grace_ns;
-	int rc = 0;
+	int rc;
 
 	if (!s->stopping)
 		kill(-c->group, SIGTERM);
-	while (rc == 0 && kill(-c->group, 0) == 0 && eio_now_ns(clock) < end)
-		rc = eio_sleep(clock, EIO_MS(LOOK_MS));
-	return rc;
+	rc = eio_timeout_run(s->env->mono_clock, s->grace_ns, await_group, c);
+	return rc == -ETIMEDOUT ? 0 : rc;
 }
 
 /* The child has the other ends. */
@@ -90,12 +146,16 @@ static int run_once(struct eio_switch *sw, void *arg)
 	struct run *r = arg;
 	struct command *c = r->command;
 	struct eio_process process;
-	int rc = start(sw, r, &process);
+	int rc;
 
+	c->super->starting++;
+	rc = start(sw, r, &process);
+	if (rc == 0)
+		c->group = eio_process_pid(process);
+	c->super->starting--;
 	if (rc < 0)
 		return rc;
 	r->began = true;
-	c->group = eio_process_pid(process);
 	if (c->super->stopping)
 		kill(-c->group, SIGTERM); /* who stopped us meanwhile did not see it */
 	rc = eio_fork(sw, print_out, r);

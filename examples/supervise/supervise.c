@@ -3,7 +3,7 @@
  * Runs commands side by side, shows what they print line by line with their names, restarts
  * them, and takes them all down with it.
  *
- * A fiber for each command is forked on one switch; a daemon of the switch waits for signals.
+ * A fiber for each command is forked on one switch; daemons of the switch wait for signals.
  * This file has the options and the stop, command.c splits command lines, child.c is a
  * command's life, output.c prints lines.
  */
@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static int next_signal(void *arg)
@@ -59,6 +60,8 @@ static int run_all(struct eio_switch *sw, void *arg)
 	struct supervise *s = arg;
 	int rc = eio_fork_daemon(sw, stop_on_signals, s);
 
+	if (rc == 0)
+		rc = eio_fork_daemon(sw, children_collect, s);
 	for (struct command *c = s->commands; c && rc == 0; c = c->next)
 		rc = eio_fork(sw, child_run, c);
 	return rc;
@@ -236,6 +239,7 @@ static int supervise(struct supervise *s)
 			s->output.width = strlen(c->name);
 	}
 	s->output.color = isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	rc = eio_run(NULL, run, s);
 	if (rc >= 0)
 		return s->status;

@@ -38,6 +38,7 @@ struct supervise {
 	struct eio_env *env;
 	struct output output;
 	struct eio_promise stop; /* resolved by the first signal */
+	unsigned starting; /* commands whose first process is not known yet, but may be there */
 	bool stopping;
 	int status; /* of the first command that failed for good, as a shell tells it */
 };
@@ -52,6 +53,9 @@ int child_run(void *command);
 
 /* Sends a signal to everything that runs. */
 void children_signal(struct supervise *s, int sig);
+
+/* A daemon that collects whom the commands left behind; the argument is the supervise. */
+int children_collect(void *super);
 
 /* output.c */
 int output_run(struct output *o, struct eio_env *env, eio_fn *fn, void *arg);

@@ -42,9 +42,9 @@ begin() {
 
 # await_line TEXT [FILE]: until the file, or what was begun, has said this.
 await_line() {
-	for _ in $(seq 200); do
+	for _ in $(seq 500); do
 		grep -q "$1" "${2:-started}" && return
-		sleep 0.05
+		sleep 0.02
 	done
 	fail "no line $1"
 	cat started trouble
@@ -62,10 +62,10 @@ ended_with() {
 
 # is_gone PID: it has ended; whose child it was may not have collected it yet.
 is_gone() {
-	for _ in $(seq 100); do
+	for _ in $(seq 250); do
 		state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)
 		[ -z "$state" ] || [ "$state" = Z ] && return
-		sleep 0.05
+		sleep 0.02
 	done
 	return 1
 }
@@ -259,7 +259,7 @@ cat >leave.sh <<'END'
 sh "$@" >left &
 until grep -q ready left; do sleep 0.02; done
 END
-exits_with 0 "$supervise" 'sh leave.sh polite.sh 0'
+exits_with 0 "$supervise" --grace 1000 'sh leave.sh polite.sh 0'
 check a descendant is asked to end -- grep -q bye left
 exits_with 0 "$supervise" --grace 0.05 'sh leave.sh stubborn.sh'
 check one that does not is gone -- is_gone "$(sed -n 's/ready //p' left)"
@@ -268,6 +268,25 @@ await_line ready
 kill -s TERM "$pid"
 ended_with 137
 check a stubborn family is gone -- is_gone "$(sed -n 's/a | ready //p' started)"
+
+# Who left the group as well is collected while the command goes on.
+cat >stray.sh <<'END'
+trap 'exit 0' TERM
+sh -c 'setsid sh -c "echo stray \$\$" >stray & exec true'
+until grep -q stray stray; do sleep 0.02; done 2>/dev/null
+echo ready
+while :; do sleep 0.02; done
+END
+begin "$supervise" 'a: sh stray.sh'
+await_line ready
+stray=$(sed 's/stray //' stray)
+for _ in $(seq 500); do
+	[ -e "/proc/$stray" ] || break
+	sleep 0.02
+done
+check nobody is left as a zombie -- [ ! -e "/proc/$stray" ]
+kill -s TERM "$pid"
+ended_with 0
 
 # Each has a group of its own.
 begin "$supervise" 'a: sh polite.sh 0'
