@@ -65,7 +65,9 @@ struct eio_spawn {
 	 * The standard streams; any flow. The same one may be @p out and @p err. For eio_null() the
 	 * child gets /dev/null.
 	 * A flow's descriptor becomes blocking (O_NONBLOCK is cleared), as programs expect, for
-	 * all who share it.
+	 * all who share it, and stays so, also if the program cannot begin. Nothing of the library
+	 * waits in the thread for that, but writing to the pseudo-terminal that a program drives;
+	 * a copy of a socket's that begins later sets the flag again, for the child too.
 	 */
 	const struct eio_flow *in, *out, *err;
 	/** More descriptors, as they are. Of two with the same number the later one counts, and

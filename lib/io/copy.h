@@ -43,6 +43,9 @@ bool eio__copy_raises_no_sigpipe(void);
  * may go on by another handle to the same socket. */
 void eio__copy_make_nonblocking(int fd);
 
+/* Until it is given to a child: to be asked before each direct call. */
+bool eio__copy_is_nonblocking(int fd);
+
 /* To a socket from another, both eio__flow_is_socket. */
 int eio__copy_between_sockets(struct eio_flow dst, struct eio_flow src, struct eio_copy *c);
 

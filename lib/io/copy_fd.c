@@ -8,8 +8,9 @@
  *
  * From a file, sendfile(2) takes a quarter of the time of any of these. It is called
  * directly, and only for what the kernel says is in the page cache, so that it waits for no
- * disk; the socket is O_NONBLOCK from then on, so that it waits for no peer. Domains whose
- * ring is restricted do not call it.
+ * disk; the socket is O_NONBLOCK from then on, so that it waits for no peer, or was given to a
+ * child meanwhile, which expects it to wait: the rest goes through memory. Domains whose ring
+ * is restricted do not call it.
  */
 #include "core/error.h"
 #include "core/fiber.h"
@@ -86,7 +87,7 @@ static ssize_t send_cached(int to, struct eio_fd src, size_t len, uint64_t *size
 
 	if (from < 0)
 		return eio__fail(from, "sendfile", NULL);
-	if (eio__copy_is_cached(from, len, size)) {
+	if (eio__copy_is_nonblocking(to) && eio__copy_is_cached(from, len, size)) {
 		n = sendfile(to, from, NULL, len);
 		if (n < 0)
 			n = errno == EINVAL ? -EOPNOTSUPP : -errno;
@@ -142,6 +143,11 @@ bool eio__copy_raises_no_sigpipe(void)
 	struct sigaction now;
 
 	return sigaction(SIGPIPE, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
+bool eio__copy_is_nonblocking(int fd)
+{
+	return fcntl(fd, F_GETFL) & O_NONBLOCK;
 }
 
 void eio__copy_make_nonblocking(int fd)

@@ -16,7 +16,8 @@
  * A splice by the ring would run in a kernel worker, and with few fibers a send by the ring
  * costs more than it saves here. So both are called directly, as is a receive for what is
  * there already: none of them may wait, for which the sockets are O_NONBLOCK from their
- * first stream on. All waiting is the ring's. Between two pieces other fibers have their turn.
+ * first stream on. One that is given to a child, which expects it to wait, has streams no
+ * longer. All waiting is the ring's. Between two pieces other fibers have their turn.
  *
  * Nothing is in memory or pipe while the copy waits for bytes. While it waits for room, what
  * is there is lost if the copy ends.
@@ -168,35 +169,55 @@ static ssize_t splice_now(int from, int to, size_t len)
 	return n < 0 ? -errno : n;
 }
 
+/* -EINVAL: not this way. */
 static ssize_t fill_pipe(const struct pair *p, int pipe)
 {
 	int fd = eio_fd_use(p->from);
-	ssize_t n;
+	ssize_t n = -EINVAL;
 
 	if (fd < 0)
 		return fd;
-	n = splice_now(fd, pipe, eio__copy_piece(p->c, PIPE));
+	if (eio__copy_is_nonblocking(fd))
+		n = splice_now(fd, pipe, eio__copy_piece(p->c, PIPE));
 	eio_fd_unuse(p->from);
 	return n;
 }
 
+/* -EOPNOTSUPP: it would wait. */
 static ssize_t drain_pipe(const struct pair *p, int pipe, size_t len)
 {
 	int fd = eio_fd_use(p->to);
-	ssize_t n;
+	ssize_t n = -EOPNOTSUPP;
 
 	if (fd < 0)
 		return fd;
-	n = splice_now(pipe, fd, len);
+	if (eio__copy_is_nonblocking(fd))
+		n = splice_now(pipe, fd, len);
 	eio_fd_unuse(p->to);
 	return n != 0 ? n : -EIO;
 }
 
+/* What is in the pipe, through memory. */
+static int send_through_memory(struct pair *p, int pipe, size_t len)
+{
+	char *buf = malloc(len);
+	ssize_t n = -ENOMEM;
+	int rc;
+
+	p->no_stream = true;
+	if (buf)
+		n = read(pipe, buf, len);
+	rc = n == (ssize_t) len ? send_piece(p, buf, len)
+				: eio__fail(buf ? -EIO : -ENOMEM, "splice", NULL);
+	free(buf);
+	return rc;
+}
+
 /* All that is in the pipe, telling of each part: a slow peer is not an idle one. Who wants
  * to stop gets what was taken from the source sent first, as with other pieces. */
-static int send_pipe(const struct pair *p, int pipe, size_t len)
+static int send_pipe(struct pair *p, int pipe, size_t len)
 {
-	int stop = 0;
+	int stop = 0, rc;
 
 	while (len > 0) {
 		ssize_t n = drain_pipe(p, pipe, len);
@@ -204,9 +225,12 @@ static int send_pipe(const struct pair *p, int pipe, size_t len)
 		if (n > 0) {
 			stop = eio_copy_moved(p->c, (uint64_t) n);
 			len -= (size_t) n;
+		} else if (n == -EOPNOTSUPP) {
+			rc = send_through_memory(p, pipe, len);
+			return rc < 0 ? rc : stop;
 		} else {
-			int rc = n == -EAGAIN ? eio_ll_await_writable(p->to)
-					      : eio__fail((int) n, "splice", NULL);
+			rc = n == -EAGAIN ? eio_ll_await_writable(p->to)
+					  : eio__fail((int) n, "splice", NULL);
 			if (rc < 0)
 				return rc;
 		}
@@ -232,7 +256,7 @@ static int pass_large(struct pair *p, const int ends[2])
 		if (n <= 0)
 			return n < 0 ? eio__fail((int) n, "splice", NULL) : END;
 		rc = send_pipe(p, ends[0], (size_t) n);
-		if (rc < 0 || n < STREAM)
+		if (rc < 0 || n < STREAM || p->no_stream)
 			return rc < 0 ? rc : MESSAGES;
 		rc = eio_yield();
 		if (rc < 0)

@@ -735,6 +735,86 @@ RING_TEST(a_descriptor_is_made_blocking)
 	return eio_switch_end(&sw, 0);
 }
 
+static int copy_file_to(void *arg)
+{
+	struct eio_flow *to = arg;
+	struct eio_switch sw;
+	int rc;
+
+	eio_switch_begin(&sw);
+	rc = eio_flow_copy(file_to_read(&sw, "file"), *to, NULL);
+	return eio_switch_end(&sw, rc);
+}
+
+enum { SENT = 8 << 20 };
+
+static void expect_sent(struct eio_flow from)
+{
+	static char data[SENT];
+	ssize_t n;
+
+	for (size_t len = 0; len < SENT; len += (size_t) n) {
+		n = eio_flow_read(from, data + len, SENT - len);
+		ck_assert_int_gt(n, 0);
+	}
+	ck_assert(is_filled(data, SENT, 0));
+}
+
+/* It waits for room when a child is given the socket: what it had called directly would stop the
+ * thread from then on. */
+DIR_TEST(a_copy_to_a_childs_socket_stops_nobody)
+{
+	struct eio_flow a, b, null = eio_null();
+	struct eio_spawn spawn = {.argv = shell("exec sleep 1000"), .in = &a, .out = &null};
+	struct eio_switch sw, copies;
+
+	(void) arg;
+	put_file("file", SENT);
+	eio_switch_begin(&sw);
+	flow_tcp(&sw, &a, &b);
+	eio_switch_begin(&copies);
+	expect_ok(eio_fork(&copies, copy_file_to, &a));
+	trips(8);
+	start(&sw, &spawn);
+	expect_sent(b);
+	expect_ok(eio_switch_end(&copies, 0));
+	return eio_switch_end(&sw, 0);
+}
+
+/* From one socket to another, either of which becomes blocking. */
+static int copy_between(void *arg)
+{
+	struct eio_flow *ends = arg;
+
+	return eio_flow_copy(ends[0], ends[1], NULL);
+}
+
+DIR_TEST(a_copy_between_sockets_one_of_which_is_a_childs_stops_nobody)
+{
+	struct eio_flow ends[2], source, sink, null = eio_null();
+	struct eio_spawn spawn = {.argv = shell("exec sleep 1000"), .out = &null};
+	struct eio_switch sw, copies;
+
+	(void) arg;
+	put_file("file", SENT);
+	for (int i = 0; i < 2; i++) {
+		eio_switch_begin(&sw);
+		flow_tcp(&sw, &source, &ends[0]);
+		flow_tcp(&sw, &sink, &ends[1]);
+		eio_switch_begin(&copies);
+		expect_ok(eio_fork(&copies, copy_between, ends));
+		expect_ok(eio_fork(&copies, copy_file_to, &source));
+		trips(64);
+		spawn.in = &ends[i];
+		start(&sw, &spawn);
+		expect_sent(sink);
+		expect_ok(eio_flow_shutdown(source, EIO_SHUT_SEND));
+		expect_ok(eio_switch_end(&copies, 0));
+		expect_ok(eio_switch_end(&sw, 0));
+	}
+	return 0;
+}
+
 RING_TEST(more_descriptors_come_under_their_numbers_also_in_a_cycle)
 {
 	struct eio_flow null = eio_null();
@@ -1416,6 +1496,8 @@ SUITE_MAIN("process", true, a_run_tells_how_the_program_ended_test,
 	   without_descriptors_nothing_is_left_test, a_flows_descriptor_is_the_childs_own_test,
 	   streams_that_are_not_named_are_the_parents_test,
 	   nothing_is_the_null_device_and_holds_nobody_up_test, a_descriptor_is_made_blocking_test,
+	   a_copy_to_a_childs_socket_stops_nobody_test,
+	   a_copy_between_sockets_one_of_which_is_a_childs_stops_nobody_test,
 	   more_descriptors_come_under_their_numbers_also_in_a_cycle_test,
 	   much_goes_from_memory_and_into_memory_at_once_test, one_flow_may_be_both_outputs_test,
 	   who_does_not_read_to_the_end_is_not_fed_test, a_pipe_that_nobody_reads_is_no_failure,
