@@ -89,7 +89,9 @@ static void deliver(struct eio__signals *s, const siginfo_t *info)
 	struct cell *c;
 
 	if (reserve(s, info->si_signo)) {
-		c = &s->cells[__atomic_fetch_add(&s->put, 1, __ATOMIC_RELAXED) % s->n];
+		/* Whoever took a place before knows of cells that the reader has freed since
+		 * this one was reserved. */
+		c = &s->cells[__atomic_fetch_add(&s->put, 1, __ATOMIC_ACQ_REL) % s->n];
 		c->info = *info;
 		__atomic_store_n(&c->full, true, __ATOMIC_RELEASE);
 	}
@@ -257,7 +259,7 @@ static bool is_full(const struct cell *c)
 	return __atomic_load_n(&c->full, __ATOMIC_ACQUIRE);
 }
 
-/* 1, or 0: there is nothing. Who else waits had no set of its own for what is left. */
+/* 1, -EOVERFLOW, or 0: there is nothing. Who else waits had no set of its own for what is left. */
 static int take(struct eio__signals *s, siginfo_t *ret)
 {
 	struct cell *c = &s->cells[s->taken % s->n];
@@ -271,7 +273,7 @@ static int take(struct eio__signals *s, siginfo_t *ret)
 	c->full = false;
 	s->taken++;
 	give_back(s, sig);
-	if (is_full(&s->cells[s->taken % s->n]))
+	if (is_full(&s->cells[s->taken % s->n]) || __atomic_load_n(&s->dropped, __ATOMIC_RELAXED))
 		eio_event_set(&s->event);
 	return 1;
 }

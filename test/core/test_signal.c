@@ -233,6 +233,36 @@ CORE_TEST(too_many_real_time_signals_are_dropped_and_told_once)
 	return 0;
 }
 
+static int note_rc(void *arg)
+{
+	note("%d", eio_signals_next(arg, NULL));
+	return 0;
+}
+
+/* The first one takes the last signal and does not come back. */
+CORE_TEST(who_waits_is_told_of_those_dropped)
+{
+	char want[32];
+	struct eio_signals s;
+	struct eio_switch sw;
+
+	(void) arg;
+	snprintf(want, sizeof(want), "1 %d", -EOVERFLOW);
+	expect_ok(eio_signals_begin(&s, real_time()));
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 2; i++)
+		expect_ok(eio_fork(&sw, note_rc, &s));
+	for (int i = 0; i < 2 * QUEUED; i++)
+		send_value(SIGRTMIN, i);
+	for (int i = 0; i < QUEUED - 1; i++)
+		next(&s);
+	expect_ok(eio_switch_end(&sw, 0));
+	expect_log(want);
+	ck_assert(would_wait(&s));
+	eio_signals_end(&s);
+	return 0;
+}
+
 CORE_TEST(every_subscription_gets_every_signal_of_its_own)
 {
 	struct eio_signals both, first, second;
@@ -893,6 +923,7 @@ SUITE_MAIN("signal", false, a_signal_comes_with_its_details_test,
 	   several_fibers_may_wait_and_get_one_each_test,
 	   a_standard_signal_is_one_until_it_is_taken_test, real_time_signals_queue_test,
 	   too_many_real_time_signals_are_dropped_and_told_once_test,
+	   who_waits_is_told_of_those_dropped_test,
 	   every_subscription_gets_every_signal_of_its_own_test,
 	   a_signal_named_twice_comes_once_test, a_blocked_signal_comes_when_it_is_let_in_test,
 	   what_came_is_kept_for_who_is_not_cancelled_test,
