@@ -72,7 +72,7 @@ int children_collect(void *super)
 	return rc;
 }
 
-static int print_out(void *arg)
+static int lines_out(void *arg)
 {
 	struct run *r = arg;
 	struct output *o = &r->command->super->output;
@@ -80,12 +80,42 @@ static int print_out(void *arg)
 	return output_lines(o, &o->out, r->command, r->out);
 }
 
-static int print_err(void *arg)
+static int lines_err(void *arg)
 {
 	struct run *r = arg;
 	struct output *o = &r->command->super->output;
 
 	return output_lines(o, &o->err, r->command, r->err);
+}
+
+static int await_stop(void *arg)
+{
+	struct supervise *s = arg;
+
+	return eio_promise_await(&s->stop, NULL);
+}
+
+/* By then all groups are gone. Who has left its group and kept the output is not waited for. */
+static int give_up(void *arg)
+{
+	struct supervise *s = arg;
+	int rc = await_stop(s);
+
+	return rc < 0 ? rc : eio_sleep(s->env->mono_clock, 2 * s->grace_ns + EIO_MS(100));
+}
+
+static int print_out(void *arg)
+{
+	struct run *r = arg;
+
+	return eio_first(lines_out, r, give_up, r->command->super);
+}
+
+static int print_err(void *arg)
+{
+	struct run *r = arg;
+
+	return eio_first(lines_err, r, give_up, r->command->super);
 }
 
 static bool is_any_left(pid_t group)
@@ -188,13 +218,6 @@ static void note_failure(struct supervise *s, int status)
 {
 	if (!s->status)
 		s->status = status;
-}
-
-static int await_stop(void *arg)
-{
-	struct supervise *s = arg;
-
-	return eio_promise_await(&s->stop, NULL);
 }
 
 /* 1 after the delay, 0: all is to stop. */

@@ -46,8 +46,11 @@ static int stop_on_signals(void *arg)
 	static const int list[] = {SIGHUP, SIGINT, SIGTERM, 0};
 	struct supervise *s = arg;
 	struct eio_signals signals;
-	int rc = eio_signals_begin(&signals, list);
+	struct sigaction hup;
+	int rc;
 
+	sigaction(SIGHUP, NULL, &hup); /* nohup(1) has it ignored */
+	rc = eio_signals_begin(&signals, hup.sa_handler == SIG_IGN ? list + 1 : list);
 	if (rc < 0)
 		return rc;
 	rc = take_down(s, &signals);

@@ -288,6 +288,25 @@ check nobody is left as a zombie -- [ ! -e "/proc/$stray" ]
 kill -s TERM "$pid"
 ended_with 0
 
+# Who left it with the output is not waited for when all is to stop.
+cat >keeper.sh <<'END'
+setsid sleep 1000 &
+echo "ready $!"
+wait
+END
+begin "$supervise" --grace 0.05 'a: sh keeper.sh'
+await_line ready
+kill -s TERM "$pid"
+ended_with 0
+kill -s KILL "$(sed -n 's/a | ready //p' started)"
+
+# What was ignored stays so.
+begin sh -c 'trap "" HUP; exec "$0" "$@"' "$supervise" 'a: sh polite.sh 0'
+await_line ready
+kill -s HUP "$pid"
+kill -s TERM "$pid"
+ended_with 0
+
 # Each has a group of its own.
 begin "$supervise" 'a: sh polite.sh 0'
 await_line ready
