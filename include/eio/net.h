@@ -7,6 +7,7 @@
 
 #include <eio/addr.h>
 #include <eio/api.h>
+#include <eio/domain.h>
 #include <eio/flow.h>
 #include <eio/promise.h>
 #include <eio/sockopt.h>
@@ -176,11 +177,14 @@ enum eio_receiving {
 
 /** NULL or zeroed: all defaults. */
 struct eio_server_opts {
-	size_t max_connections;      /**< served at once; 0 = no limit */
+	size_t max_connections;      /**< served at once, by all domains; 0 = no limit */
 	struct eio_promise *stop;    /**< resolve it for a graceful stop */
 	int64_t drain_ns;            /**< after a stop; then the rest is cancelled; 0 = no limit */
 	eio_conn_error_fn *on_error; /**< NULL: the log hook */
 	enum eio_receiving receive;
+	/** So many domains, started for the call by @p domain_mgr, serve beside the caller's. */
+	unsigned additional_domains;
+	struct eio_domain_mgr domain_mgr; /**< of no account if there are none */
 	void *reserved[4];
 };
 
@@ -191,10 +195,23 @@ struct eio_server_opts {
  * run out it waits a little and goes on. A failing handler is reported and stops
  * only its own connection.
  *
+ * With additional domains @p handler and on_error are called by several threads, a connection's
+ * by one, and what @p arg points to is used by all of them; fiber-locals are not inherited there.
+ * All domains accept from @p l, none before all are there, and one that serves clearly more
+ * connections than the others leaves them the next for a millisecond. Each serves its part of
+ * max_connections at most, and no more are started than that number.
+ *
  * @param l  Stays open when the call returns.
  * @return 0 after a stop, when the open connections were served (or, after drain_ns,
- *   cancelled); -ECANCELED; -EBADF if the listener was closed.
- * @cancel Yes: closes every connection first.
+ *   cancelled), or:
+ *   -ECANCELED
+ *   -EBADF   the listener was closed, or is none (the open connections were served); a zeroed
+ *            domain_mgr where it is needed
+ *   -EINVAL  an option out of range
+ *   and what eio_domain_run fails with when a domain cannot be started: no connection was
+ *   taken then
+ * @cancel Yes: closes every connection first, in all domains.
+ * @thread A fiber of any domain; @p l may be in use by other servers.
  * @since 0.1
  */
 EIO_API int eio_net_run_server(struct eio_listener l, eio_conn_fn *handler, void *arg,

@@ -660,6 +660,17 @@ static int run_server(struct place *p)
 	return eio_net_run_server(p->l, serve, p, &opts);
 }
 
+static int run_server_in_domains(struct place *p)
+{
+	struct eio_server_opts opts = {
+		.stop = &p->stop,
+		.additional_domains = 2,
+		.domain_mgr = env->domain_mgr,
+	};
+
+	return eio_net_run_server(p->l, serve, p, &opts);
+}
+
 static void stop_server(struct place *p)
 {
 	expect_ok(eio_promise_resolve(&p->stop, 0, NULL));
@@ -1645,6 +1656,8 @@ static const struct call calls[] = {
 	{"eio_net_accept", WAITS, listening, accept_one, one_comes, check_accept},
 	{"eio_net_accept_fork", WAITS, listening, accept_fork, one_comes, check_served},
 	{"eio_net_run_server", WAITS, listening_and_visited, run_server, stop_server, check_served},
+	{"eio_net_run_server in domains", WAITS, listening_and_visited, run_server_in_domains,
+	 stop_server, check_served},
 	{"eio_net_connect", QUICK, listening, connect_to, NULL, close_if_made},
 	{"eio_net_connect with a limit", QUICK, listening, connect_with_limit, NULL, close_if_made},
 	{"eio_net_connect_host", QUICK, listening, connect_by_name, NULL, close_if_made},

@@ -2,6 +2,8 @@
 /*
  * Servers, on the mock scheduler with a listener of the test's own, where the clock and
  * the order are exact, and with real sockets.
+ *
+ * With EIO_TEST_DOMAINS=N those with sockets have N additional domains, and promise the same.
  */
 #include "core/fiber.h"
 #include "faults.h"
@@ -12,6 +14,7 @@
 #include <eio/event.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -962,10 +965,28 @@ struct hall {
 	struct eio_addr at;
 	struct eio_promise open; /* handlers wait for it */
 	int clients[CLIENTS];
-	unsigned live, most_live, served, cancelled;
+	_Atomic unsigned live, most_live, served, cancelled;
+	struct eio_addr complained_about;
+	char complaint[64];
+	_Atomic unsigned complaints;
 };
 
 static struct hall hall;
+
+static unsigned additional(void)
+{
+	const char *n = getenv("EIO_TEST_DOMAINS");
+
+	return n ? (unsigned) strtoul(n, NULL, 10) : 0;
+}
+
+static void raise_to(_Atomic unsigned *most, unsigned n)
+{
+	unsigned old = *most;
+
+	while (old < n && !atomic_compare_exchange_weak(most, &old, n))
+		;
+}
 
 /* Reads a byte, waits until the doors are open, answers. */
 static int greet(struct eio_flow conn, const struct eio_addr *peer, void *arg)
@@ -976,8 +997,7 @@ static int greet(struct eio_flow conn, const struct eio_addr *peer, void *arg)
 
 	(void) peer;
 	if (rc == 1) {
-		if (++h->live > h->most_live)
-			h->most_live = h->live;
+		raise_to(&h->most_live, ++h->live);
 		rc = eio_promise_await(&h->open, NULL);
 		h->live--;
 	}
@@ -1007,6 +1027,8 @@ static void open_hall(const char *place)
 	hall.s.handler = greet;
 	hall.s.arg = &hall;
 	hall.s.opts.stop = &hall.s.stop;
+	hall.s.opts.additional_domains = additional();
+	hall.s.opts.domain_mgr = env->domain_mgr;
 	eio_switch_begin(&hall.s.sw);
 	expect_ok(eio_addr_parse(&hall.at, place));
 	expect_ok(eio_net_listen(env->net, &hall.s.sw, &hall.at, NULL, &hall.s.l));
@@ -1347,21 +1369,20 @@ DIR_TEST(a_listener_closed_under_a_server_ends_it)
 	return 0;
 }
 
-static struct eio_addr complained_about;
-
 static void complain(const struct eio_addr *peer, int err, void *arg)
 {
-	char line[64];
+	struct hall *h = arg;
 
-	ck_assert_ptr_eq(arg, &hall);
-	eio_error_format(err, line, sizeof(line));
-	note("%s", line);
-	complained_about = *peer;
+	ck_assert_uint_lt(h->complaints, 3);
+	eio_error_format(err, h->complaint, sizeof(h->complaint));
+	h->complained_about = *peer;
+	h->complaints++;
 }
 
 static int refuse_to_serve(struct eio_flow conn, const struct eio_addr *peer, void *arg)
 {
-	(void) conn, (void) peer, (void) arg;
+	(void) peer, (void) arg;
+	expect_ok(eio_flow_read_exact(conn, &(char){0}, 1));
 	return eio_error_set(-EPROTO, "parse", "GET");
 }
 
@@ -1386,14 +1407,14 @@ DIR_TEST(a_failure_is_reported_with_the_clients_address)
 		hall.s.handler = refuse_to_serve;
 		hall.s.opts.on_error = complain;
 		start(&hall.s);
-		for (int i = 0; i < 3; i++) {
+		for (unsigned i = 0; i < 3; i++) {
 			struct eio_addr client;
 
 			enter_hall(0, 1);
 			client = local_addr(hall.clients[0]);
-			wait_until(*log_text());
-			expect_log("parse GET: Protocol error");
-			ck_assert(eio_addr_equal(&client, &complained_about));
+			wait_until(hall.complaints == i + 1);
+			ck_assert_str_eq(hall.complaint, "parse GET: Protocol error");
+			ck_assert(eio_addr_equal(&client, &hall.complained_about));
 			close(hall.clients[0]);
 		}
 		stop(&hall.s);
@@ -1475,6 +1496,8 @@ DIR_TEST(when_descriptors_run_out_the_server_goes_on)
 	const char *place;
 
 	(void) arg;
+	if (additional()) /* which would be short of descriptors themselves */
+		return 0;
 	count_warnings();
 	for (size_t p = 0; next_place(&p, &place);) {
 		warnings = 0;
@@ -1523,7 +1546,7 @@ RING_TEST(accept_fork_serves_real_connections)
 	wait_until(hall.live == 5);
 	expect_err(eio_switch_end(&hall.s.sw, -EIO), -EIO);
 	leave_hall(0, 5, false);
-	expect_log("");
+	ck_assert_uint_eq(hall.complaints, 0);
 	ck_assert_uint_eq(count_fds(), fds);
 	return 0;
 }
