@@ -5,8 +5,11 @@
  * Most connections of a server wait. A waiting one costs its fiber's page and no more, since
  * it has no buffer: what arrives is lent, and given back once it is written.
  */
+#include "domains.h"
+
 #include <eio/eio.h>
 #include <errno.h>
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +19,7 @@
 struct server {
 	struct eio_env *env;
 	struct eio_addr addr;
+	unsigned domains;
 	struct eio_promise stop;
 };
 
@@ -67,6 +71,8 @@ static int serve(struct eio_switch *sw, void *arg)
 		.drain_ns = EIO_SEC(1),
 		.on_error = report,
 		.receive = EIO_RECEIVE_MULTISHOT,
+		.additional_domains = server->domains - 1,
+		.domain_mgr = server->env->domain_mgr,
 	};
 	struct eio_listen_opts listen_opts = {.reuse_addr = true};
 	struct eio_listener listener;
@@ -120,37 +126,58 @@ static int parse_addr(struct eio_addr *ret, const char *text)
 
 static void usage(FILE *to)
 {
-	fputs("Usage: echo [ADDRESS|PORT]\n"
+	fputs("Usage: echo [OPTION]... [ADDRESS|PORT]\n"
 	      "\n"
 	      "Sends back what it receives, on every connection, until SIGINT or SIGTERM.\n"
 	      "Prints port=N once it listens.\n"
 	      "\n"
 	      "  ADDRESS  127.0.0.1:7000, [::1]:7000 or unix:/path\n"
-	      "  PORT     on 127.0.0.1; 0, the default, takes a free one\n",
+	      "  PORT     on 127.0.0.1; 0, the default, takes a free one\n"
+	      "\n" DOMAINS_HELP "  --help               print this text\n",
 	      to);
+}
+
+/* Reads the arguments: -1 to go on, else the exit status. */
+static int parse_args(struct server *server, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"domains", required_argument, NULL, 'd'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	const char *where;
+	int option, rc;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+		if (option == 'd' && parse_domains(&server->domains, optarg))
+			continue;
+		if (option == 'd')
+			fprintf(stderr, "echo: --domains %s: not a number from 0 to 1024\n",
+				optarg);
+		else
+			usage(option == 'h' ? stdout : stderr);
+		return option == 'h' ? 0 : 2;
+	}
+	if (argc - optind > 1) {
+		usage(stderr);
+		return 2;
+	}
+	where = optind < argc ? argv[optind] : "0";
+	rc = parse_addr(&server->addr, where);
+	if (rc == 0)
+		return -1;
+	fprintf(stderr, "echo: %s: %s\n", where, eio_strerror(rc));
+	return 2;
 }
 
 int main(int argc, char **argv)
 {
-	struct server server = {.stop = EIO_PROMISE_INIT};
-	const char *where = argc > 1 ? argv[1] : "0";
+	struct server server = {.domains = 1, .stop = EIO_PROMISE_INIT};
 	char why[256];
-	int rc;
+	int rc = parse_args(&server, argc, argv);
 
-	if (argc == 2 && strcmp(where, "--help") == 0) {
-		usage(stdout);
-		return 0;
-	}
-	if (argc > 2 || where[0] == '-') {
-		usage(stderr);
-		return 2;
-	}
-	rc = parse_addr(&server.addr, where);
-	if (rc < 0) {
-		fprintf(stderr, "echo: %s: %s\n", where, eio_strerror(rc));
-		return 2;
-	}
-
+	if (rc >= 0)
+		return rc;
 	raise_file_limit();
 	rc = eio_run(NULL, run, &server);
 	if (rc < 0) {

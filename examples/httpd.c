@@ -12,7 +12,11 @@
  *
  * A graceful stop ends the connections that wait between requests and lets the others
  * finish.
+ *
+ * With several domains each has a server of its own on the one listener, since the fiber that
+ * looks after connections can only end waits of its own domain.
  */
+#include "domains.h"
 #include "httpd.h"
 
 #include <errno.h>
@@ -31,57 +35,31 @@ static void report(const struct eio_addr *peer, int err, void *arg)
 	fprintf(stderr, "httpd: %s: %s\n", eio_addr_format(peer, from, sizeof(from)), why);
 }
 
-/* The server */
+/* The server of a domain */
 
-/* A daemon: no new connections, no further requests on those there are. A second signal kills,
- * as nobody waits for it. */
-static int stop_on_signal(void *arg)
+/* A daemon: no further requests on the connections there are. */
+static int stop_conns(void *arg)
 {
-	static const int signals[] = {SIGINT, SIGTERM, 0};
 	struct server *server = arg;
-	int rc = eio_signal_await(signals);
+	int rc = eio_promise_await(server->stop, NULL);
 
-	if (rc < 0)
-		return rc;
-	eio_promise_resolve(&server->stop, 0, NULL);
-	conn_stop(server);
-	return 0;
+	if (rc == 0)
+		conn_stop(server);
+	return rc;
 }
 
-/* Says where it listens, and serves. */
-static int serve(struct server *server, struct eio_listener listener)
+static int serve(struct eio_switch *sw, void *arg)
 {
+	struct server *server = arg;
 	struct eio_server_opts opts = {
 		.max_connections = server->max_connections,
-		.stop = &server->stop,
+		.stop = server->stop,
 		.drain_ns = EIO_SEC(DRAIN_S),
 		.on_error = report,
 	};
-	struct eio_addr addr;
-	int rc = eio_listener_addr(listener, &addr);
-
-	if (rc < 0)
-		return rc;
-	printf("port=%u\n", eio_addr_port(&addr));
-	if (fflush(stdout) != 0)
-		return eio_error_set(-errno, "write", "standard output");
-	return eio_net_run_server(listener, conn_serve, server, &opts);
-}
-
-static int run_server(struct eio_switch *sw, void *arg)
-{
-	struct server *server = arg;
-	struct eio_listen_opts listen_opts = {.reuse_addr = true};
-	struct eio_listener listener;
 	int rc;
 
-	rc = eio_fs_open_dir(server->env->fs, sw, server->dir, &server->root);
-	if (rc < 0)
-		return rc;
-	rc = eio_net_listen(server->env->net, sw, &server->addr, &listen_opts, &listener);
-	if (rc < 0)
-		return rc;
-	rc = eio_fork_daemon(sw, stop_on_signal, server);
+	rc = eio_fork_daemon(sw, stop_conns, server);
 	if (rc < 0)
 		return rc;
 	rc = eio_fork_daemon(sw, conn_look_after, server);
@@ -90,21 +68,99 @@ static int run_server(struct eio_switch *sw, void *arg)
 	rc = log_begin(server, sw);
 	if (rc < 0)
 		return rc;
-	rc = serve(server, listener);
+	rc = eio_net_run_server(server->listener, conn_serve, server, &opts);
 	log_end(server);
 	return rc;
+}
+
+static int serve_in_domain(void *arg)
+{
+	struct server *server = arg;
+	int rc;
+
+	conn_init(server);
+	rc = eio_switch_run(serve, server);
+	conn_fini(server);
+	return rc;
+}
+
+/* All together */
+
+/* A daemon: no new connections. A second signal kills, as nobody waits for it. */
+static int stop_on_signal(void *arg)
+{
+	static const int signals[] = {SIGINT, SIGTERM, 0};
+	struct server *server = arg;
+	int rc = eio_signal_await(signals);
+
+	return rc < 0 ? rc : eio_promise_resolve(server->stop, 0, NULL);
+}
+
+static int start_domain(void *arg)
+{
+	struct server *server = arg;
+
+	return eio_domain_run(server->env->domain_mgr, serve_in_domain, server);
+}
+
+/* What one of so many domains, from 0, serves of all connections. */
+static size_t part_of(size_t max_connections, unsigned domains, unsigned i)
+{
+	return max_connections / domains + (i < max_connections % domains);
+}
+
+/* Each domain has a copy. One that may serve no connection at all is not started. */
+static int serve_in_domains(struct eio_switch *sw, const struct server *server)
+{
+	size_t max = server->max_connections;
+	unsigned domains = max > 0 && max < server->domains ? (unsigned) max : server->domains;
+	struct server part = *server;
+	int rc = 0;
+
+	for (unsigned i = 1; i < domains && rc == 0; i++) {
+		part.max_connections = part_of(max, domains, i);
+		rc = eio_fork_copy(sw, start_domain, &part, sizeof(part));
+	}
+	part.max_connections = part_of(max, domains, 0);
+	return rc < 0 ? rc : serve_in_domain(&part);
+}
+
+static int say_port(struct eio_listener listener)
+{
+	struct eio_addr addr;
+	int rc = eio_listener_addr(listener, &addr);
+
+	if (rc < 0)
+		return rc;
+	printf("port=%u\n", eio_addr_port(&addr));
+	return fflush(stdout) == 0 ? 0 : eio_error_set(-errno, "write", "standard output");
+}
+
+static int run_server(struct eio_switch *sw, void *arg)
+{
+	struct server *server = arg;
+	struct eio_listen_opts listen_opts = {.reuse_addr = true};
+	int rc;
+
+	rc = eio_fs_open_dir(server->env->fs, sw, server->dir, &server->root);
+	if (rc < 0)
+		return rc;
+	rc = eio_net_listen(server->env->net, sw, &server->addr, &listen_opts, &server->listener);
+	if (rc < 0)
+		return rc;
+	rc = eio_fork_daemon(sw, stop_on_signal, server);
+	if (rc < 0)
+		return rc;
+	rc = say_port(server->listener);
+	return rc < 0 ? rc : serve_in_domains(sw, server);
 }
 
 static int run(struct eio_env *env, void *arg)
 {
 	struct server *server = arg;
-	int rc;
 
 	server->env = env;
-	conn_init(server);
-	rc = eio_switch_run(run_server, server);
-	conn_fini(server);
-	return rc;
+	return eio_switch_run(run_server, server);
 }
 
 /* Thousands of connections need more descriptors than the usual soft limit. */
@@ -133,12 +189,17 @@ static void usage(FILE *to)
 	      "                       60, 0 for no limit\n"
 	      "  --request-timeout S  seconds a request may take to come; default 30, 0 for no\n"
 	      "                       limit\n"
-	      "  --access-log FILE    append a line for each request, in the combined format\n"
-	      "  --help               print this text\n"
+	      "  --access-log FILE    append a line for each request, in the combined "
+	      "format\n" DOMAINS_HELP "  --help               print this text\n"
 	      "\n"
 	      "Of several ranges in one request none is served but the whole file. Bodies of up\n"
 	      "to 1 MiB are read past. A client that takes nothing for 30 seconds is given up.\n",
 	      to);
+}
+
+static void complain(const char *option, const char *text, size_t max)
+{
+	fprintf(stderr, "httpd: --%s %s: not a number from 0 to %zu\n", option, text, max);
 }
 
 /* A number that is no larger than this, or a complaint. */
@@ -150,7 +211,7 @@ static bool parse_number(size_t *ret, const char *option, const char *text, size
 	*ret = strtoul(text, &rest, 10);
 	if (errno == 0 && text[0] >= '0' && text[0] <= '9' && *rest == '\0' && *ret <= max)
 		return true;
-	fprintf(stderr, "httpd: --%s %s: not a number from 0 to %zu\n", option, text, max);
+	complain(option, text, max);
 	return false;
 }
 
@@ -176,6 +237,7 @@ static int parse_args(struct server *server, int argc, char **argv)
 		{"idle-timeout", required_argument, NULL, 'i'},
 		{"request-timeout", required_argument, NULL, 'r'},
 		{"access-log", required_argument, NULL, 'o'},
+		{"domains", required_argument, NULL, 'd'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -210,6 +272,11 @@ static int parse_args(struct server *server, int argc, char **argv)
 		case 'o':
 			server->log_path = optarg;
 			break;
+		case 'd':
+			ok = parse_domains(&server->domains, optarg);
+			if (!ok)
+				complain("domains", optarg, 1024);
+			break;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -232,7 +299,8 @@ static int parse_args(struct server *server, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct server server = {.stop = EIO_PROMISE_INIT};
+	struct eio_promise stop = EIO_PROMISE_INIT;
+	struct server server = {.domains = 1, .stop = &stop};
 	char why[256];
 	int rc = parse_args(&server, argc, argv);
 

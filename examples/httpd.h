@@ -57,18 +57,24 @@ struct waiting {
 
 struct access_log; /* httpd_log.c */
 
+/* Of one domain. Its connections share what changes with each other and with nobody else. */
 struct server {
-	/* From the command line. */
+	/* From the command line, and the same in all domains, but for max_connections: each has a
+	 * part. */
 	const char *dir, *log_path;
 	struct eio_addr addr;
+	unsigned domains;
 	size_t max_connections;
 	int64_t request_timeout_ns;
 	bool listing;
 
+	/* The same in all domains. */
 	struct eio_env *env;
 	struct eio_dir root;
+	struct eio_listener listener;
+	struct eio_promise *stop;
+
 	struct access_log *log; /* or NULL */
-	struct eio_promise stop;
 	bool stopping;
 	struct waiting idle, sending;
 	unsigned second; /* counted by the fiber that looks after them */

@@ -5,6 +5,9 @@
  * One fiber writes it. While it writes one buffer the entries gather in the other, so a busy
  * server writes many of them at once, and a quiet one each as it comes. When both are full
  * those with an entry wait.
+ *
+ * Each domain has such a log of its own; the file is opened for appending, so what one writes
+ * does not come between the lines of another.
  */
 #include "httpd.h"
 
@@ -151,22 +154,34 @@ static int write_log(void *arg)
 	return 0;
 }
 
+static int free_log(void *arg)
+{
+	free(arg);
+	return 0;
+}
+
 int log_begin(struct server *server, struct eio_switch *sw)
 {
-	static struct access_log log;
 	struct eio_create append_to = {.append = true};
+	struct access_log *log;
 	int rc;
 
 	if (!server->log_path)
 		return 0;
-	rc = eio_fs_open_out(server->env->fs, sw, server->log_path, &append_to, &log.file);
+	log = calloc(1, sizeof(*log));
+	if (!log)
+		return eio_error_set(-ENOMEM, "log", server->log_path);
+	rc = eio_on_release_alloc(sw, free_log, log);
 	if (rc < 0)
 		return rc;
-	log.path = server->log_path;
-	log.filling = log.buffers[0];
-	rc = eio_fork(sw, write_log, &log);
+	rc = eio_fs_open_out(server->env->fs, sw, server->log_path, &append_to, &log->file);
+	if (rc < 0)
+		return rc;
+	log->path = server->log_path;
+	log->filling = log->buffers[0];
+	rc = eio_fork(sw, write_log, log);
 	if (rc == 0)
-		server->log = &log;
+		server->log = log;
 	return rc;
 }
 

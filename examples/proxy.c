@@ -7,12 +7,15 @@
  * other direction goes on alone. When one fails, or nothing has moved for too long, both are
  * over. Then both sides are reset: an end that was not seen is not to be made up.
  */
+#include "domains.h"
+
 #include <eio/eio.h>
 #include <eio/low_level.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,14 +29,15 @@ struct server {
 	const char *service;
 	int64_t connect_ns, idle_ns, drain_ns;
 	size_t max_connections;
+	unsigned domains;
 	bool stats;
 
 	struct eio_env *env;
 	struct eio_promise stop;
 
-	/* Connections, and the bytes of both directions. */
-	uint64_t served, unreachable, timed_out, failed;
-	uint64_t up, down;
+	/* Connections, and the bytes of both directions, counted by all domains. */
+	_Atomic uint64_t served, unreachable, timed_out, failed;
+	_Atomic uint64_t up, down;
 };
 
 /* A client's connection with an upstream's. */
@@ -58,9 +62,15 @@ static int stop_on_signal(void *arg)
 
 /* One connection */
 
-static void count(struct pair *pair, uint64_t *bytes, uint64_t n)
+/* Nobody reads them before all is over. */
+static void add(_Atomic uint64_t *total, uint64_t n)
 {
-	*bytes += n;
+	atomic_fetch_add_explicit(total, n, memory_order_relaxed);
+}
+
+static void count(struct pair *pair, _Atomic uint64_t *bytes, uint64_t n)
+{
+	add(bytes, n);
 	if (pair->server->idle_ns != EIO_NEVER)
 		eio_timeout_reset(&pair->idle, pair->server->idle_ns);
 }
@@ -147,7 +157,7 @@ static int serve(struct eio_flow client, const struct eio_addr *peer, void *arg)
 
 	(void) peer;
 	if (rc < 0) {
-		server->unreachable++;
+		add(&server->unreachable, 1);
 		reset(client);
 		return rc;
 	}
@@ -161,17 +171,16 @@ static int serve(struct eio_flow client, const struct eio_addr *peer, void *arg)
 	/* What one side did to the other is none of our failures, nor is what we were told. */
 	switch (rc) {
 	case -ETIMEDOUT:
-		server->timed_out++;
+		add(&server->timed_out, 1);
 		return 0;
 	case -ECONNRESET:
 	case -EPIPE:
 	case -ENOTCONN:
 	case -ECANCELED:
-		server->failed++;
+		add(&server->failed, 1);
 		return 0;
 	}
-	server->served += rc == 0;
-	server->failed += rc < 0;
+	add(rc < 0 ? &server->failed : &server->served, 1);
 	return rc;
 }
 
@@ -195,6 +204,8 @@ static int run_server(struct eio_switch *sw, void *arg)
 		.stop = &server->stop,
 		.drain_ns = server->drain_ns,
 		.on_error = report,
+		.additional_domains = server->domains - 1,
+		.domain_mgr = server->env->domain_mgr,
 	};
 	struct eio_listen_opts listen_opts = {.reuse_addr = true};
 	struct eio_listener listener;
@@ -260,7 +271,7 @@ static void usage(FILE *to)
 	      "  --connect-timeout S  for a connection to the upstream (default 10)\n"
 	      "  --idle-timeout S     without a byte in either direction (default 0)\n"
 	      "  --drain-timeout S    for open connections after a signal (default 5)\n"
-	      "  --max-connections N  at the same time (default 0)\n"
+	      "  --max-connections N  at the same time (default 0)\n" DOMAINS_HELP
 	      "  --stats              print totals at the end\n"
 	      "  --help               print this text\n"
 	      "\n"
@@ -330,6 +341,7 @@ static int parse_args(struct server *server, int argc, char **argv)
 		{"idle-timeout", required_argument, NULL, 'i'},
 		{"drain-timeout", required_argument, NULL, 'd'},
 		{"max-connections", required_argument, NULL, 'm'},
+		{"domains", required_argument, NULL, 'n'},
 		{"stats", no_argument, NULL, 's'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
@@ -350,6 +362,9 @@ static int parse_args(struct server *server, int argc, char **argv)
 			break;
 		case 'm':
 			good = parse_size(&server->max_connections, optarg);
+			break;
+		case 'n':
+			good = parse_domains(&server->domains, optarg);
 			break;
 		case 's':
 			server->stats = true;
@@ -384,6 +399,7 @@ int main(int argc, char **argv)
 	struct server server = {
 		.connect_ns = EIO_SEC(10),
 		.drain_ns = EIO_SEC(5),
+		.domains = 1,
 		.stop = EIO_PROMISE_INIT,
 	};
 	char why[256];

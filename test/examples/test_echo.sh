@@ -13,6 +13,9 @@ exits_with 2 "$echo" --nonsense
 exits_with 2 "$echo" 127.0.0.1
 exits_with 2 "$echo" 70000
 exits_with 2 "$echo" 1 2
+exits_with 2 "$echo" --domains x
+check a bad number is named -- grep -q -e '--domains x: not a number' "$tmp/stderr"
+exits_with 2 "$echo" --domains 1025 0
 exits_with 1 "$echo" 192.0.2.1:0
 check a failure names the address -- grep -q 192.0.2.1 "$tmp/stderr"
 
@@ -105,6 +108,12 @@ check an idle connection is closed -- wait $idle
 
 start_server "$echo"
 stop_server INT
+
+for domains in 0 3; do
+	start_server "$echo" --domains $domains 0
+	check "every byte comes back from $domains domains" -- python3 "$tmp/client.py" "$port"
+	stop_server TERM
+done
 
 start_server "$echo" "unix:$tmp/socket"
 cat >"$tmp/unix.py" <<'END'

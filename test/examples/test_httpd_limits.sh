@@ -63,6 +63,16 @@ check each request is logged -- diff "$tmp/expected" "$tmp/logged"
 [ "$(grep -c '"GET /small.txt HTTP/1.1" 200 6 "-" "many"$' "$tmp/log")" = 200 ] ||
 	fail 'entries of parallel requests are not whole'
 
+# The logs of several domains are one file.
+start_server "$httpd" --port 0 --domains 3 --max-connections 150 --access-log "$tmp/log3" "$root"
+sed "s,http://[^/]*,http://127.0.0.1:$port," "$tmp/many" >"$tmp/many3"
+check 200 parallel requests to 3 domains -- curl -s -S --no-progress-meter --max-time 60 \
+	--parallel --parallel-max 50 -A many -K "$tmp/many3"
+stop_server TERM
+[ "$(grep -c '"GET /small.txt HTTP/1.1" 200 6 "-" "many"$' "$tmp/log3")" = 200 ] ||
+	fail 'entries of several domains are not whole'
+[ "$(wc -l <"$tmp/log3")" = 200 ] || fail "$(wc -l <"$tmp/log3") lines instead of 200"
+
 mkfifo "$tmp/fifo"
 start_server "$httpd" --port 0 --access-log "$tmp/fifo" "$root"
 check what gathered is written at the end -- \

@@ -26,7 +26,7 @@ for wrong in 1.2.3.4:70000 localhost localhost: :80 unix: '[::1]'; do
 	exits_with 2 "$proxy" 0 "$wrong"
 done
 for wrong in '--idle-timeout x' '--connect-timeout -1' '--drain-timeout 1s' '--idle-timeout nan' \
-	'--max-connections x'; do
+	'--max-connections x' '--domains x' '--domains 1025'; do
 	# shellcheck disable=SC2086 # an option and its value
 	exits_with 2 "$proxy" $wrong 0 1
 	check "a complaint about $wrong" -- grep -q -e "$wrong: not a number" "$tmp/stderr"
@@ -89,5 +89,17 @@ stop_server TERM
 pid=$behind
 stop_server TERM
 check the socket is removed -- [ ! -e "$tmp/near" ]
+
+# What several domains count is exact.
+start_server "$httpd" --port 0 "$tmp/root"
+behind=$pid
+start_server "$proxy" --domains 3 --stats 0 "$port"
+for _ in $(seq 40); do
+	check a download -- curl -s -S --max-time 60 -o "$tmp/body" "http://127.0.0.1:$port/1000"
+done
+stop_server TERM
+check all are counted -- grep -q '^served=40 unreachable=0 idle=0 failed=0 ' "$tmp/server.out"
+pid=$behind
+stop_server TERM
 
 finish
