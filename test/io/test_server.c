@@ -1115,7 +1115,8 @@ static void serve_burst_at(const char *place)
 	enters = counting.enters;
 	while (hall.live < n)
 		expect_ok(eio_yield());
-	ck_assert_uint_lt(counting.enters - enters, n / 4);
+	/* Domains have fewer accepts in flight, but more than one. */
+	ck_assert_uint_lt(counting.enters - enters, additional() ? n / 2 : n / 4);
 	expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
 	wait_until(hall.served == n);
 	leave_hall(0, n, true);
