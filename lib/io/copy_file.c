@@ -17,6 +17,7 @@
  */
 #include "core/error.h"
 #include "core/fiber.h"
+#include "core/timer.h"
 #include "io/copy.h"
 
 #include <eio/fiber.h>
@@ -30,9 +31,14 @@
 enum {
 	MEMORY_PIECE = 256 * 1024, /* each goes to a worker */
 	PIECE = 1024 * 1024,
+	RANGE_MIN = PIECE,
+	RANGE_MAX = 64 * 1024 * 1024,
 	SCRAP = 4096,
 	SCRAPS = 8, /* half of what a pipe takes */
 };
+
+/* The next range may be twice as long if one took less. */
+static const int64_t SOON = EIO_MS(10);
 
 /* Where a copy goes. */
 struct way {
@@ -41,6 +47,7 @@ struct way {
 	uint64_t size; /* of the file, as last seen */
 	enum { NOTHING, BYTES, ROOM } wait; /* for what, between pipes */
 	unsigned scraps;                    /* in a row, from pipe to pipe */
+	unsigned doublings;                 /* of RANGE_MIN, from file to file */
 };
 
 /* One step of up to @p len bytes: how many, 0 at the end, -EOPNOTSUPP: the common way goes on. */
@@ -192,14 +199,19 @@ static int copy_range(void *arg)
 }
 
 /* Whatever the kernel refuses, reading and writing meet it as well, and it says to be at the
- * end of files that only pretend to be regular. */
+ * end of files that only pretend to be regular. What a thread does is not cancelled, so that
+ * it is not to take long; but the way to it and back costs something, too. */
 static ssize_t file_to_file(struct way *w, size_t len)
 {
-	struct range r = {eio_fd_use(w->src), eio_fd_use(w->dst), len};
+	size_t most = (size_t) RANGE_MIN << w->doublings;
+	struct range r = {eio_fd_use(w->src), eio_fd_use(w->dst), len < most ? len : most};
+	int64_t began = eio__now();
 	ssize_t n = -EOPNOTSUPP;
 
 	if (r.from >= 0 && r.to >= 0)
 		n = eio_ll_in_thread(copy_range, &r);
+	if (most < RANGE_MAX && eio__now() - began < SOON)
+		w->doublings++;
 	if (r.to >= 0)
 		eio_fd_unuse(w->dst);
 	if (r.from >= 0)
@@ -207,13 +219,14 @@ static ssize_t file_to_file(struct way *w, size_t len)
 	return n > 0 || n == -ECANCELED ? n : -EOPNOTSUPP;
 }
 
-static int copy_steps(step_fn *step, struct eio_flow dst, struct eio_flow src, struct eio_copy *c)
+static int copy_steps(step_fn *step, size_t piece, struct eio_flow dst, struct eio_flow src,
+		      struct eio_copy *c)
 {
 	struct way way = {.dst = dst.u.fd, .src = src.u.fd};
 	int rc = 0;
 
 	while (rc == 0 && c->left > 0) {
-		ssize_t n = step(&way, eio__copy_piece(c, PIECE));
+		ssize_t n = step(&way, eio__copy_piece(c, piece));
 
 		if (n <= 0)
 			return (int) n;
@@ -241,12 +254,12 @@ int eio__copy_to_file(struct eio_flow dst, struct eio_flow src, struct eio_copy 
 		return rc;
 
 	if (S_ISREG(from) && S_ISREG(to))
-		return copy_steps(file_to_file, dst, src, c);
+		return copy_steps(file_to_file, RANGE_MAX, dst, src, c);
 	if (S_ISFIFO(from) && S_ISREG(to))
-		return copy_steps(pipe_to_file, dst, src, c);
+		return copy_steps(pipe_to_file, PIECE, dst, src, c);
 	if (!S_ISFIFO(to) || !eio__copy_raises_no_sigpipe())
 		return -EOPNOTSUPP;
 	if (S_ISREG(from))
-		return copy_steps(file_to_pipe, dst, src, c);
-	return S_ISFIFO(from) ? copy_steps(pipe_to_pipe, dst, src, c) : -EOPNOTSUPP;
+		return copy_steps(file_to_pipe, PIECE, dst, src, c);
+	return S_ISFIFO(from) ? copy_steps(pipe_to_pipe, PIECE, dst, src, c) : -EOPNOTSUPP;
 }

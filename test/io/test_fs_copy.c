@@ -435,9 +435,11 @@ DIR_TEST(symlinks_are_followed_inside)
 
 /* Failures */
 
+static uint64_t heard;
+
 static int stop_after(uint64_t n, void *arg)
 {
-	(void) n;
+	heard += n;
 	return --*(int *) arg < 0 ? -EPROTO : 0;
 }
 
@@ -448,15 +450,18 @@ DIR_TEST(stopped_by_its_caller_a_copy_is_removed_if_the_call_made_it)
 	uint64_t len = 7;
 
 	(void) arg;
-	put_file("from", 5 * MIB);
+	put_file("from", 9 * MIB);
+	heard = 0;
 	expect_err(eio_fs_copy_file(env->cwd, "from", env->cwd, "to", &opts, &len), -EPROTO);
-	ck_assert_uint_eq(eio_last_error()->done, 3 * MIB);
+	ck_assert_uint_lt(heard, 9 * MIB);
+	ck_assert_uint_eq(eio_last_error()->done, heard);
 	ck_assert_uint_eq(len, 7);
 	ck_assert(!exists("to"));
 	put_text("to", "old");
 	left = 1;
+	heard = 0;
 	expect_err(copy("from", "to", &opts), -EPROTO);
-	ck_assert_int_eq(stat_of("to").st_size, 2 * MIB);
+	ck_assert_uint_eq((uint64_t) stat_of("to").st_size, heard);
 	/* After the only piece, of what is shared. */
 	shared.refused = false;
 	ck_assert_int_eq(unlink("to"), 0);
