@@ -152,10 +152,7 @@ bool eio__copy_is_nonblocking(int fd)
 
 void eio__copy_make_nonblocking(int fd)
 {
-	int flags = fcntl(fd, F_GETFL);
-
-	if (!(flags & O_NONBLOCK))
-		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	(void) eio__set_file_flag(fd, O_NONBLOCK, true);
 }
 
 int eio__copy_to_socket(struct eio_flow dst, struct eio_flow src, struct eio_copy *c)

@@ -237,16 +237,6 @@ int eio_file_datasync(struct eio_flow f)
 	return rc < 0 ? rc : eio_ll_fdatasync(fd);
 }
 
-static int set_direct(int fd, bool on)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags < 0)
-		return -errno;
-	flags = on ? flags | O_DIRECT : flags & ~O_DIRECT;
-	return fcntl(fd, F_SETFL, flags) < 0 ? -errno : 0;
-}
-
 /* A read that was told not to wait would wait for the disk without a page cache, so the flow
  * becomes one that is read by the ring alone. To a pipe the flag means something else. */
 int eio_file_direct(struct eio_flow *f, bool on)
@@ -257,7 +247,7 @@ int eio_file_direct(struct eio_flow *f, bool on)
 	if (rc < 0)
 		return rc;
 	fd = eio_fd_use(handle);
-	rc = fd < 0 ? fd : set_direct(fd, on);
+	rc = fd < 0 ? fd : eio__set_file_flag(fd, O_DIRECT, on);
 	if (fd >= 0)
 		eio_fd_unuse(handle);
 	if (rc == 0 && eio__flow_is_file(*f))

@@ -44,6 +44,10 @@ bool eio__flow_is_receiver(struct eio_flow f);
  * outweighs what the ring saves. */
 enum { EIO__DIRECT_SIZE = 4096 };
 
+/* Sets or clears a flag of the open file (O_NONBLOCK, O_DIRECT), which is the file's of all who
+ * share it: 0 or a code. */
+int eio__set_file_flag(int unix_fd, int flag, bool on);
+
 /* What is there and fits: bytes, 0 at the end, or a code; -EAGAIN: nothing. */
 ssize_t eio__socket_recv_now(struct eio_fd fd, void *buf, size_t len);
 

@@ -13,6 +13,7 @@
 #include <eio/fiber.h>
 #include <eio/low_level.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -298,6 +299,15 @@ static __attribute__((noinline)) int send_vector(struct eio_fd handle, const str
 
 	io_uring_prep_sendmsg(&sqe, -1, &msg, MSG_NOSIGNAL);
 	return write_entry(handle, &sqe, "sendmsg");
+}
+
+int eio__set_file_flag(int unix_fd, int flag, bool on)
+{
+	int flags = fcntl(unix_fd, F_GETFL), wanted = on ? flags | flag : flags & ~flag;
+
+	if (flags < 0 || (flags != wanted && fcntl(unix_fd, F_SETFL, wanted) < 0))
+		return -errno;
+	return 0;
 }
 
 ssize_t eio__socket_recv_now(struct eio_fd handle, void *buf, size_t len)

@@ -16,6 +16,7 @@
  */
 #include "core/error.h"
 #include "core/fiber.h"
+#include "io/flow.h"
 #include "io/process.h"
 
 #include <eio/fiber.h>
@@ -117,15 +118,11 @@ static int make(struct eio__streams *s, struct eio_switch *sw, struct eio_flow f
 
 static int make_blocking(struct eio_fd fd)
 {
-	int blocking = eio_fd_is_blocking(fd), unix_fd, rc = 0;
+	int unix_fd = eio_fd_use(fd), rc;
 
-	if (blocking != 0)
-		return blocking < 0 ? eio__fail(blocking, "fcntl", NULL) : 0;
-	unix_fd = eio_fd_use(fd);
 	if (unix_fd < 0)
 		return eio__fail(unix_fd, "fcntl", NULL);
-	if (fcntl(unix_fd, F_SETFL, fcntl(unix_fd, F_GETFL) & ~O_NONBLOCK) < 0)
-		rc = -errno;
+	rc = eio__set_file_flag(unix_fd, O_NONBLOCK, false);
 	eio_fd_unuse(fd);
 	return eio__fail(rc, "fcntl", NULL);
 }
