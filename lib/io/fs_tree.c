@@ -7,7 +7,7 @@
  * in a directory held open. So whatever other processes do to the tree meanwhile, nothing goes
  * but what was in it when it was come to. What a name stands for may change between two steps:
  * then the kernel refuses the second, and it is looked at again. Names may be added: then the
- * directory is listed again. Both so often, and no more.
+ * directory is listed again. Of each directory both ATTEMPTS times, and no more.
  *
  * Directories are open on LEVELS levels at a time. What lies deeper is moved to the top of the
  * tree, under a name of our own, and removed from there: the tree is gone through once more
@@ -16,6 +16,7 @@
  * Files go AT_ONCE at a time: each takes a trip to a worker of the kernel's, and fewer if they are
  * made together. What does not go like that is tried once more by itself.
  */
+#include "base/names.h"
 #include "core/error.h"
 #include "io/fs.h"
 
@@ -292,25 +293,26 @@ static int remove_tree(struct eio_dir parent, const char *name)
  * would be resolved anew by every step, and with a slash behind it a symlink be followed that
  * has taken the tree's place.
  */
-static int remove_path(struct eio_dir d, const char *path, size_t len)
+static int remove_path(struct eio_dir d, const char *path, const struct eio_path_parts *p)
 {
-	char *copy = strndup(path, len);
+	size_t before = (size_t) (p->base - path);
+	char *copy = strndup(path, before + p->base_len);
 	struct eio_dir parent;
 	const char *name;
-	int rc = copy ? eio__fs_open_parent(d, copy, &parent, &name)
-		      : eio__fail(-ENOMEM, "rmtree", path);
+	int rc;
 
+	if (!copy)
+		rc = eio__fail(-ENOMEM, "rmtree", path);
+	else if (eio__is_self_or_parent(copy + before))
+		rc = eio__fail(-EINVAL, "rmtree", path);
+	else
+		rc = eio__fs_open_parent(d, copy, &parent, &name);
 	if (rc == 0) {
 		rc = remove_tree(parent, name);
 		eio_dir_close(parent);
 	}
 	free(copy);
 	return rc;
-}
-
-static bool is_self_or_parent(const struct eio_path_parts *p)
-{
-	return p->base[0] == '.' && (p->base_len == 1 || (p->base_len == 2 && p->base[1] == '.'));
 }
 
 /* Neither "/" nor what only says "here" or "above" names a tree that can go. */
@@ -321,7 +323,7 @@ int eio_fs_rmtree(struct eio_dir d, const char *path, unsigned flags)
 
 	if (rc != -EISDIR)
 		return rc;
-	if (!eio_path_split(path, &p) || is_self_or_parent(&p))
+	if (!eio_path_split(path, &p))
 		return eio__fail(-EINVAL, "rmtree", path);
-	return remove_path(d, path, (size_t) (p.base - path) + p.base_len);
+	return remove_path(d, path, &p);
 }
