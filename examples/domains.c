@@ -4,7 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-static unsigned cores(void)
+unsigned cores(void)
 {
 	cpu_set_t set;
 

@@ -3,6 +3,7 @@
  * The command line, the fibers, and printing.
  */
 #include "search.h"
+#include "../domains.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -322,10 +323,9 @@ int main(int argc, char **argv)
 {
 	static struct crew crews[DOMAINS_MAX];
 	static struct search search = {.jobs = JOBS_DEFAULT};
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	int rc;
 
-	search.domains = cpus < 1 ? 1 : cpus > DOMAINS_MAX ? DOMAINS_MAX : (unsigned) cpus;
+	search.domains = cores() < DOMAINS_MAX ? cores() : DOMAINS_MAX;
 	rc = parse_args(&search, argc, argv);
 	if (rc >= 0)
 		return rc;
