@@ -62,6 +62,7 @@ ended_with() {
 
 # is_gone PID: it has ended; whose child it was may not have collected it yet.
 is_gone() {
+	[ -n "$1" ] || return 1
 	for _ in $(seq 250); do
 		state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)
 		[ -z "$state" ] || [ "$state" = Z ] && return
@@ -256,7 +257,8 @@ check a second signal kills all -- [ "$(grep -c 'killed by SIGKILL' trouble)" = 
 
 # Whom a command leaves behind in its group is taken down as well, politely first.
 cat >leave.sh <<'END'
-sh "$@" >left &
+: >left
+sh "$@" >>left &
 until grep -q ready left; do sleep 0.02; done
 END
 exits_with 0 "$supervise" --grace 1000 'sh leave.sh polite.sh 0'
