@@ -53,12 +53,18 @@ static struct {
 	struct process *newest; /* of all */
 } records;
 
+/* Does a record's pidfd mean anything? Not in one that has not been used yet. */
+static bool is_in_use(const struct process *p)
+{
+	return p->attached || p->calls;
+}
+
 /* In the child of a fork; other threads may have been at any of them. */
 static void forget(void)
 {
 	records.first = NULL;
 	for (struct process *p = records.newest; p; p = p->older) {
-		if (p->attached && p->pidfd >= 0)
+		if (is_in_use(p) && p->pidfd >= 0)
 			close(p->pidfd);
 		p->pidfd = -1;
 		p->attached = false;

@@ -557,6 +557,40 @@ START_TEST(processes_are_not_the_childs)
 }
 END_TEST
 
+static int pidfd_of_call;
+
+static void expect_no_pidfd(void)
+{
+	check(!is_open(pidfd_of_call));
+}
+
+/* As if another thread were in a call while the switch ends: the handle is stale, the process
+ * collected, and the descriptor stays for that call. */
+static int call_outlasts_switch(void *arg)
+{
+	struct eio_switch sw;
+	struct process *p;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	expect_ok(start_sleeper(&sw));
+	p = enter(sleeper);
+	expect_ok(eio_switch_end(&sw, 0));
+	pidfd_of_call = p->pidfd;
+	ck_assert(!p->attached && is_open(pidfd_of_call));
+	in_child(expect_no_pidfd);
+	leave(p);
+	ck_assert(!is_open(pidfd_of_call));
+	return 0;
+}
+
+START_TEST(a_call_of_the_parents_leaves_no_descriptor_in_the_child)
+{
+	warm_up_threads(1);
+	run_ring(call_outlasts_switch, 0);
+}
+END_TEST
+
 /* Ports */
 
 static struct eio_ll_port_ref port_ref;
@@ -850,6 +884,7 @@ SUITE_MAIN("fork", true, what_suspends_gives_EPERM, a_run_works_afresh_with_thre
 	   a_handle_in_use_in_the_parent_can_be_taken, what_was_to_be_closed_is_closed,
 	   a_pin_may_be_given_back_in_the_child, locks_of_the_table_are_free,
 	   forks_in_a_busy_table_are_harmless, processes_are_not_the_childs,
+	   a_call_of_the_parents_leaves_no_descriptor_in_the_child,
 	   ports_get_no_messages_from_the_child,
 	   closing_a_listener_in_the_child_is_not_the_parents_business,
 	   the_file_of_a_socket_is_the_parents_to_remove,
