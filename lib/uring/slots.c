@@ -83,28 +83,63 @@ static struct eio__slot *shift(struct eio__slot **first, struct eio__slot ***end
 	return s;
 }
 
-/* With the lock held: false when there is no memory or the table is full. */
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, forget_others);
+}
+
+/* The chunk that is to come behind so many. NULL for want of memory. */
+static struct eio__slot *make_chunk(uint32_t chunks)
+{
+	struct eio__slot *chunk = calloc(EIO__CHUNK, sizeof(*chunk));
+
+	for (uint32_t i = 0; chunk && i < EIO__CHUNK; i++) {
+		chunk[i].index = chunks * EIO__CHUNK + i;
+		chunk[i].state = (uint64_t) 1 << 32 | EIO__SLOT_CLOSING;
+		chunk[i].next = i + 1 < EIO__CHUNK ? &chunk[i + 1] : NULL;
+		eio__list_init(&chunk[i].accepts);
+	}
+	return chunk;
+}
+
+/* With the lock held. The first three are the standard descriptors'. */
+static void add_chunk(struct eio__slot *chunk)
+{
+	*table.end = &chunk[table.chunks == 0 ? STDERR_FILENO + 1 : 0];
+	table.end = &chunk[EIO__CHUNK - 1].next;
+	__atomic_store_n(&eio__chunks[table.chunks++], chunk, __ATOMIC_RELEASE);
+}
+
+/*
+ * With the lock held, which is let go while a chunk is made, for that takes long. If others were
+ * faster theirs is as good, or the next one is made for what there is then. False when there is
+ * no memory or the table is full.
+ */
 static bool grow(void)
 {
-	struct eio__slot *chunk;
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	if (table.chunks == EIO__CHUNKS)
-		return false;
-	if (table.chunks == 0)
-		pthread_atfork(NULL, NULL, forget_others);
-	chunk = calloc(EIO__CHUNK, sizeof(*chunk));
-	if (!chunk)
-		return false;
-	for (uint32_t i = 0; i < EIO__CHUNK; i++) {
-		chunk[i].index = table.chunks * EIO__CHUNK + i;
-		chunk[i].state = (uint64_t) 1 << 32 | EIO__SLOT_CLOSING;
-		eio__list_init(&chunk[i].accepts);
-		/* The first three are the standard descriptors'. */
-		if (chunk[i].index > STDERR_FILENO)
-			append(&table.end, &chunk[i]);
+	while (!table.first && table.chunks < EIO__CHUNKS) {
+		uint32_t chunks = table.chunks;
+		struct eio__slot *chunk;
+		bool fits;
+
+		eio__unlock(&table.lock);
+		pthread_once(&once, watch_forks);
+		chunk = make_chunk(chunks);
+		eio__lock(&table.lock);
+		fits = !table.first && table.chunks == chunks;
+		if (chunk && fits) {
+			add_chunk(chunk);
+			return true;
+		}
+		if (!chunk)
+			break;
+		eio__unlock(&table.lock);
+		free(chunk);
+		eio__lock(&table.lock);
 	}
-	__atomic_store_n(&eio__chunks[table.chunks++], chunk, __ATOMIC_RELEASE);
-	return true;
+	return table.first;
 }
 
 struct eio__slot *eio__slot_take(void)
@@ -117,7 +152,7 @@ struct eio__slot *eio__slot_take(void)
 		return s;
 	}
 	eio__lock(&table.lock);
-	if (table.first || grow())
+	if (grow())
 		s = shift(&table.first, &table.end);
 	for (int i = 1; u && s && table.first && i < BATCH; i++) {
 		append(&u->slots_end, shift(&table.first, &table.end));
