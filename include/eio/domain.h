@@ -110,7 +110,8 @@ EIO_API int eio_domain_run_raw(struct eio_domain_mgr mgr, const struct eio_domai
 
 /** A domain that work can be sent to: a value, which is never another domain's. Zeroed: none. */
 struct eio_domain_ref {
-	uint64_t id;
+	void *eio_private;
+	uint64_t id; /**< unique in the process; 0: none */
 };
 
 /**
@@ -120,7 +121,7 @@ struct eio_domain_ref {
  * domain ends. Does not suspend.
  *
  * @return Zeroed, which sends nothing, on a thread without a domain, or when there is no
- *   memory for that fiber (eio_last_error).
+ *   memory for it (eio_last_error).
  * @since 0.1
  */
 EIO_API struct eio_domain_ref eio_domain_self(void);

@@ -59,22 +59,6 @@ void eio__domains_each(void (*fn)(struct eio__domain *d, void *arg), void *arg)
 	pthread_mutex_unlock(&domains.mutex);
 }
 
-struct eio__domain *eio__domains_pin(uint64_t id)
-{
-	struct eio__domain *d = NULL;
-	struct eio__entry *e;
-
-	pthread_mutex_lock(&domains.mutex);
-	for (e = domains.first; e && e->id != id;)
-		e = e->next;
-	if (e) {
-		d = domain_of(e);
-		eio__waker_pin(&d->waker);
-	}
-	pthread_mutex_unlock(&domains.mutex);
-	return d;
-}
-
 /* A handler counts itself before it reads the first link. */
 void eio__domains_await_handlers(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The domains of the process, for what concerns all of them, dumps, or finds one by its id.
+ * The domains of the process, for what concerns all of them: dumps and signals.
  *
  * A domain is in the list from the end of its beginning to the beginning of its end. Who
  * holds the list's lock finds every domain in it alive. Signal handlers take no lock:
@@ -33,9 +33,6 @@ void eio__domains_remove(struct eio__domain *d);
 
 /* Calls @p fn for each, under the list's lock. */
 void eio__domains_each(void (*fn)(struct eio__domain *d, void *arg), void *arg);
-
-/* The one with this id, pinned (core/waker.h); NULL: it has ended. */
-struct eio__domain *eio__domains_pin(uint64_t id);
 
 /* The same as eio__domains_each for signal handlers. */
 void eio__domains_each_in_handler(void (*fn)(struct eio__domain *d, void *arg), void *arg);

@@ -2,6 +2,7 @@
 #include "core/fiber.h"
 #include "arch/arch.h"
 #include "base/lock.h"
+#include "core/anchor.h"
 #include "core/error.h"
 #include "core/handler.h"
 #include "core/local.h"
@@ -485,6 +486,7 @@ static void forget_domain(void)
 	if (eio__tls_domain)
 		disable(eio__tls_domain);
 	eio__tls_domain = NULL;
+	eio__anchors_forget();
 	eio__domains_forget();
 	eio__handlers_forget();
 	eio__log_forget();
@@ -540,6 +542,8 @@ void eio__domain_end(struct eio__domain *d)
 
 void eio__domain_fini(struct eio__domain *d)
 {
+	if (d->anchor)
+		eio__anchor_end(d->anchor);
 	eio__domains_remove(d);
 	for (unsigned spins = 0; __atomic_load_n(&d->waker.pins, __ATOMIC_ACQUIRE);)
 		eio__spin(&spins);

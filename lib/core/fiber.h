@@ -123,6 +123,7 @@ struct eio__domain {
 	struct eio__waker waker;
 	struct eio__ctx root;
 	struct eio__entry entry;
+	struct eio__anchor *anchor;   /* NULL: no reference was given */
 	struct eio__jobs jobs;        /* what other threads send here … */
 	struct eio_switch sent;       /* … and the fibers for it */
 	struct eio__signals *signals; /* subscriptions; also read by signal handlers */

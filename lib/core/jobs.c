@@ -4,6 +4,7 @@
  * when it has returned: nothing of this is there for those who do not ask.
  */
 #include "core/jobs.h"
+#include "core/anchor.h"
 #include "core/error.h"
 #include "core/fiber.h"
 #include "core/switch.h"
@@ -113,15 +114,30 @@ static int serve(void *arg)
 	return 0;
 }
 
+static bool is_anchored(struct eio__domain *d)
+{
+	if (!d->anchor)
+		d->anchor = eio__anchor_begin(d);
+	if (!d->anchor)
+		eio__fail(-ENOMEM, "domain_self", NULL);
+	return d->anchor;
+}
+
+/* False: there is no memory for the fiber. */
+static bool begin_serving(struct eio__domain *d)
+{
+	if (!is_begun(d))
+		eio__switch_begin_apart(&d->sent, "jobs");
+	return was_served(d) || eio__fork(&d->sent, serve, d, 0, 0) == 0;
+}
+
 struct eio_domain_ref eio_domain_self(void)
 {
 	struct eio__domain *d = eio__domain_self();
 
-	if (d && !is_begun(d))
-		eio__switch_begin_apart(&d->sent, "jobs");
-	if (!d || (!was_served(d) && eio__fork(&d->sent, serve, d, 0, 0) < 0))
+	if (!d || !is_anchored(d) || !begin_serving(d))
 		return (struct eio_domain_ref){.id = 0};
-	return (struct eio_domain_ref){.id = d->entry.id};
+	return (struct eio_domain_ref){.eio_private = d->anchor, .id = d->entry.id};
 }
 
 void eio__jobs_end(struct eio__domain *d)
@@ -150,17 +166,18 @@ static void begin_submitted(struct eio__sent *sent, struct eio_switch *sw)
 
 static int submit(struct eio_domain_ref to, struct submitted *s)
 {
+	struct eio__anchor *a = to.eio_private;
 	struct eio__domain *d;
 
-	if (!to.id)
+	if (!a || !to.id)
 		return -EBADF;
 	if (!s)
 		return -ENOMEM;
-	d = eio__domains_pin(to.id);
+	d = eio__anchor_pin(a, to.id);
 	if (!d)
 		return -ESRCH;
 	eio__jobs_send(d, &d->jobs, &s->sent);
-	eio__waker_unpin(&d->waker);
+	eio__anchor_unpin(a);
 	return 0;
 }
 

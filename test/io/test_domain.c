@@ -1033,6 +1033,30 @@ RING_TEST(without_memory_nothing_is_sent_and_the_promise_says_so)
 	return 0;
 }
 
+static int refer_to_self_without_memory(void *arg)
+{
+	struct eio_domain_ref ref;
+	int code;
+
+	(void) arg;
+	expect_err(eio_error_set(-EIO, "before", NULL), -EIO); /* the record is there */
+	use_memory_up(1);
+	ref = eio_domain_self();
+	give_memory_back();
+	code = eio_last_error()->code;
+	ck_assert(!ref.id && !ref.eio_private);
+	expect_err(code, -ENOMEM);
+	expect_words(-ENOMEM, "domain_self: Cannot allocate memory");
+	ck_assert_uint_ne(eio_domain_self().id, 0);
+	return 0;
+}
+
+RING_TEST(without_memory_there_is_no_reference_and_later_there_is)
+{
+	(void) arg;
+	return SANITIZED ? 0 : run_there(refer_to_self_without_memory, NULL);
+}
+
 struct sender {
 	struct eio_domain_ref to;
 	struct eio_promise promises[100];
@@ -1177,6 +1201,7 @@ SUITE_MAIN("domain", true,
 	   a_domain_that_has_ended_is_never_taken_for_another_test,
 	   what_was_sent_ends_with_the_domain_test, a_domain_that_ends_still_knows_who_it_is_test,
 	   without_memory_nothing_is_sent_and_the_promise_says_so_test,
+	   without_memory_there_is_no_reference_and_later_there_is_test,
 	   anybody_may_send_threads_and_the_domain_itself_test,
 	   what_is_sent_while_the_domain_ends_is_answered_test,
 	   dumps_show_the_domains_name_and_what_the_caller_waits_for_test)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * The child of a fork in a program with domains, threads, descriptors and processes in use.
- * The code of the tables of the last two is part of this program, so that their locks can be
+ * The code of the tables of the last two, and of references to domains, is part of this program, so that their locks can be
  * held.
  */
 #include "support.h"
 #include "uring/util.h"
 
 /* For what is static there. */
+#include "core/anchor.c"
 #include "uring/slots.c"
 #include "uring/ll_process.c"
 
@@ -482,6 +483,65 @@ START_TEST(forks_in_a_busy_table_are_harmless)
 }
 END_TEST
 
+/* References to domains */
+
+static struct eio_domain_ref parent;
+
+static int send_nothing(struct eio_domain_ref to)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+	int rc = eio_domain_submit(to, nothing, NULL, &p);
+
+	return rc < 0 ? rc : eio_promise_await(&p, NULL);
+}
+
+static int refer_in_run(void *arg)
+{
+	(void) arg;
+	check(send_nothing(parent) == -ESRCH);
+	check(send_nothing(eio_domain_self()) == 0);
+	return 0;
+}
+
+/* The second domain may have the anchor of the first. */
+static void send_in_child(void)
+{
+	struct eio_promise p = EIO_PROMISE_INIT;
+
+	check(eio_domain_submit(parent, nothing, NULL, &p) == -ESRCH);
+	run_in_child(refer_in_run);
+	run_in_child(refer_in_run);
+}
+
+/* One is held, and the list locked, by other threads. */
+static int with_references(void *arg)
+{
+	struct eio__anchor *a;
+
+	(void) arg;
+	parent = eio_domain_self();
+	a = parent.eio_private;
+	eio__anchor_pin(a, parent.id);
+	eio__lock(&anchors.lock);
+	in_child(send_in_child);
+	eio__unlock(&anchors.lock);
+	eio__anchor_unpin(a);
+	expect_ok(send_nothing(parent));
+	return 0;
+}
+
+static int run_with_references(void *arg)
+{
+	return eio_domain_run(env->domain_mgr, with_references, arg);
+}
+
+START_TEST(references_to_the_parents_domains_lead_nowhere)
+{
+	warm_up_threads(1);
+	run_ring(run_with_references, 0);
+}
+END_TEST
+
 /* Processes */
 
 static struct eio_process sleeper;
@@ -884,6 +944,7 @@ SUITE_MAIN("fork", true, what_suspends_gives_EPERM, a_run_works_afresh_with_thre
 	   a_handle_in_use_in_the_parent_can_be_taken, what_was_to_be_closed_is_closed,
 	   a_pin_may_be_given_back_in_the_child, locks_of_the_table_are_free,
 	   forks_in_a_busy_table_are_harmless, processes_are_not_the_childs,
+	   references_to_the_parents_domains_lead_nowhere,
 	   a_call_of_the_parents_leaves_no_descriptor_in_the_child,
 	   ports_get_no_messages_from_the_child,
 	   closing_a_listener_in_the_child_is_not_the_parents_business,
