@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What other domains cost: beginning one for an empty function, beside a bare thread with a bare
- * ring; and sending an empty job to one that is there, by an executor and by eio_domain_submit,
+ * ring, and without a ring, beside a bare thread; and sending an empty job to one that is there, by an executor and by eio_domain_submit,
  * beside a bare thread that is handed the work by futexes. submit: each job is waited for, then
  * the next is sent. asleep: the domain has been idle for a while, time counts from the sending to
  * the result. busy: 64 fibers submit at once, time for each job.
@@ -46,16 +46,40 @@ static void *with_ring(void *arg)
 	return arg;
 }
 
-static double raw_run(void)
+static void *without_ring(void *arg)
+{
+	return arg;
+}
+
+static double threads(void *(*fn)(void *arg))
 {
 	double start = bench_now_ns();
 	pthread_t thread;
 
 	for (unsigned i = 0; i < BEGUN; i++) {
-		bench_check(-pthread_create(&thread, NULL, with_ring, NULL), "thread");
+		bench_check(-pthread_create(&thread, NULL, fn, NULL), "thread");
 		pthread_join(thread, NULL);
 	}
 	return (bench_now_ns() - start) / BEGUN;
+}
+
+static double thread_and_ring(void)
+{
+	return threads(with_ring);
+}
+
+static double domain_run_raw(void)
+{
+	double start = bench_now_ns();
+
+	for (unsigned i = 0; i < BEGUN; i++)
+		bench_check(eio_domain_run_raw(env->domain_mgr, NULL, nothing, NULL), "run_raw");
+	return (bench_now_ns() - start) / BEGUN;
+}
+
+static double thread(void)
+{
+	return threads(without_ring);
 }
 
 /* One job, from the sending to the result. */
@@ -163,11 +187,23 @@ static double busy_queued(void)
 	return busy_with(100);
 }
 
-enum { RUN, RAW_RUN, SUBMIT, SUBMIT_DOMAIN, SUBMIT_RAW, SLEEPING, SLEEPING_RAW };
+enum {
+	RUN,
+	THREAD_AND_RING,
+	RUN_RAW,
+	THREAD,
+	SUBMIT,
+	SUBMIT_DOMAIN,
+	SUBMIT_RAW,
+	SLEEPING,
+	SLEEPING_RAW
+};
 
 static struct bench_value values[] = {
 	[RUN] = {.name = "domain_run", .unit = "ns", .measure = domain_run},
-	[RAW_RUN] = {.name = "domain_run_raw", .unit = "ns", .measure = raw_run},
+	[THREAD_AND_RING] = {.name = "thread_and_ring", .unit = "ns", .measure = thread_and_ring},
+	[RUN_RAW] = {.name = "domain_run_raw", .unit = "ns", .measure = domain_run_raw},
+	[THREAD] = {.name = "thread", .unit = "ns", .measure = thread},
 	[SUBMIT] = {.name = "submit", .unit = "ns", .measure = submit},
 	[SUBMIT_DOMAIN] = {.name = "domain_submit", .unit = "ns", .measure = submit_domain},
 	[SUBMIT_RAW] = {.name = "submit_raw", .unit = "ns", .measure = submit_raw},
@@ -213,7 +249,8 @@ int main(int argc, char **argv)
 	bench_check(eio_run(NULL, measure, &rounds), "eio_run");
 	raw_thread_end(&raw);
 	bench_print(values, BENCH_LEN(values));
-	bench_print_ratio("domain_run_vs_raw", &values[RUN], &values[RAW_RUN]);
+	bench_print_ratio("domain_run_vs_thread", &values[RUN], &values[THREAD_AND_RING]);
+	bench_print_ratio("domain_run_raw_vs_thread", &values[RUN_RAW], &values[THREAD]);
 	bench_print_ratio("submit_vs_raw", &values[SUBMIT], &values[SUBMIT_RAW]);
 	bench_print_ratio("domain_submit_vs_raw", &values[SUBMIT_DOMAIN], &values[SUBMIT_RAW]);
 	bench_print_ratio("submit_asleep_vs_raw", &values[SLEEPING], &values[SLEEPING_RAW]);
