@@ -33,7 +33,8 @@ struct eio_domain_opts {
 /** What a provider of domains implements. A function that is NULL gives -EOPNOTSUPP. */
 struct eio_domain_mgr_ops {
 	const char *name;
-	/** As eio_domain_run_with; the caller is not cancelled yet, @p opts is not NULL. */
+	/** As eio_domain_run_with; the caller is not cancelled yet, @p opts is not NULL and in
+	 *  range, but for what is in its config. */
 	int (*run)(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, eio_fn *fn,
 		   void *arg);
 	/** As eio_domain_run_raw, likewise. */

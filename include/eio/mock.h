@@ -440,8 +440,8 @@ EIO_API bool eio_mock_clock_advance(struct eio_mock_clock *m);
 
 /**
  * A domain manager that makes no domains: eio_domain_run runs the function as a fiber of
- * the calling domain, in a switch of its own, eio_domain_run_raw calls it. Options but the name
- * are ignored.
+ * the calling domain, in a switch of its own, eio_domain_run_raw calls it. Options are
+ * checked as the ring's manager does, save whether a CPU is there; only the name has an effect.
  *
  * @since 0.1
  */

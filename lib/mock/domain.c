@@ -5,6 +5,7 @@
  */
 #include "core/error.h"
 #include "core/fiber.h"
+#include "uring/run.h"
 
 #include <eio/mock.h>
 
@@ -32,6 +33,8 @@ static int run(struct eio_domain_mgr mgr, const struct eio_domain_opts *opts, ei
 	int rc;
 
 	(void) mgr;
+	if (opts->config && eio__config_bad(opts->config))
+		return eio__fail(-EINVAL, "domain", eio__config_bad(opts->config));
 	eio_switch_begin_named(&sw, j.name);
 	rc = eio_switch_end(&sw, eio_fork(&sw, work, &j));
 	if (rc == -ECANCELED && !eio_is_cancelled())

@@ -91,19 +91,6 @@ static uint64_t unblocked(const struct eio__uring *u)
 	return ~mask | (u ? u->blocked : 0);
 }
 
-static const char *bad_option(const struct work *w)
-{
-	const struct eio_domain_opts *o = w->opts;
-
-	if (o->pin && (o->cpu < 0 || o->cpu >= CPU_SETSIZE))
-		return "cpu";
-	for (size_t i = 0; i < sizeof(o->reserved) / sizeof(o->reserved[0]); i++) {
-		if (o->reserved[i])
-			return "reserved";
-	}
-	return w->run ? eio__config_bad(w->config) : NULL;
-}
-
 /* Without one of its own a domain has the caller's: its stacks are as large, what the program
  * wants to keep (SIGPIPE) is not changed by it, and an allow-list holds there, too. */
 static const struct eio_config *config_of(const struct eio_domain_opts *o)
@@ -135,8 +122,8 @@ static int run_in_thread(struct eio__run *r, const struct eio_domain_opts *opts,
 	};
 	int rc;
 
-	if (bad_option(&w))
-		return eio__fail(-EINVAL, "domain", bad_option(&w));
+	if (r && eio__config_bad(w.config))
+		return eio__fail(-EINVAL, "domain", eio__config_bad(w.config));
 	rc = eio__thread_start(&w.thread);
 	if (rc < 0)
 		return eio__fail(rc, "domain", "no thread can be made");

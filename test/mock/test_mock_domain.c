@@ -140,6 +140,43 @@ CORE_TEST(a_result_or_failure_that_came_though_cancelled_is_returned)
 	return 0;
 }
 
+static int must_not_be_run_raw(const struct eio_domain_opts *opts)
+{
+	return eio_domain_run_raw(eio_mock_domain_mgr(), opts, must_not_run, NULL);
+}
+
+static int must_not_be_run(const struct eio_domain_opts *opts)
+{
+	return eio_domain_run_with(eio_mock_domain_mgr(), opts, must_not_run, NULL);
+}
+
+/* As the real one does, so that a test with mocks finds them. */
+CORE_TEST(options_out_of_range_are_refused)
+{
+	const struct eio_config bad = {.flags = 1u << 31}, good = {.n_blocks = 3};
+	const struct eio_domain_opts all[] = {
+		{.pin = true, .cpu = -1},
+		{.pin = true, .cpu = CPU_SETSIZE},
+		{.reserved = {NULL, NULL, NULL, &user}},
+	};
+	const struct eio_domain_opts with_bad = {.config = &bad}, with_good = {.config = &good};
+	const struct eio_domain_opts not_pinned = {.cpu = -1};
+	int rc = 3;
+
+	(void) arg;
+	for (size_t i = 0; i < COUNT(all); i++) {
+		expect_err(must_not_be_run(&all[i]), -EINVAL);
+		expect_err(must_not_be_run_raw(&all[i]), -EINVAL);
+	}
+	ck_assert_str_eq(eio_last_error()->subject, "reserved");
+	expect_err(must_not_be_run(&with_bad), -EINVAL);
+	ck_assert_str_eq(eio_last_error()->subject, "flags");
+	expect_err(eio_domain_run_raw(eio_mock_domain_mgr(), &with_bad, give, &rc), 3);
+	expect_err(eio_domain_run_with(eio_mock_domain_mgr(), &with_good, give, &rc), 3);
+	expect_err(eio_domain_run_with(eio_mock_domain_mgr(), &not_pinned, give, &rc), 3);
+	return 0;
+}
+
 CORE_TEST(a_zeroed_manager_is_ebadf_and_one_that_runs_nothing_is_not_supported)
 {
 	static const struct eio_domain_mgr_ops ops = {.name = "nothing"};
@@ -185,6 +222,7 @@ SUITE_MAIN("mock_domain", false, the_work_runs_in_another_fiber_and_its_result_c
 	   work_that_was_cancelled_alone_is_abandoned_test,
 	   cancellation_crosses_and_the_work_is_waited_for_test,
 	   a_result_or_failure_that_came_though_cancelled_is_returned_test,
+	   options_out_of_range_are_refused_test,
 	   a_zeroed_manager_is_ebadf_and_one_that_runs_nothing_is_not_supported_test,
 	   outside_a_domain_it_is_eperm, the_work_inherits_no_fiber_locals_test,
 	   the_mock_environment_has_one_test)
