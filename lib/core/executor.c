@@ -15,6 +15,7 @@
  * Whenever room is made the head of the queue is looked at, and no other job: so it is not
  * overtaken by lighter ones for ever. The queue is empty when the executor is CLOSED.
  */
+#include "base/heap.h"
 #include "base/list.h"
 #include "core/errand.h"
 #include "core/error.h"
@@ -31,15 +32,21 @@ struct worker {
 	struct executor *executor;
 	struct eio__domain *domain; /* once it is up */
 	struct eio__jobs jobs;
-	unsigned load;   /* weights of the jobs that are its */
-	unsigned handed; /* their number */
+	unsigned load;               /* weights of the jobs that are its */
+	unsigned handed;             /* their number */
+	struct eio__heap_node place; /* among all of them, by these two */
+};
+
+struct team {
+	struct eio__heap idlest; /* the workers, who has the least to do first */
+	struct worker workers[];
 };
 
 struct executor {
 	struct eio__lock lock; /* of all but ready and mgr */
 	unsigned state;
-	unsigned n, missing;    /* workers; those not up yet */
-	struct worker *workers; /* freed when they have ended */
+	unsigned n, missing; /* workers; those not up yet */
+	struct team *team;   /* freed when they have ended */
 	struct eio__list queue;
 	struct eio_promise ready; /* all are up, or the supervisor ends */
 	struct eio_domain_mgr mgr;
@@ -64,16 +71,29 @@ static struct executor *executor_of(struct eio_executor *e)
 
 /* Handing jobs to workers */
 
-/* The one with the least load; among equals the one with the fewest jobs. */
 static struct worker *idlest(const struct executor *ex)
 {
-	struct worker *best = ex->workers;
+	return eio__container_of(ex->team->idlest.root, struct worker, place);
+}
 
-	for (struct worker *w = best + 1; w < ex->workers + ex->n; w++) {
-		if (w->load < best->load || (w->load == best->load && w->handed < best->handed))
-			best = w;
-	}
-	return best;
+/* The one with the least load is first, among equals the one with the fewest jobs, and then
+ * always the same, which has had work last and may not sleep yet. */
+static void rank(struct team *t, struct worker *w)
+{
+	int64_t key = (int64_t) w->load << 48 | (int64_t) w->handed << 16;
+
+	eio__heap_insert(&t->idlest, &w->place, key | ((w - t->workers) & UINT16_MAX));
+}
+
+/* So many jobs more, of that weight in all. Locked. */
+static void charge(struct worker *w, int jobs, int weight)
+{
+	struct team *t = w->executor->team;
+
+	eio__heap_remove(&t->idlest, &w->place);
+	w->load += (unsigned) weight;
+	w->handed += (unsigned) jobs;
+	rank(t, w);
 }
 
 /* Has a worker room for it? Without weight, always. Then the job is its, and the worker's domain
@@ -84,8 +104,7 @@ static bool place(struct job *j)
 
 	if (w->load + j->weight > EIO_EXECUTOR_ALONE)
 		return false;
-	w->load += j->weight;
-	w->handed++;
+	charge(w, 1, (int) j->weight);
 	j->worker = w;
 	eio__waker_pin(&w->domain->waker);
 	return true;
@@ -130,8 +149,7 @@ static void job_done(struct job *j)
 	struct executor *ex = j->executor;
 
 	eio__lock(&ex->lock);
-	j->worker->load -= j->weight;
-	j->worker->handed--;
+	charge(j->worker, -1, -(int) j->weight);
 	hand_out(ex);
 	eio__errand_over(&j->errand);
 }
@@ -242,9 +260,9 @@ static int supervise(void *arg)
 	eio_fiber_set_name("executor");
 	eio_switch_begin_named(&sw, "executor");
 	for (unsigned i = 0; i < ex->n && rc == 0; i++)
-		rc = eio__fork(&sw, run_worker, &ex->workers[i], 0, 0);
+		rc = eio__fork(&sw, run_worker, &ex->team->workers[i], 0, 0);
 	rc = eio_switch_end(&sw, rc);
-	free(ex->workers);
+	free(ex->team);
 	/* The last touch, unless it was resolved before. */
 	eio_promise_resolve(&ex->ready, rc, NULL);
 	return 0;
@@ -261,13 +279,17 @@ static unsigned cores(void)
 	return n > 0 ? (unsigned) n : 1;
 }
 
-static int make_workers(struct executor *ex)
+static int make_team(struct executor *ex)
 {
-	ex->workers = calloc(ex->n, sizeof(*ex->workers));
-	if (!ex->workers)
+	struct team *t = calloc(1, sizeof(*t) + ex->n * sizeof(t->workers[0]));
+
+	ex->team = t;
+	if (!t)
 		return eio__fail(-ENOMEM, "executor", NULL);
-	for (unsigned i = 0; i < ex->n; i++)
-		ex->workers[i].executor = ex;
+	for (unsigned i = 0; i < ex->n; i++) {
+		t->workers[i].executor = ex;
+		rank(t, &t->workers[i]);
+	}
 	return 0;
 }
 
@@ -281,12 +303,12 @@ int eio_executor_init(struct eio_executor *pub, struct eio_switch *sw, struct ei
 	ex->n = ex->missing = domains ? domains : cores();
 	eio__list_init(&ex->queue);
 	if (rc == 0)
-		rc = make_workers(ex);
+		rc = make_team(ex);
 	if (rc < 0)
 		return rc;
 	rc = eio_fork_daemon(sw, supervise, ex);
 	if (rc < 0) {
-		free(ex->workers);
+		free(ex->team);
 		return rc;
 	}
 	rc = eio_promise_await_protected(&ex->ready, NULL);

@@ -302,6 +302,23 @@ RING_TEST(among_domains_with_the_same_weight_the_one_with_the_fewest_jobs_is_nex
 	return 0;
 }
 
+/* It may be awake still. */
+RING_TEST(of_idle_domains_the_one_that_had_work_has_it_again)
+{
+	struct eio__domain *first, *next;
+	struct stage s;
+
+	(void) arg;
+	begin_with(&s, 3);
+	expect_ok(eio_executor_submit(&s.e, give_domain, &first, 1000));
+	for (int i = 0; i < 5; i++) {
+		expect_ok(eio_executor_submit(&s.e, give_domain, &next, 1000));
+		ck_assert_ptr_eq(first, next);
+	}
+	end(&s);
+	return 0;
+}
+
 CORE_TEST(weights_out_of_range_are_refused)
 {
 	struct stage s;
@@ -845,6 +862,7 @@ SUITE_MAIN("executor", false, results_and_failures_come_back_test,
 	   a_job_may_submit_what_has_no_weight_test,
 	   jobs_go_to_the_domain_with_the_least_weight_test,
 	   among_domains_with_the_same_weight_the_one_with_the_fewest_jobs_is_next_test,
+	   of_idle_domains_the_one_that_had_work_has_it_again_test,
 	   weights_out_of_range_are_refused_test,
 	   a_job_that_has_not_begun_is_withdrawn_and_the_next_ones_move_up_test,
 	   a_job_that_runs_is_cancelled_and_its_end_is_waited_for_test,
