@@ -111,7 +111,7 @@ static bool place(struct job *j)
 }
 
 /* Sends a job that was placed. */
-static void send(struct job *j)
+static void send_job(struct job *j)
 {
 	struct eio__domain *d = j->worker->domain;
 
@@ -137,7 +137,7 @@ static void hand_out(struct executor *ex)
 
 	while ((j = next_placed(ex))) {
 		eio__unlock(&ex->lock);
-		send(j);
+		send_job(j);
 		eio__lock(&ex->lock);
 	}
 	eio__unlock(&ex->lock);
@@ -346,7 +346,7 @@ static int hand_in(struct executor *ex, struct job *j)
 		eio__list_append(&ex->queue, &j->link);
 	eio__unlock(&ex->lock);
 	if (placed)
-		send(j);
+		send_job(j);
 	return 0;
 }
 
