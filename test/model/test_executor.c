@@ -316,6 +316,17 @@ static void it_ends_while_one_is_cancelled(void)
 	add("submitter", (struct submitter){.fn = job, .weight = 1000, .ways = BY_FIBER});
 }
 
+/* As with a manager whose workers are fibers: no end of a domain answers what came too late. */
+static void it_ends_in_a_domain_that_stays(void)
+{
+	make_desk(true, true);
+	model_domains_stay();
+	add("submitter", (struct submitter){.fn = job, .weight = 1000});
+}
+
+MODEL_HOLDS(so_is_one_that_comes_too_late_to_a_domain_that_stays, it_ends_in_a_domain_that_stays,
+	    each_is_answered, 1e3)
+
 /* There is no room, nor will there be. */
 static void it_ends_while_one_waits(void)
 {
@@ -343,4 +354,5 @@ MODEL_SUITE("executor", a_job_wakes_a_worker_that_goes_to_sleep_test,
 	    a_job_is_done_or_was_cancelled_before_it_began_test,
 	    a_queued_job_is_withdrawn_or_begins_test, a_cancellation_reaches_a_job_at_any_time_test,
 	    a_job_is_answered_whenever_the_executor_ends_test,
-	    so_is_one_whose_submitter_is_cancelled_test, so_is_one_that_waits_test)
+	    so_is_one_whose_submitter_is_cancelled_test,
+	    so_is_one_that_comes_too_late_to_a_domain_that_stays_test, so_is_one_that_waits_test)

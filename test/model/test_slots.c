@@ -9,10 +9,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+static unsigned *kept; /* chunks made and not freed */
+
+static void *make(size_t size)
+{
+	++*kept;
+	return model_alloc("chunk", size);
+}
+
+static void give_up(void *chunk)
+{
+	--*kept;
+	model_free(chunk);
+}
+
 #define EIO__CHUNK      4
-#define calloc(n, size) model_alloc("chunk", (n) * (size))
+#define calloc(n, size) make((n) * (size))
+#define free(p)         give_up(p)
 #include "uring/slots.c" /* for what is static there */
 #undef calloc
+#undef free
 
 enum { THREADS = 2, MOST = 4 };
 
@@ -58,6 +74,7 @@ static void an_empty_table(void)
 	table.lock = (struct eio__lock){0};
 	model_region("table", &table, sizeof(table));
 	model_region("chunks", eio__chunks, THREADS * MOST * sizeof(eio__chunks[0]));
+	kept = model_alloc("count", sizeof(*kept));
 	hands = model_alloc("hands", THREADS * sizeof(*hands));
 }
 
@@ -92,6 +109,7 @@ static void each_is_there_once(void)
 		model_expect(s->index == i, "slot %u has the number %u", i, s->index);
 		model_expect(times(s) == 1, "slot %u is there %u times", i, times(s));
 	}
+	model_expect(*kept == table.chunks, "a chunk is lost");
 	model_expect(table.first ? !*table.end : table.end == &table.first, "the end is elsewhere");
 }
 
