@@ -13,8 +13,8 @@
  * A graceful stop ends the connections that wait between requests and lets the others
  * finish.
  *
- * With several domains each has a server of its own on the one listener, since the fiber that
- * looks after connections can only end waits of its own domain.
+ * What the connections of one domain share is its part, which its first connection begins; the
+ * log is common to all.
  */
 #include "domains.h"
 #include "httpd.h"
@@ -35,57 +35,6 @@ static void report(const struct eio_addr *peer, int err, void *arg)
 	fprintf(stderr, "httpd: %s: %s\n", eio_addr_format(peer, from, sizeof(from)), why);
 }
 
-/* The server of a domain */
-
-/* A daemon: no further requests on the connections there are. */
-static int stop_conns(void *arg)
-{
-	struct server *server = arg;
-	int rc = eio_promise_await(server->stop, NULL);
-
-	if (rc == 0)
-		conn_stop(server);
-	return rc;
-}
-
-static int serve(struct eio_switch *sw, void *arg)
-{
-	struct server *server = arg;
-	struct eio_server_opts opts = {
-		.max_connections = server->max_connections,
-		.stop = server->stop,
-		.drain_ns = EIO_SEC(DRAIN_S),
-		.on_error = report,
-	};
-	int rc;
-
-	rc = eio_fork_daemon(sw, stop_conns, server);
-	if (rc < 0)
-		return rc;
-	rc = eio_fork_daemon(sw, conn_look_after, server);
-	if (rc < 0)
-		return rc;
-	rc = log_begin(server, sw);
-	if (rc < 0)
-		return rc;
-	rc = eio_net_run_server(server->listener, conn_serve, server, &opts);
-	log_end(server);
-	return rc;
-}
-
-static int serve_in_domain(void *arg)
-{
-	struct server *server = arg;
-	int rc;
-
-	conn_init(server);
-	rc = eio_switch_run(serve, server);
-	conn_fini(server);
-	return rc;
-}
-
-/* All together */
-
 /* A daemon: no new connections. A second signal kills, as nobody waits for it. */
 static int stop_on_signal(void *arg)
 {
@@ -93,36 +42,7 @@ static int stop_on_signal(void *arg)
 	struct server *server = arg;
 	int rc = eio_signal_await(signals);
 
-	return rc < 0 ? rc : eio_promise_resolve(server->stop, 0, NULL);
-}
-
-static int start_domain(void *arg)
-{
-	struct server *server = arg;
-
-	return eio_domain_run(server->env->domain_mgr, serve_in_domain, server);
-}
-
-/* What one of so many domains, from 0, serves of all connections. */
-static size_t part_of(size_t max_connections, unsigned domains, unsigned i)
-{
-	return max_connections / domains + (i < max_connections % domains);
-}
-
-/* Each domain has a copy. One that may serve no connection at all is not started. */
-static int serve_in_domains(struct eio_switch *sw, const struct server *server)
-{
-	size_t max = server->max_connections;
-	unsigned domains = max > 0 && max < server->domains ? (unsigned) max : server->domains;
-	struct server part = *server;
-	int rc = 0;
-
-	for (unsigned i = 1; i < domains && rc == 0; i++) {
-		part.max_connections = part_of(max, domains, i);
-		rc = eio_fork_copy(sw, start_domain, &part, sizeof(part));
-	}
-	part.max_connections = part_of(max, domains, 0);
-	return rc < 0 ? rc : serve_in_domain(&part);
+	return rc < 0 ? rc : eio_promise_resolve(&server->stop, 0, NULL);
 }
 
 static int say_port(struct eio_listener listener)
@@ -136,23 +56,44 @@ static int say_port(struct eio_listener listener)
 	return fflush(stdout) == 0 ? 0 : eio_error_set(-errno, "write", "standard output");
 }
 
+static int serve(struct server *server, struct eio_listener listener)
+{
+	struct eio_server_opts opts = {
+		.max_connections = server->max_connections,
+		.stop = &server->stop,
+		.drain_ns = EIO_SEC(DRAIN_S),
+		.on_error = report,
+		.additional_domains = server->domains - 1,
+		.domain_mgr = server->env->domain_mgr,
+	};
+
+	return eio_net_run_server(listener, conn_serve, server, &opts);
+}
+
 static int run_server(struct eio_switch *sw, void *arg)
 {
 	struct server *server = arg;
 	struct eio_listen_opts listen_opts = {.reuse_addr = true};
+	struct eio_listener listener;
 	int rc;
 
 	rc = eio_fs_open_dir(server->env->fs, sw, server->dir, &server->root);
 	if (rc < 0)
 		return rc;
-	rc = eio_net_listen(server->env->net, sw, &server->addr, &listen_opts, &server->listener);
+	rc = eio_net_listen(server->env->net, sw, &server->addr, &listen_opts, &listener);
 	if (rc < 0)
 		return rc;
 	rc = eio_fork_daemon(sw, stop_on_signal, server);
 	if (rc < 0)
 		return rc;
-	rc = say_port(server->listener);
-	return rc < 0 ? rc : serve_in_domains(sw, server);
+	rc = log_begin(server, sw);
+	if (rc < 0)
+		return rc;
+	rc = say_port(listener);
+	if (rc == 0)
+		rc = serve(server, listener);
+	log_end(server);
+	return rc;
 }
 
 static int run(struct eio_env *env, void *arg)
@@ -292,15 +233,14 @@ static int parse_args(struct server *server, int argc, char **argv)
 		return 2;
 	}
 	server->dir = argv[optind];
-	server->idle.limit_s = (unsigned) idle_s;
+	server->idle_timeout_s = (unsigned) idle_s;
 	server->request_timeout_ns = request_s > 0 ? EIO_SEC((int64_t) request_s) : EIO_NEVER;
 	return parse_address(server, ip, port) ? -1 : 2;
 }
 
 int main(int argc, char **argv)
 {
-	struct eio_promise stop = EIO_PROMISE_INIT;
-	struct server server = {.domains = 1, .stop = &stop};
+	struct server server = {.domains = 1, .stop = EIO_PROMISE_INIT};
 	char why[256];
 	int rc = parse_args(&server, argc, argv);
 

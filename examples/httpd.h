@@ -40,13 +40,14 @@ struct work {
 };
 
 struct conn {
-	struct conn *next, *prev; /* in one of the server's lists while it waits for its client */
+	struct conn *next, *prev; /* in one of its part's lists while it waits for its client */
 	struct eio_cancel wait;   /* the context of that wait */
-	unsigned since;           /* the server's second when it began */
+	unsigned since;           /* the part's second when it began */
 	int64_t deadline_ns;      /* of a request that has begun to come; 0: none has */
 	struct eio_flow flow;
 	const struct eio_addr *peer;
 	struct server *server;
+	struct part *part; /* of the connection's domain */
 };
 
 /* Connections that wait for the same, longest first. */
@@ -55,26 +56,11 @@ struct waiting {
 	unsigned limit_s; /* 0: none */
 };
 
-struct access_log; /* httpd_log.c */
+/* What the connections of a domain share with each other and with nobody else. */
+struct part {
+	struct server *server; /* NULL: nobody was served in this domain yet */
+	struct eio_promise looked_after;
 
-/* Of one domain. Its connections share what changes with each other and with nobody else. */
-struct server {
-	/* From the command line, and the same in all domains, but for max_connections: each has a
-	 * part. */
-	const char *dir, *log_path;
-	struct eio_addr addr;
-	unsigned domains;
-	size_t max_connections;
-	int64_t request_timeout_ns;
-	bool listing;
-
-	/* The same in all domains. */
-	struct eio_env *env;
-	struct eio_dir root;
-	struct eio_listener listener;
-	struct eio_promise *stop;
-
-	struct access_log *log; /* or NULL */
 	bool stopping;
 	struct waiting idle, sending;
 	unsigned second; /* counted by the fiber that looks after them */
@@ -86,19 +72,29 @@ struct server {
 	char date[HTTP_DATE_SIZE];
 };
 
-/* httpd_conn.c: connections, and waiting for them */
+struct access_log; /* httpd_log.c */
 
-void conn_init(struct server *server);
-void conn_fini(struct server *server);
+/* Used by all domains, so nothing changes while they serve, but for the promise and the log. */
+struct server {
+	/* From the command line. */
+	const char *dir, *log_path;
+	struct eio_addr addr;
+	unsigned domains;
+	size_t max_connections;
+	unsigned idle_timeout_s; /* 0: none */
+	int64_t request_timeout_ns;
+	bool listing;
+
+	struct eio_env *env;
+	struct eio_dir root;
+	struct eio_promise stop;
+	struct access_log *log; /* or NULL */
+};
+
+/* httpd_conn.c: connections, and waiting for them */
 
 /* Serves a connection; an eio_conn_fn. */
 int conn_serve(struct eio_flow flow, const struct eio_addr *peer, void *arg);
-
-/* A daemon: once a second it ends waits that took too long and frees what nobody needed. */
-int conn_look_after(void *arg);
-
-/* Ends the waits between requests, and lets no new ones begin. */
-void conn_stop(struct server *server);
 
 /* Sends what is gathered. */
 int conn_flush(struct conn *conn, struct work *work);
@@ -119,8 +115,8 @@ size_t format_number(char ret[20], uint64_t number);
 /* The status that tells of a failure to open something. */
 int status_of(int err);
 
-/* The current second; it is in server->date then. */
-int64_t date_now(struct server *server);
+/* The current second; it is in part->date then. */
+int64_t date_now(struct part *part);
 
 /* A header. */
 struct header {
@@ -157,13 +153,13 @@ int encode_for_link(char ret[3], char c);
 
 /* httpd_log.c: the access log */
 
-/* Opens the log of a server and starts the fiber that writes it. */
+/* Opens the log of the server and starts the fiber that writes it. */
 int log_begin(struct server *server, struct eio_switch *sw);
 
 /* Adds a request that was answered; req is NULL if it was none. Waits for room. */
 int log_request(struct conn *conn, const struct work *work, const struct http_request *req);
 
-/* Lets the fiber write what there is and end. */
+/* Nobody is served any more: lets the fiber write what there is and end. */
 void log_end(struct server *server);
 
 #endif

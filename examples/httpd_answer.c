@@ -9,13 +9,13 @@
 #include <errno.h>
 #include <unistd.h>
 
-int64_t date_now(struct server *server)
+int64_t date_now(struct part *part)
 {
-	int64_t now = eio_now_ns(server->env->clock) / EIO_SEC(1);
+	int64_t now = eio_now_ns(part->server->env->clock) / EIO_SEC(1);
 
-	if (now != server->date_s) {
-		server->date_s = now;
-		http_format_date(server->date, now);
+	if (now != part->date_s) {
+		part->date_s = now;
+		http_format_date(part->date, now);
 	}
 	return now;
 }
@@ -76,13 +76,13 @@ static void put_entity(struct work *work, const struct header *header)
 void put_header(struct conn *conn, struct work *work, const struct http_request *req,
 		const struct header *header)
 {
-	date_now(conn->server);
+	date_now(conn->part);
 	put_text(work, "HTTP/1.1 ");
 	put_number(work, (uint64_t) header->status);
 	put_text(work, " ");
 	put_text(work, http_reason(header->status));
 	put_text(work, "\r\nDate: ");
-	put(work, conn->server->date, HTTP_DATE_SIZE - 1);
+	put(work, conn->part->date, HTTP_DATE_SIZE - 1);
 	if (header->type) {
 		put_text(work, "\r\nContent-Type: ");
 		put_text(work, header->type);
@@ -253,7 +253,7 @@ static int answer_file(struct conn *conn, struct work *work, const struct http_r
 
 	entity.modified_s = stat->mtime_ns / EIO_SEC(1);
 	http_make_etag(entity.etag, stat->ino, stat->mtime_ns, stat->size);
-	header.status = http_evaluate(req, &entity, date_now(conn->server), &range);
+	header.status = http_evaluate(req, &entity, date_now(conn->part), &range);
 	switch (header.status) {
 	case 304:
 		return answer_bare(conn, work, req, &header);

@@ -6,10 +6,10 @@
  * stack; a struct work with the large ones is held only while requests are answered.
  * Answers gather in it and are sent when there is no further request to answer.
  *
- * Whoever waits between requests, or for a client to take an answer, is on one of the
- * server's lists, with a cancellation context around the wait. One fiber looks after them
- * all: the oldest is in front, and is cancelled when it took too long. So these waits, which
- * every request has, need no timer. A request that comes in pieces has one.
+ * Whoever waits between requests, or for a client to take an answer, is on one of two
+ * lists of its domain, with a cancellation context around the wait. One fiber of the domain
+ * looks after them all: the oldest is in front, and is cancelled when it took too long. So
+ * these waits, which every request has, need no timer. A request that comes in pieces has one.
  *
  * Functions here return a negated status of HTTP for a request that is to be refused: those
  * are no error codes of any kind.
@@ -24,7 +24,7 @@ static void put_last(struct waiting *list, struct conn *conn)
 {
 	struct conn *head = &list->head;
 
-	conn->since = conn->server->second;
+	conn->since = conn->part->second;
 	conn->next = head;
 	conn->prev = head->prev;
 	conn->prev->next = head->prev = conn;
@@ -57,9 +57,9 @@ static int receive_first(struct conn *conn, char *buf, size_t len)
 {
 	ssize_t n;
 
-	if (conn->server->stopping)
+	if (conn->part->stopping)
 		return -ESHUTDOWN;
-	wait_begin(conn, &conn->server->idle);
+	wait_begin(conn, &conn->part->idle);
 	n = eio_flow_read(conn->flow, buf, len);
 	return wait_end(conn, (int) n);
 }
@@ -88,7 +88,7 @@ int conn_flush(struct conn *conn, struct work *work)
 
 	if (work->out_len == 0)
 		return 0;
-	wait_begin(conn, &conn->server->sending);
+	wait_begin(conn, &conn->part->sending);
 	rc = eio_flow_write(conn->flow, work->out, work->out_len);
 	work->out_len = 0;
 	return wait_end(conn, rc);
@@ -101,7 +101,7 @@ static int moved(uint64_t n, void *arg)
 
 	(void) n;
 	take_out(conn);
-	put_last(&conn->server->sending, conn);
+	put_last(&conn->part->sending, conn);
 	return 0;
 }
 
@@ -112,97 +112,127 @@ int conn_send_file(struct conn *conn, struct work *work, struct eio_flow file, u
 
 	if (rc < 0)
 		return rc;
-	wait_begin(conn, &conn->server->sending);
+	wait_begin(conn, &conn->part->sending);
 	rc = eio_flow_copy_n(file, conn->flow, size, moved, conn, &sent);
 	rc = wait_end(conn, rc);
 	/* If the file shrank, what the header said is wrong now. */
 	return rc == 0 && sent < size ? EIO_EOF : rc;
 }
 
-static void init_list(struct waiting *list)
-{
-	list->head.next = list->head.prev = &list->head;
-}
-
-void conn_init(struct server *server)
-{
-	init_list(&server->idle);
-	init_list(&server->sending);
-	server->sending.limit_s = STALL_S;
-}
-
-void conn_stop(struct server *server)
-{
-	struct conn *head = &server->idle.head;
-
-	server->stopping = true;
-	for (struct conn *conn = head->next; conn != head; conn = conn->next)
-		eio_cancel_raise(&conn->wait, -ESHUTDOWN);
-}
-
 /* Work memory */
 
-static struct work *take_work(struct server *server)
+static struct work *take_work(struct part *part)
 {
-	struct work *work = server->spare;
+	struct work *work = part->spare;
 
 	if (!work)
 		return malloc(sizeof(*work));
-	server->spare = work->next;
-	if (--server->n_spare < server->least_spare)
-		server->least_spare = server->n_spare;
+	part->spare = work->next;
+	if (--part->n_spare < part->least_spare)
+		part->least_spare = part->n_spare;
 	return work;
 }
 
-static void give_work(struct server *server, struct work *work)
+static void give_work(struct part *part, struct work *work)
 {
-	work->next = server->spare;
-	server->spare = work;
-	server->n_spare++;
+	if (part->stopping) {
+		free(work);
+		return;
+	}
+	work->next = part->spare;
+	part->spare = work;
+	part->n_spare++;
 }
 
-static void free_spare(struct server *server, size_t n)
+static void free_spare(struct part *part, size_t n)
 {
 	while (n-- > 0) {
-		struct work *work = server->spare;
+		struct work *work = part->spare;
 
-		server->spare = work->next;
-		server->n_spare--;
+		part->spare = work->next;
+		part->n_spare--;
 		free(work);
 	}
-	server->least_spare = server->n_spare;
-}
-
-void conn_fini(struct server *server)
-{
-	free_spare(server, server->n_spare);
+	part->least_spare = part->n_spare;
 }
 
 /* Looking after them */
 
-static void end_long_waits(const struct server *server, const struct waiting *list)
+static void end_long_waits(const struct part *part, const struct waiting *list)
 {
 	const struct conn *head = &list->head;
 
 	for (struct conn *conn = head->next; conn != head; conn = conn->next) {
-		if (list->limit_s == 0 || server->second - conn->since <= list->limit_s)
+		if (list->limit_s == 0 || part->second - conn->since <= list->limit_s)
 			break;
 		eio_cancel_raise(&conn->wait, -ETIMEDOUT);
 	}
 }
 
-int conn_look_after(void *arg)
+/* For a second, or until the server is stopped: -ETIMEDOUT, or another code. */
+static int await_stop(struct server *server)
 {
-	struct server *server = arg;
-	int rc;
+	struct eio_timeout second;
 
-	while ((rc = eio_sleep(server->env->mono_clock, EIO_SEC(1))) == 0) {
-		server->second++;
-		end_long_waits(server, &server->idle);
-		end_long_waits(server, &server->sending);
-		free_spare(server, server->least_spare);
+	eio_timeout_begin(&second, server->env->mono_clock, EIO_SEC(1));
+	return eio_timeout_end(&second, eio_promise_await(&server->stop, NULL));
+}
+
+/* After a stop no wait for a request begins, nor is work kept; those that are still sending
+ * are left to the server's own limit. */
+static void stop(struct part *part)
+{
+	const struct conn *head = &part->idle.head;
+
+	part->stopping = true;
+	free_spare(part, part->n_spare);
+	for (struct conn *conn = head->next; conn != head; conn = conn->next)
+		eio_cancel_raise(&conn->wait, -ESHUTDOWN);
+}
+
+/* Until the server is stopped, or the domain ends and this is cancelled. */
+static int look_after(void *arg)
+{
+	struct part *part = arg;
+
+	while (await_stop(part->server) == -ETIMEDOUT) {
+		part->second++;
+		end_long_waits(part, &part->idle);
+		end_long_waits(part, &part->sending);
+		free_spare(part, part->least_spare);
 	}
-	return rc;
+	stop(part);
+	return 0;
+}
+
+static void init_list(struct waiting *list, unsigned limit_s)
+{
+	list->head.next = list->head.prev = &list->head;
+	list->limit_s = limit_s;
+}
+
+/*
+ * The part of the calling domain, whose first connection begins it: NULL without memory. It is
+ * the thread's, since fibers stay in their domain, and what a domain was sent ends before it.
+ */
+static struct part *part_here(struct server *server)
+{
+	static __thread struct part part;
+
+	struct eio_domain_ref here;
+	int rc = 0;
+
+	if (!part.server) {
+		part.server = server;
+		init_list(&part.idle, server->idle_timeout_s);
+		init_list(&part.sending, STALL_S);
+	} else if (!eio_promise_peek(&part.looked_after, &rc, NULL) || rc == 0) {
+		return &part;
+	}
+	here = eio_domain_self();
+	part.looked_after = (struct eio_promise) EIO_PROMISE_INIT;
+	rc = eio_domain_submit(here, look_after, &part, &part.looked_after);
+	return rc == 0 ? &part : NULL;
 }
 
 /* Requests */
@@ -313,7 +343,7 @@ static int serve_next(struct conn *conn, struct work *work)
 		req.keep_alive = false;
 		rc = answer_status(conn, work, &req, -rc);
 	} else if (rc > 0) {
-		req.keep_alive &= !conn->server->stopping;
+		req.keep_alive &= !conn->part->stopping;
 		rc = answer_request(conn, work, &req);
 	} else {
 		return rc < 0 ? rc : CLOSE;
@@ -352,7 +382,7 @@ static int linger(struct conn *conn, struct work *work)
 static __attribute__((noinline)) int serve_requests(struct conn *conn, const char *first,
 						    size_t len)
 {
-	struct work *work = take_work(conn->server);
+	struct work *work = take_work(conn->part);
 	int rc, flushed;
 
 	if (!work)
@@ -370,17 +400,19 @@ static __attribute__((noinline)) int serve_requests(struct conn *conn, const cha
 		rc = flushed;
 	else if (rc == LINGER)
 		rc = linger(conn, work);
-	give_work(conn->server, work);
+	give_work(conn->part, work);
 	return rc;
 }
 
 /* An idle connection waits here: this frame has to fit on its fiber's first page. */
 int conn_serve(struct eio_flow flow, const struct eio_addr *peer, void *arg)
 {
-	struct conn conn = {.flow = flow, .peer = peer, .server = arg};
+	struct conn conn = {.flow = flow, .peer = peer, .server = arg, .part = part_here(arg)};
 	char first[FIRST_SIZE];
 	int rc;
 
+	if (!conn.part)
+		return -ENOMEM;
 	do {
 		rc = receive_first(&conn, first, sizeof(first));
 		if (rc > 0)

@@ -234,7 +234,7 @@ int answer_listing(struct conn *conn, struct work *work, struct http_request *re
 	if (rc == 0)
 		rc = eio_ll_in_thread(sort_names, &names);
 	if (rc == 0) {
-		status = http_evaluate(req, &page, date_now(conn->server), &range);
+		status = http_evaluate(req, &page, date_now(conn->part), &range);
 		rc = status == 200 ? put_page(conn, work, req, &names)
 				   : answer_status(conn, work, req, status);
 	} else if (rc != -ECANCELED) {

@@ -6,8 +6,8 @@
  * server writes many of them at once, and a quiet one each as it comes. When both are full
  * those with an entry wait.
  *
- * Each domain has such a log of its own; the file is opened for appending, so what one writes
- * does not come between the lines of another.
+ * All domains share it, under a mutex that is held for an entry or a change of buffers, never
+ * while anything is written.
  */
 #include "httpd.h"
 
@@ -23,9 +23,12 @@ enum {
 struct access_log {
 	const char *path;
 	struct eio_flow file;
+	bool ending, failed; /* of the writer's domain, like writing */
+	char *writing;
+
+	struct eio_mutex mutex; /* of filling and len */
 	struct eio_condition filled, room;
-	bool ending, failed;
-	char *filling, *writing;
+	char *filling;
 	size_t len; /* in filling */
 	char buffers[2][LOG_SIZE];
 };
@@ -79,7 +82,7 @@ static void append_field(struct access_log *log, const struct http_request *req,
 /* The peer without its port, and the second: what HTTP says of it, in another order. */
 static void append_who_and_when(struct access_log *log, const struct conn *conn)
 {
-	const char *date = conn->server->date;
+	const char *date = conn->part->date;
 	char text[EIO_ADDR_TEXT], *end;
 
 	eio_addr_format(conn->peer, text, sizeof(text));
@@ -96,16 +99,9 @@ static void append_who_and_when(struct access_log *log, const struct conn *conn)
 	append(log, " +0000] ", strlen(" +0000] "));
 }
 
-int log_request(struct conn *conn, const struct work *work, const struct http_request *req)
+static void append_entry(struct access_log *log, const struct conn *conn, const struct work *work,
+			 const struct http_request *req)
 {
-	struct access_log *log = conn->server->log;
-
-	while (log->len > LOG_SIZE - ENTRY_MAX) {
-		int rc = eio_condition_await_no_mutex(&log->room);
-
-		if (rc < 0)
-			return rc;
-	}
 	append_who_and_when(log, conn);
 	append_quoted(log, req ? req->line : (struct http_text){"-", 1});
 	append_number(log, (uint64_t) work->status);
@@ -113,23 +109,50 @@ int log_request(struct conn *conn, const struct work *work, const struct http_re
 	append_field(log, req, "referer");
 	append_field(log, req, "user-agent");
 	append(log, "\n", 1);
+}
+
+int log_request(struct conn *conn, const struct work *work, const struct http_request *req)
+{
+	struct access_log *log = conn->server->log;
+	int rc = eio_mutex_lock(&log->mutex);
+
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && log->len > LOG_SIZE - ENTRY_MAX)
+		rc = eio_condition_await(&log->room, &log->mutex);
+	if (rc == 0)
+		append_entry(log, conn, work, req);
+	eio_mutex_unlock(&log->mutex);
 	eio_condition_signal(&log->filled);
-	return 0;
+	return rc;
+}
+
+/* Takes what was gathered, once there is any: its length, 0 at the end, or -ECANCELED. */
+static ssize_t change_buffers(struct access_log *log)
+{
+	int rc = eio_mutex_lock(&log->mutex);
+	size_t len;
+
+	if (rc < 0)
+		return rc;
+	while (rc == 0 && log->len == 0 && !log->ending)
+		rc = eio_condition_await(&log->filled, &log->mutex);
+	len = log->len;
+	log->writing = log->filling;
+	log->filling = log->buffers[log->writing == log->buffers[0]];
+	log->len = 0;
+	eio_mutex_unlock(&log->mutex);
+	eio_condition_broadcast(&log->room);
+	return rc < 0 ? rc : (ssize_t) len;
 }
 
 /* What cannot be written is lost: a full disk is no reason not to serve. Of failures in a row
  * only the first is told. */
-static void write_out(struct access_log *log)
+static void write_out(struct access_log *log, size_t len)
 {
-	size_t len = log->len;
+	int rc = eio_flow_write(log->file, log->writing, len);
 	char why[256];
-	int rc;
 
-	log->writing = log->filling;
-	log->filling = log->buffers[log->writing == log->buffers[0]];
-	log->len = 0;
-	eio_condition_broadcast(&log->room);
-	rc = eio_flow_write(log->file, log->writing, len);
 	if (rc < 0 && !log->failed) {
 		eio_error_format(rc, why, sizeof(why));
 		fprintf(stderr, "httpd: %s: %s\n", log->path, why);
@@ -140,18 +163,11 @@ static void write_out(struct access_log *log)
 static int write_log(void *arg)
 {
 	struct access_log *log = arg;
+	ssize_t len;
 
-	while (log->len > 0 || !log->ending) {
-		if (log->len > 0) {
-			write_out(log);
-		} else {
-			int rc = eio_condition_await_no_mutex(&log->filled);
-
-			if (rc < 0)
-				return rc;
-		}
-	}
-	return 0;
+	while ((len = change_buffers(log)) > 0)
+		write_out(log, (size_t) len);
+	return (int) len;
 }
 
 static int free_log(void *arg)
@@ -187,8 +203,10 @@ int log_begin(struct server *server, struct eio_switch *sw)
 
 void log_end(struct server *server)
 {
-	if (!server->log)
+	struct access_log *log = server->log;
+
+	if (!log)
 		return;
-	server->log->ending = true;
-	eio_condition_signal(&server->log->filled);
+	log->ending = true;
+	eio_condition_signal(&log->filled);
 }

@@ -12,17 +12,27 @@ mkdir "$root"
 echo small >"$root/small.txt"
 head -c 100000 /dev/urandom >"$root/large"
 
-# All at once, since each takes as long as the limit.
+# All at once, since each takes as long as the limit. Each domain looks after its own.
 start_server "$httpd" --port 0 --idle-timeout 1 --request-timeout 1 "$root"
 files=$(open_files)
+alone=$pid
 waiting=
 for case in silent idle 'empty lines' head 'second head' body continue drip; do
+	python3 "$(dirname "$0")/http_limits.py" "$port" "$case" &
+	waiting="$waiting $!"
+done
+start_server "$httpd" --domains 3 --port 0 --idle-timeout 1 "$root"
+files_of_several=$(open_files)
+for case in silent idle silent idle silent idle; do
 	python3 "$(dirname "$0")/http_limits.py" "$port" "$case" &
 	waiting="$waiting $!"
 done
 for each in $waiting; do
 	check "client $each of$waiting is given up" -- wait "$each"
 done
+files_are "$files_of_several"
+stop_server TERM
+pid=$alone
 files_are "$files"
 stop_server TERM
 
