@@ -6,9 +6,12 @@
 #include "io/util.h"
 
 #include "io/env.h"
+#include "mock/sched.h"
 #include <eio/event.h>
 #include <eio/mock.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -200,6 +203,75 @@ RING_TEST(connections_are_served_by_all_domains)
 	return eio_switch_end(&sw, 0);
 }
 
+/* Tells its thread, and keeps its descriptor as long as the client does. */
+static int tell_and_stay(struct eio_flow conn, const struct eio_addr *peer, void *arg)
+{
+	int rc = tell_thread(conn, peer, arg);
+
+	return rc < 0 ? rc : (int) eio_flow_read(conn, &(char){0}, 1);
+}
+
+/* Reads what has come and closes those clients: how many. */
+static unsigned leave_if_told(int *clients, unsigned n)
+{
+	unsigned told = 0;
+	pid_t tid;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (clients[i] < 0 || recv(clients[i], &tid, sizeof(tid), MSG_DONTWAIT) < 0)
+			continue;
+		close(clients[i]);
+		clients[i] = -1;
+		told++;
+	}
+	return told;
+}
+
+/* The limit is the process's, so they are short of descriptors together. */
+RING_TEST(after_a_shortage_all_domains_go_on)
+{
+	enum { DOMAINS = 3, CLIENTS = 20, SPARE = 4 };
+	pid_t seen[DOMAINS], tid;
+	int clients[CLIENTS];
+	unsigned n = 0, fds, told = 0;
+	struct eio_addr at;
+	struct serving s;
+	struct eio_switch sw;
+	size_t len;
+
+	(void) arg;
+	count_warnings();
+	eio_switch_begin(&sw);
+	set(&s, listen_at(&sw, &at), tell_and_stay, env->domain_mgr, DOMAINS - 1);
+	start(&s);
+	clients[0] = visit(&at);
+	hear(clients[0], &tid, sizeof(tid)); /* All are there. */
+	fds = count_fds() - 2;
+	close(clients[0]);
+	wait_until(count_fds() == fds);
+
+	for (unsigned i = 0; i < CLIENTS; i++)
+		clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	limit_fds(SPARE);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		ck_assert_int_eq(connect(clients[i], eio_addr_sockaddr(&at, &len),
+					 sizeof(struct sockaddr_in)),
+				 0);
+	wait_until(__atomic_load_n(&warnings, __ATOMIC_RELAXED) > 0);
+	wait_until((told += leave_if_told(clients, CLIENTS)) == CLIENTS);
+	lift_fd_limit();
+
+	while (n < DOMAINS) {
+		int client = visit(&at);
+
+		hear(client, &tid, sizeof(tid));
+		n = add_thread(seen, n, tid);
+		close(client);
+	}
+	stop_and_finish(&s);
+	return eio_switch_end(&sw, 0);
+}
+
 /* The handler's failure, its details and its peer, in its own thread */
 
 struct failing {
@@ -291,11 +363,14 @@ RING_TEST(a_domain_that_cannot_start_fails_the_server_before_it_serves)
 	char line[64];
 
 	(void) arg;
-	for (unsigned stuck = 0; stuck < 2; stuck++) {
+	for (unsigned i = 0; i < 6; i++) {
+		unsigned fails_at = 1 + i / 2;
+		bool stuck = i % 2;
 		int client;
 
 		eio_switch_begin(&sw);
-		set(&s, listen_at(&sw, &at), never_serve, manage(env->domain_mgr, 3, stuck), 3);
+		set(&s, listen_at(&sw, &at), never_serve, manage(env->domain_mgr, fails_at, stuck),
+		    3);
 		client = visit(&at);
 		s.rc = eio_net_run_server(s.l, never_serve, &s, &s.opts);
 		eio_error_format(s.rc, line, sizeof(line));
@@ -312,6 +387,35 @@ RING_TEST(a_domain_that_cannot_start_fails_the_server_before_it_serves)
 		expect_ok(eio_switch_end(&sw, 0));
 	}
 	return 0;
+}
+
+/* With one descriptor more each time. The stop ends the server that begins at last. */
+RING_TEST(a_server_short_of_descriptors_for_its_domains_leaves_none)
+{
+	unsigned fds = count_fds(), spare = 0;
+	struct eio_addr at;
+	struct serving s;
+	struct eio_switch sw;
+	int client;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	set(&s, listen_at(&sw, &at), never_serve, env->domain_mgr, 3);
+	client = visit(&at);
+	expect_ok(eio_promise_resolve(&s.stop, 0, NULL));
+	do {
+		limit_fds(spare++);
+		s.rc = eio_net_run_server(s.l, never_serve, &s, &s.opts);
+		lift_fd_limit();
+		ck_assert_uint_eq(count_fds(), fds + 2);
+		if (s.rc < 0)
+			ck_assert_str_eq(eio_last_error()->op, "domain");
+	} while (s.rc == -EMFILE);
+	expect_ok(s.rc);
+	ck_assert_uint_gt(spare, 3);
+	close(client);
+	expect_ok(eio_switch_end(&s.sw, 0));
+	return eio_switch_end(&sw, 0);
 }
 
 RING_TEST(a_server_can_be_cancelled_before_its_domains_are_there)
@@ -388,6 +492,33 @@ RING_TEST(no_more_domains_are_started_than_connections_may_be_served)
 	return 0;
 }
 
+/* A server for each listener */
+
+RING_TEST(two_servers_have_domains_and_a_stop_each)
+{
+	struct eio_addr at[2];
+	struct serving s[2];
+	struct eio_switch sw;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	for (int i = 0; i < 2; i++) {
+		struct eio_listener l = listen_at(&sw, &at[i]);
+
+		set(&s[i], l, tell_thread, env->domain_mgr, 1);
+	}
+	for (int i = 0; i < 2; i++)
+		start(&s[i]);
+	for (int i = 1; i >= 0; i--) {
+		int client = visit(&at[i]);
+
+		hear(client, &(pid_t){0}, sizeof(pid_t));
+		hear_end(client);
+		stop_and_finish(&s[i]);
+	}
+	return eio_switch_end(&sw, 0);
+}
+
 /* Ending */
 
 /* What comes after a stop is none of its results, whichever domain hears of it first. */
@@ -426,7 +557,8 @@ static struct {
 	unsigned fails; /* so many accepts of the caller's domain fail, once they are allowed to */
 	struct eio_event allowed;
 	unsigned waiting, served;
-	bool brief; /* connections end at once */
+	bool brief;          /* connections end at once */
+	int64_t short_until; /* in all domains */
 } stage;
 
 static int nothing(struct eio_flow f)
@@ -442,6 +574,8 @@ static int staged_accept(struct eio_listener l, struct eio_switch *sw, struct ei
 	int rc = 0;
 
 	(void) l, (void) sw;
+	if (eio_now_ns(eio__clock_mono()) < stage.short_until)
+		return -EMFILE;
 	stage.waiting++;
 	if (!eio_get(&here))
 		rc = eio_await_cancel();
@@ -585,6 +719,98 @@ MOCK_TEST(who_has_more_than_its_part_leaves_the_next_to_others_for_a_while)
 	return with_here_bound(take_all);
 }
 
+static int be_short_together(void *arg)
+{
+	struct serving s;
+
+	(void) arg;
+	set_stage(&s, 2);
+	stage.short_until = EIO_SEC(2);
+	start(&s);
+	pass_ms(1900);
+	ck_assert_uint_eq(stage.waiting, 0);
+	ck_assert_uint_eq(warnings, 1);
+	ck_assert_str_eq(last_warning, "server: Too many open files: accepting more slowly");
+	pass_ms(200);
+	ck_assert_uint_eq(stage.waiting, 3);
+	stop_and_finish(&s);
+	eio_event_fini(&stage.allowed);
+	return 0;
+}
+
+MOCK_TEST(a_shortage_of_all_domains_is_told_once_and_each_accepts_after_it)
+{
+	(void) arg;
+	count_warnings();
+	return with_here_bound(be_short_together);
+}
+
+/* With memory for so many fibers and no more: has the server begun? */
+
+static int wait_to_be_cancelled(void *arg)
+{
+	(void) arg;
+	return eio_await_cancel();
+}
+
+static int run_server_later(void *arg)
+{
+	expect_ok(eio_event_await(&stage.allowed));
+	return run_server(arg);
+}
+
+static bool begins_with_memory_for(unsigned fibers)
+{
+	struct eio_switch crowd, spare;
+	struct rlimit all, none;
+	struct serving s;
+	bool begun;
+
+	set_stage(&s, 1);
+	expect_ok(eio_fork(&s.sw, run_server_later, &s));
+	eio_switch_begin(&crowd);
+	eio_switch_begin(&spare);
+	while (fibers-- > 0)
+		expect_ok(eio_fork(&spare, wait_to_be_cancelled, NULL));
+	ck_assert_int_eq(getrlimit(RLIMIT_AS, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_AS, &none);
+	while (eio_fork(&crowd, wait_to_be_cancelled, NULL) == 0)
+		;
+	expect_err(eio_switch_end(&spare, -EIO), -EIO);
+	eio_event_set(&stage.allowed);
+	pass_ms(1000);
+	begun = !s.over;
+	ck_assert_uint_eq(stage.waiting, begun ? 2 : 0);
+	setrlimit(RLIMIT_AS, &all);
+	expect_err(eio_switch_end(&crowd, -EIO), -EIO);
+	if (begun)
+		expect_ok(eio_promise_resolve(&s.stop, 0, NULL));
+	finish(&s, begun ? 0 : -ENOMEM);
+	eio_event_fini(&stage.allowed);
+	return begun;
+}
+
+/* The domain's main and who starts it; in each domain a worker, and two that watch. */
+static int begin_with_more_and_more(void *arg)
+{
+	unsigned fibers = 0;
+
+	(void) arg;
+	while (!begins_with_memory_for(fibers))
+		fibers++;
+	ck_assert_uint_eq(fibers, 8);
+	return 0;
+}
+
+START_TEST(without_memory_for_the_fibers_of_each_domain_none_serves)
+{
+	if (!SANITIZED)
+		expect_ok(eio__mock_run(begin_with_more_and_more, NULL));
+}
+END_TEST
+
 static int take_all_alone(void *arg)
 {
 	struct serving s;
@@ -608,15 +834,20 @@ MOCK_TEST(who_is_alone_waits_for_nobody)
 }
 
 SUITE_MAIN("server_domains", false, connections_are_served_by_all_domains_test,
+	   after_a_shortage_all_domains_go_on_test,
 	   a_failure_in_another_domain_is_reported_there_test,
 	   without_a_manager_additional_domains_are_refused_test,
 	   a_domain_that_cannot_start_fails_the_server_before_it_serves_test,
+	   a_server_short_of_descriptors_for_its_domains_leaves_none_test,
 	   a_server_can_be_cancelled_before_its_domains_are_there_test,
 	   a_server_in_a_cancelled_context_starts_no_domain_test,
 	   a_server_stopped_before_it_begins_takes_no_connection_test,
 	   no_more_domains_are_started_than_connections_may_be_served_test,
+	   two_servers_have_domains_and_a_stop_each_test,
 	   a_listener_closed_after_a_stop_is_no_failure_test,
 	   a_domain_that_cannot_accept_ends_the_accepting_of_all_test,
 	   the_failure_of_an_accept_is_the_servers_test,
+	   a_shortage_of_all_domains_is_told_once_and_each_accepts_after_it_test,
+	   without_memory_for_the_fibers_of_each_domain_none_serves,
 	   who_has_more_than_its_part_leaves_the_next_to_others_for_a_while_test,
 	   who_is_alone_waits_for_nobody_test)

@@ -236,7 +236,7 @@ static void count(int level, const char *msg, void *arg)
 {
 	(void) arg;
 	ck_assert_int_eq(level, EIO_LOG_WARNING);
-	warnings++;
+	__atomic_add_fetch(&warnings, 1, __ATOMIC_RELAXED);
 	snprintf(last_warning, sizeof(last_warning), "%s", msg);
 }
 
