@@ -199,7 +199,9 @@ struct eio_server_opts {
  * by one, and what @p arg points to is used by all of them; fiber-locals are not inherited there.
  * All domains accept from @p l, none before all are there, and one that serves clearly more
  * connections than the others leaves them the next for a millisecond. Each serves its part of
- * max_connections at most, and no more are started than that number.
+ * max_connections at most, and no more are started than that number. A connection that comes
+ * while a handler keeps its thread busy may have woken that thread alone: it is accepted when the
+ * thread is free, or when the next connection wakes another domain, whichever is first.
  *
  * @param l  Stays open when the call returns.
  * @return 0 after a stop, when the open connections were served (or, after drain_ns,
@@ -208,6 +210,7 @@ struct eio_server_opts {
  *   -EBADF   the listener was closed, or is none (the open connections were served); a zeroed
  *            domain_mgr where it is needed
  *   -EINVAL  an option out of range
+ *   -ENOMEM  no memory for the first fibers of a domain (what others had taken was served)
  *   and what eio_domain_run fails with when a domain cannot be started: no connection was
  *   taken then
  * @cancel Yes: closes every connection first, in all domains.

@@ -113,7 +113,8 @@ int eio_net_accept_fork(struct eio_listener l, struct eio_switch *sw, eio_conn_f
 /* Servers */
 
 /* Accepts of a group; where others accept from the same listener: with few of them the domains
- * take turns, and those that are busy do not have connections wait for them. */
+ * take turns, and no more than these few connections wait for one that is busy. The kernel wakes
+ * one accept for each, whose domain may be computing while others are free. */
 enum { IN_FLIGHT = 16, IN_FLIGHT_EACH = 2 };
 
 static const int64_t PAUSE_MIN = EIO_MS(5), PAUSE_MAX = EIO_MS(100);
