@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-from http_client import connect
+from http_client import connect, read_to_end
 
 kind, port, pid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 CLIENTS, ROOM, THREADS = 60, 20, 16
@@ -130,18 +130,46 @@ class Load(threading.Thread):
             pass
 
 
+def additional_domains():
+    """How many of its threads are."""
+    tasks = f"/proc/{pid}/task"
+    names = [open(f"{tasks}/{tid}/comm").read().strip() for tid in os.listdir(tasks)]
+    return names.count("eio-server")
+
+
+def all_domains_are_there():
+    assert additional_domains() == 2, additional_domains()
+
+
+def half_a_request():
+    """It has come, and the server waits for the rest."""
+    sock = connect(port)
+    sock.sendall(REQUEST)
+    while not is_whole(sock.recv(len(ANSWER) + 1000, socket.MSG_PEEK)):
+        pass
+    sock.recv(len(ANSWER) + 1000)
+    sock.sendall(REQUEST[:10])
+    return sock
+
+
 def a_stop_under_load_tears_no_answer():
+    halves = [half_a_request() for _ in range(6)] if kind == "httpd" else []
     load = [Load() for _ in range(THREADS)]
     for thread in load:
         thread.start()
     while sum(thread.answers for thread in load) < 500:
         time.sleep(0.01)
     os.kill(pid, signal.SIGTERM)
+    for sock in halves:
+        sock.sendall(REQUEST[10:])
+    for sock in halves:
+        assert is_whole(read_to_end(sock))
     for thread in load:
         thread.join()
         assert not thread.torn, thread.torn
         assert thread.answers > 0
 
 
+all_domains_are_there()
 a_shortage_of_descriptors_is_overcome(open_files())
 a_stop_under_load_tears_no_answer()
