@@ -208,7 +208,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, a_body_ends_where_it_ends_however_it_is_cut, 0, LENGTH(bodies));
 	tcase_add_loop_test(tcase, who_reads_what_is_wanted_reads_nothing_of_the_next_request, 0,
 			    LENGTH(bodies));

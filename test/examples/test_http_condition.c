@@ -285,7 +285,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, conditions_are_evaluated_in_their_order, 0, LENGTH(conditions));
 	tcase_add_loop_test(tcase, one_range_is_served, 0, LENGTH(ranges));
 	tcase_add_test(tcase, of_an_empty_file_no_range_can_be_served);

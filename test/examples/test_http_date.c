@@ -123,7 +123,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_loop_test(tcase, a_date_is_written_and_read_back, 0, LENGTH(dates));
 	tcase_add_test(tcase, what_has_no_four_digits_comes_out_as_the_nearest);
 	tcase_add_test(tcase, days_are_those_of_the_calendar);

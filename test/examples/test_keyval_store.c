@@ -539,7 +539,7 @@ int main(void)
 
 	commands_init();
 	suite_add_tcase(suite, tcase);
-	tcase_set_timeout(tcase, 60);
+	tcase_set_timeout(tcase, 300);
 	tcase_add_test(tcase, a_table_grows_and_shrinks_by_single_buckets_and_loses_nothing);
 	tcase_add_test(tcase, a_table_that_cannot_grow_still_finds_everything);
 	tcase_add_test(tcase, any_member_may_be_the_random_one);

@@ -22,7 +22,7 @@ int model_suite(const char *name, const TTest *const *tests, size_t n)
 		printf("skipped: the thread sanitizer cannot follow states that come again\n");
 		return 77;
 	}
-	tcase_set_timeout(tcase, 120);
+	tcase_set_timeout(tcase, 300);
 	for (size_t i = 0; i < n; i++)
 		tcase_add_test(tcase, tests[i]);
 	suite_add_tcase(suite, tcase);

@@ -504,7 +504,7 @@ static int fork_in_job(void *arg)
 
 	(void) arg;
 	if (pid == 0) {
-		alarm(SANITIZED ? 60 : 20);
+		alarm(200);
 		_exit(run_in_child());
 	}
 	return waitpid(pid, &status, 0) == pid ? status : -ECHILD;
@@ -530,7 +530,7 @@ RING_TEST(a_fork_leaves_threads_and_their_lock_behind)
 	pthread_mutex_lock(&all.mutex);
 	pid = fork();
 	if (pid == 0) {
-		alarm(SANITIZED ? 60 : 20);
+		alarm(200);
 		_exit(run_in_child());
 	}
 	pthread_mutex_unlock(&all.mutex);
