@@ -2,11 +2,11 @@
 """What the raw clients of the tests of httpd share."""
 import socket
 
-TIMEOUT = 20
+TIMEOUT = 60
 
 
 def connect(port):
-    sock = socket.create_connection(("127.0.0.1", port), 10)
+    sock = socket.create_connection(("127.0.0.1", port), TIMEOUT)
     sock.settimeout(TIMEOUT)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock

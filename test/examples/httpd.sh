@@ -2,10 +2,11 @@
 # shellcheck shell=sh
 #
 # Sourced after lib.sh by the tests of httpd, with their arguments: HTTPD HELLO. They set $root
-# and $url.
+# and $url. The working directory is $tmp, and $here where the tests are.
 # shellcheck disable=SC2034,SC2154 # shared with them
-httpd=$1
-raw_http=$(dirname "$0")/raw_http.py
+httpd=$(realpath "$1") || exit 1
+here=$(realpath "$(dirname "$0")") || exit 1
+raw_http=$here/raw_http.py
 export PYTHONDONTWRITEBYTECODE=1
 
 need_ring "$2"
@@ -13,9 +14,10 @@ command -v curl >/dev/null || {
 	echo 'no curl'
 	exit 77
 }
+cd "$tmp" || exit 1
 
 fetch() {
-	curl -s -S --max-time 30 --path-as-is -o "$tmp/body" -D "$tmp/head" -w '%{http_code}' "$@" \
+	curl -s -S --max-time 120 --path-as-is -o "$tmp/body" -D "$tmp/head" -w '%{http_code}' "$@" \
 		2>"$tmp/curl.err"
 }
 

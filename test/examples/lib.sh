@@ -4,6 +4,9 @@
 # Sourced by the tests of the examples: a directory of their own in $tmp, failures that are
 # counted and shown, servers that are ended on every way out.
 set -u
+# What the tests say of modes and of messages, and what another user may read, begins with these.
+umask 022
+export LC_ALL=C
 tmp=$(mktemp -d) || exit 1
 pids=
 failures=0
@@ -34,6 +37,28 @@ check() {
 	"$@" || fail "${words# }"
 }
 
+# await WORDS... -- COMMAND...: until the command succeeds. A slow machine may take its time, so
+# that a minute is not enough only for what never comes.
+await() {
+	words=
+	while [ "$1" != -- ]; do
+		words="$words $1"
+		shift
+	done
+	shift
+	for _ in $(seq 1200); do
+		"$@" && return
+		sleep 0.05
+	done
+	fail "in vain:$words"
+	return 1
+}
+
+# is_ready FILE PID: the program has said so, or it is gone.
+is_ready() {
+	grep -qs ready "$1" || ! kill -0 "$2" 2>/dev/null
+}
+
 # exits_with STATUS COMMAND...: its output is left in $tmp/stdout and $tmp/stderr.
 exits_with() {
 	wanted=$1
@@ -60,20 +85,30 @@ need_ring() {
 	exit 1
 }
 
-# start_server COMMAND...: sets $pid and, from the line it prints, $port.
+# has_ipv6: not every machine has a loopback for it.
+has_ipv6() {
+	grep -q '^0\{31\}1 ' /proc/net/if_inet6 2>/dev/null
+}
+
+# start_server COMMAND...: sets $pid and, from the line it prints, $port. Others that go on keep
+# on writing to the same files, at their ends.
 start_server() {
 	: >"$tmp/server.out"
-	"$@" >"$tmp/server.out" 2>"$tmp/server.err" &
+	: >"$tmp/server.err"
+	"$@" >>"$tmp/server.out" 2>>"$tmp/server.err" &
 	pid=$!
 	pids="$pids $pid"
-	for _ in $(seq 100); do
-		port=$(sed -n 's/^port=//p' "$tmp/server.out")
-		[ -n "$port" ] && return
-		sleep 0.1
-	done
+	await "the port of $1" -- port_is_told
+	[ -n "$port" ] && return
 	echo "FAIL: it does not start: $*"
 	cat "$tmp/server.err"
 	exit 1
+}
+
+# port_is_told: or never will be.
+port_is_told() {
+	port=$(sed -n 's/^port=//p' "$tmp/server.out")
+	[ -n "$port" ] || ! kill -0 "$pid" 2>/dev/null
 }
 
 # server_ended: waits for it and sets $status.
@@ -103,12 +138,11 @@ open_files() {
 	find "/proc/$pid/fd" -mindepth 1 | wc -l
 }
 
-# files_are COUNT: waits a little for the server to have so many open.
+# files_are COUNT: waits for the server to have so many open.
 files_are() {
-	for _ in $(seq 50); do
-		[ "$(open_files)" = "$1" ] && return
-		sleep 0.1
-	done
-	fail "$(open_files) descriptors are open instead of $1"
-	ls -l "/proc/$pid/fd"
+	await "$1 descriptors" -- has_files "$1" || ls -l "/proc/$pid/fd"
+}
+
+has_files() {
+	[ "$(open_files)" = "$1" ]
 }

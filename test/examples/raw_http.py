@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: ISC
 """Sends standard input to 127.0.0.1:PORT as it is and prints what comes until the end.
 
-With a second argument, byte by byte. A reset, or no end within 20 seconds, is a failure.
+With a second argument, byte by byte. A reset, or no end within a minute, is a failure.
 """
 import sys
 

@@ -3,7 +3,7 @@
 #
 # Usage: test_echo.sh ECHO HELLO
 . "$(dirname "$0")/lib.sh"
-echo=$1
+echo=$(realpath "$1") || exit 1
 
 need_ring "$2"
 
@@ -30,8 +30,8 @@ import os, socket, struct, sys, threading
 port = int(sys.argv[1])
 
 def connect():
-    s = socket.create_connection(('127.0.0.1', port), 10)
-    s.settimeout(20)
+    s = socket.create_connection(('127.0.0.1', port), 60)
+    s.settimeout(60)
     return s
 
 def echoed(s, data):
@@ -92,8 +92,8 @@ files_are "$files"
 # A connection that idles does not keep the server from stopping.
 cat >"$tmp/idle.py" <<'END'
 import socket, sys
-s = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 10)
-s.settimeout(20)
+s = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 60)
+s.settimeout(60)
 s.sendall(b'x')
 assert s.recv(1) == b'x'
 print('idle', flush=True)
@@ -102,7 +102,7 @@ END
 python3 "$tmp/idle.py" "$port" >"$tmp/idle.out" &
 idle=$!
 pids="$pids $idle"
-until grep -q idle "$tmp/idle.out"; do sleep 0.05; done
+await an idle connection -- grep -qs idle "$tmp/idle.out"
 stop_server TERM
 check an idle connection is closed -- wait $idle
 
@@ -115,7 +115,9 @@ for domains in 0 3; do
 	stop_server TERM
 done
 
-start_server "$echo" "unix:$tmp/socket"
+# A path of its own may be too long for a socket's.
+cd "$tmp" || exit 1
+start_server "$echo" unix:socket
 cat >"$tmp/unix.py" <<'END'
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -123,8 +125,8 @@ s.connect(sys.argv[1])
 s.sendall(b'unix')
 assert s.recv(4, socket.MSG_WAITALL) == b'unix'
 END
-check it serves a Unix socket -- python3 "$tmp/unix.py" "$tmp/socket"
+check it serves a Unix socket -- python3 unix.py socket
 stop_server TERM
-check the socket is removed -- [ ! -e "$tmp/socket" ]
+check the socket is removed -- [ ! -e socket ]
 
 finish

@@ -33,7 +33,7 @@ files=$(open_files)
 
 for path in / /empty/ /odd/ /n%20%26%20%3Cb%3E/ /large/; do
 	check "listing $path" -- \
-		python3 "$(dirname "$0")/http_listing.py" "$port" "$root" "$path"
+		python3 "$here/http_listing.py" "$port" "$root" "$path"
 done
 status_is 301 "$url/odd"
 header_is Location /odd/
@@ -51,7 +51,7 @@ status_is 200 -r 0-1 "$url/"
 
 # Clients that go in the middle of it leave nothing behind.
 for _ in 1 2 3; do
-	curl -s --max-time 30 "$url/large/" | head -c 100000 >/dev/null
+	curl -s --max-time 120 "$url/large/" | head -c 100000 >/dev/null
 done
 files_are "$files"
 stop_server TERM

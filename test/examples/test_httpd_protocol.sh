@@ -10,6 +10,7 @@
 root=$tmp/root
 mkdir "$root"
 echo small >"$root/small.txt"
+touch -d '2001-02-03 UTC' "$root/small.txt" # not when it will be changed
 : >"$root/empty"
 head -c 2000003 /dev/urandom >"$root/medium"
 head -c 5000 /dev/zero >"$root/body"
@@ -19,7 +20,7 @@ start_server "$httpd" --port 0 "$root"
 url=http://127.0.0.1:$port
 files=$(open_files)
 
-check raw requests -- python3 "$(dirname "$0")/http_protocol.py" "$port"
+check raw requests -- python3 "$here/http_protocol.py" "$port"
 
 # part FIRST LENGTH: the answer is that part of medium.
 part() {
@@ -59,7 +60,7 @@ header_is Content-Length 2000003
 
 # A download that broke off goes on, unless the file has changed since.
 head -c 700000 "$root/medium" >"$tmp/resumed"
-check a download is resumed -- curl -s -S --max-time 30 -C - -o "$tmp/resumed" "$url/medium"
+check a download is resumed -- curl -s -S --max-time 120 -C - -o "$tmp/resumed" "$url/medium"
 check 'and is whole then' -- cmp "$root/medium" "$tmp/resumed"
 status_is 206 -r 10-19 -H 'If-Range: Sun, 06 Nov 1994 08:49:37 GMT' "$url/medium"
 part 10 10
@@ -85,14 +86,14 @@ status_is 206 -r 0-2 -H "If-Range: $etag" "$url/small.txt"
 echo Small >"$root/small.txt"
 status_is 200 -r 0-2 -H "If-Range: $etag" "$url/small.txt"
 status_is 200 -H "If-None-Match: $etag" "$url/small.txt"
-check curl takes what has changed -- curl -s -S --max-time 30 --etag-compare "$tmp/none" \
+check curl takes what has changed -- curl -s -S --max-time 120 --etag-compare "$tmp/none" \
 	--etag-save "$tmp/etag" -o "$tmp/body" "$url/small.txt"
 check and saves its tag -- [ "$(cat "$tmp/etag")" != "$etag" ]
-check curl leaves what has not -- [ "$(curl -s -S --max-time 30 -w '%{http_code}' \
+check curl leaves what has not -- [ "$(curl -s -S --max-time 120 -w '%{http_code}' \
 	--etag-compare "$tmp/etag" "$url/small.txt")" = 304 ]
 
 # Bodies do not end a connection.
-connects=$(curl -s -S --max-time 30 -w '%{num_connects}' -o /dev/null -T "$root/body" "$url/x" --next \
+connects=$(curl -s -S --max-time 120 -w '%{num_connects}' -o /dev/null -T "$root/body" "$url/x" --next \
 	-s -w '%{num_connects}' -o /dev/null -H 'Transfer-Encoding: chunked' -T "$root/body" \
 	"$url/x" --next -s -w '%{num_connects}' -o /dev/null "$url/small.txt")
 [ "$connects" = 100 ] || fail "bodies cost connections: $connects"

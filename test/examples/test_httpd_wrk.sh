@@ -25,7 +25,7 @@ files=$(open_files)
 load() {
 	connections=$1
 	shift
-	wrk -t 1 -c "$connections" -d "${seconds}s" "$@" >"$tmp/wrk" || fail "wrk: status $?"
+	wrk --timeout 60 -t 1 -c "$connections" -d "${seconds}s" "$@" >"$tmp/wrk" || fail "wrk: status $?"
 	cat "$tmp/wrk"
 	check "$* is served without failures" -- \
 		[ -z "$(grep -E 'Non-2xx|Socket errors' "$tmp/wrk")" ]

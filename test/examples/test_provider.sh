@@ -47,13 +47,18 @@ for input in '' --input; do
 	goes "$tmp/upper" --rate 200000000 --upper $input
 done
 
+# milliseconds: by a clock that nobody sets, in steps of ten.
+milliseconds() {
+	sed 's/ .*/0/; s/\.//' /proc/uptime
+}
+
 # 40000 bytes at 100000 a second: the last sixteenth is moved after 0.33 s at the earliest.
 for input in '' --input; do
-	start=$(date +%s%N)
+	start=$(milliseconds)
 	# shellcheck disable=SC2086
 	head -c 40000 "$tmp/in" | "$provider" --rate 100000 $input >"$tmp/out"
-	took=$((($(date +%s%N) - start) / 1000000))
-	[ $took -ge 330 ] || fail "40000 bytes at 100000 a second took $took ms"
+	took=$(($(milliseconds) - start))
+	[ $took -ge 320 ] || fail "40000 bytes at 100000 a second took $took ms"
 	head -c 40000 "$tmp/in" | cmp - "$tmp/out" || fail "not what went in: --rate 100000 $input"
 done
 

@@ -5,10 +5,13 @@
 #
 # Usage: test_proxy.sh PROXY HTTPD HELLO
 . "$(dirname "$0")/lib.sh"
-proxy=$1
-httpd=$2
+proxy=$(realpath "$1") || exit 1
+httpd=$(realpath "$2") || exit 1
+ends=$(realpath "$(dirname "$0")/proxy_ends.py") || exit 1
+export PYTHONDONTWRITEBYTECODE=1
 
 need_ring "$3"
+cd "$tmp" || exit 1 # as the path of a socket has to be short
 command -v curl >/dev/null || {
 	echo 'no curl'
 	exit 77
@@ -34,7 +37,7 @@ done
 exits_with 1 "$proxy" 192.0.2.1:0 1
 check a failure names the address -- grep -q 192.0.2.1 "$tmp/stderr"
 
-python3 "$(dirname "$0")/proxy_ends.py" "$proxy" || fail 'what arrives, and how it ends'
+python3 "$ends" "$proxy" || fail 'what arrives, and how it ends'
 
 # Files by way of the proxy are what they are.
 mkdir "$tmp/root"
@@ -45,7 +48,7 @@ start_server "$httpd" --port 0 "$tmp/root"
 upstream=$port
 behind=$pid
 start_server "$proxy" 0 "localhost:$upstream"
-check an upstream by its name -- curl -s -S --max-time 60 -o "$tmp/by-name" \
+check an upstream by its name -- curl -s -S --max-time 120 -o "$tmp/by-name" \
 	"http://127.0.0.1:$port/70000"
 check what came by it -- cmp "$tmp/root/70000" "$tmp/by-name"
 stop_server TERM
@@ -60,9 +63,9 @@ for i in $(seq 10); do
 			>>"$tmp/requests"
 	done
 done
-check 50 parallel downloads -- curl -s -S --no-progress-meter --max-time 60 --parallel \
+check 50 parallel downloads -- curl -s -S --no-progress-meter --max-time 120 --parallel \
 	--parallel-immediate --parallel-max 50 -K "$tmp/requests"
-check one connection for several requests -- curl -s -S --no-progress-meter --max-time 60 \
+check one connection for several requests -- curl -s -S --no-progress-meter --max-time 120 \
 	-K "$tmp/requests"
 for i in $(seq 10); do
 	for size in 0 1 1000 70000 5000000; do
@@ -78,24 +81,24 @@ stop_server TERM
 start_server "$httpd" --port 0 "$tmp/root"
 upstream=$port
 behind=$pid
-start_server "$proxy" "unix:$tmp/near" "$upstream"
+start_server "$proxy" unix:near "$upstream"
 inner=$pid
-start_server "$proxy" 0 "unix:$tmp/near"
-check a chain of two -- curl -s -S --max-time 60 -o "$tmp/body" "http://127.0.0.1:$port/5000000"
+start_server "$proxy" 0 unix:near
+check a chain of two -- curl -s -S --max-time 120 -o "$tmp/body" "http://127.0.0.1:$port/5000000"
 check its content -- cmp "$tmp/root/5000000" "$tmp/body"
 stop_server INT
 pid=$inner
 stop_server TERM
 pid=$behind
 stop_server TERM
-check the socket is removed -- [ ! -e "$tmp/near" ]
+check the socket is removed -- [ ! -e near ]
 
 # What several domains count is exact.
 start_server "$httpd" --port 0 "$tmp/root"
 behind=$pid
 start_server "$proxy" --domains 3 --stats 0 "$port"
 for _ in $(seq 40); do
-	check a download -- curl -s -S --max-time 60 -o "$tmp/body" "http://127.0.0.1:$port/1000"
+	check a download -- curl -s -S --max-time 120 -o "$tmp/body" "http://127.0.0.1:$port/1000"
 done
 stop_server TERM
 check all are counted -- grep -q '^served=40 unreachable=0 idle=0 failed=0 ' "$tmp/server.out"

@@ -42,11 +42,7 @@ begin() {
 
 # await_line TEXT [FILE]: until the file, or what was begun, has said this.
 await_line() {
-	for _ in $(seq 500); do
-		grep -q "$1" "${2:-started}" && return
-		sleep 0.02
-	done
-	fail "no line $1"
+	await "a line with $1" -- grep -qs "$1" "${2:-started}" && return
 	cat started trouble
 	exit 1
 }
@@ -62,13 +58,12 @@ ended_with() {
 
 # is_gone PID: it has ended; whose child it was may not have collected it yet.
 is_gone() {
-	[ -n "$1" ] || return 1
-	for _ in $(seq 250); do
-		state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)
-		[ -z "$state" ] || [ "$state" = Z ] && return
-		sleep 0.02
-	done
-	return 1
+	[ -n "$1" ] && await "the end of $1" -- has_ended "$1"
+}
+
+has_ended() {
+	state=$(sed 's/.*) //; s/ .*//' "/proc/$1/stat" 2>/dev/null)
+	[ -z "$state" ] || [ "$state" = Z ]
 }
 
 # Usage
@@ -221,8 +216,10 @@ trap '' TERM
 echo "ready $$"
 while :; do sleep 0.02; done
 END
-for signal in TERM INT HUP; do
-	begin "$supervise" --restart always 'a: sh polite.sh 0' 'b: sh polite.sh 0' 'c: sleep 1000'
+# Run by nohup(1), all ignore SIGHUP.
+ignored=0x$(sed -n 's/^SigIgn:\t.\{8\}//p' /proc/self/status)
+for signal in TERM INT $([ $((ignored & 1)) = 1 ] || echo HUP); do
+	begin "$supervise" --grace 1000 --restart always 'a: sh polite.sh 0' 'b: sh polite.sh 0' 'c: sleep 1000'
 	await_line 'a | ready'
 	await_line 'b | ready'
 	kill -s $signal "$pid"
@@ -230,7 +227,7 @@ for signal in TERM INT HUP; do
 	check "both end well after SIG$signal" -- [ "$(grep -c bye started)" = 2 ]
 	check 'and are not restarted' -- [ "$(grep -c ready started)" = 2 ]
 done
-begin "$supervise" 'a: sh polite.sh 7'
+begin "$supervise" --grace 1000 'a: sh polite.sh 7'
 await_line ready
 kill -s TERM "$pid"
 ended_with 7
@@ -279,14 +276,10 @@ until grep -q stray stray; do sleep 0.02; done 2>/dev/null
 echo ready
 while :; do sleep 0.02; done
 END
-begin "$supervise" 'a: sh stray.sh'
+begin "$supervise" --grace 1000 'a: sh stray.sh'
 await_line ready
 stray=$(sed 's/stray //' stray)
-for _ in $(seq 500); do
-	[ -e "/proc/$stray" ] || break
-	sleep 0.02
-done
-check nobody is left as a zombie -- [ ! -e "/proc/$stray" ]
+await 'nobody left as a zombie' -- [ ! -e "/proc/$stray" ]
 kill -s TERM "$pid"
 ended_with 0
 
@@ -303,14 +296,14 @@ ended_with 0
 kill -s KILL "$(sed -n 's/a | ready //p' started)"
 
 # What was ignored stays so.
-begin sh -c 'trap "" HUP; exec "$0" "$@"' "$supervise" 'a: sh polite.sh 0'
+begin sh -c 'trap "" HUP; exec "$0" "$@"' "$supervise" --grace 1000 'a: sh polite.sh 0'
 await_line ready
 kill -s HUP "$pid"
 kill -s TERM "$pid"
 ended_with 0
 
 # Each has a group of its own.
-begin "$supervise" 'a: sh polite.sh 0'
+begin "$supervise" --grace 1000 'a: sh polite.sh 0'
 await_line ready
 child=$(pgrep -P "$pid")
 check the group is the child -- [ "$(ps -o pgid= -p "$child" | tr -d ' ')" = "$child" ]

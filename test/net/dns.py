@@ -3,12 +3,13 @@
 """A name server for tests, at 127.0.0.1:53.
 
     N.ok.test       192.0.2.N and 2001:db8::N, at once
-    slow.ok.test    the same with N = 250, after a while
+    N.slow.test     the same, when N.go.test has been asked for
     N.hold.test     192.0.2.N, when HELD such names are waited for, and a while later
     N.silent.test   no answer
     and back        192.0.2.N is hostN.test
 
-All others do not exist. Ends by SIGTERM, telling how many names were held at most.
+All others do not exist. A name is waited for when both families have been asked for. It
+tells what is asked for and, ended by SIGTERM, how many names were held at most.
 
 Usage: dns.py HELD
 """
@@ -37,10 +38,10 @@ def answer(question, name, qtype):
     if qtype == PTR:
         data = encode(f"host{labels[0]}.test")
     elif qtype:
-        n = 250 if labels[0] == "slow" else int(labels[0])
+        n = int(labels[0])
         if qtype == A:
             data = bytes([192, 0, 2, n])
-        elif qtype == AAAA and labels[1] == "ok":
+        elif qtype == AAAA and labels[1] != "hold":
             data = bytes([0x20, 0x01, 0x0D, 0xB8]) + bytes(11) + bytes([n])
     flags = 0x8180 if qtype else 0x8183
     head = question[:2] + struct.pack(">5H", flags, 1, 1 if data else 0, 0, 0)
@@ -62,41 +63,47 @@ def main():
     limit = int(sys.argv[1])
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.bind(("127.0.0.1", 53))
-    held, due = {}, []  # questions by name; (when, answer, to whom)
+    held, slow = {}, {}  # questions by name
+    gone = set()  # names like those of slow that are to be answered
+    until = None  # when those that are held are
     most = 0
+
+    def answer_all(questions):
+        for question, name, qtype, peer in questions:
+            s.sendto(answer(question, name, qtype), peer)
+
     signal.signal(signal.SIGTERM, end)
     print("ready", flush=True)
     try:
         while True:
-            s.settimeout(max(0.001, min(w for w, _, _ in due) - time.monotonic()) if due else None)
+            s.settimeout(until and max(0.001, until - time.monotonic()))
             try:
                 question, peer = s.recvfrom(4096)
             except socket.timeout:
-                question = None
-            if question:
-                name, qtype = parse(question)
-                now = time.monotonic()
-                kind = name.split(".", 1)[-1]
-                if kind == "hold.test":
-                    held.setdefault(name, []).append((question, qtype, peer))
-                    most = max(most, len(held))
-                    if len(held) == limit:
-                        due.append((now + WHILE, None, None))
-                elif name == "slow.ok.test":
-                    due.append((now + WHILE, answer(question, name, qtype), peer))
-                elif kind == "ok.test" or kind == "2.0.192.in-addr.arpa":
-                    s.sendto(answer(question, name, qtype), peer)
-                elif kind != "silent.test":
-                    s.sendto(answer(question, name, 0), peer)
-            for item in [d for d in due if d[0] <= time.monotonic()]:
-                due.remove(item)
-                if item[1]:
-                    s.sendto(item[1], item[2])
-                    continue
-                for name, questions in held.items():
-                    for q, qtype, peer in questions:
-                        s.sendto(answer(q, name, qtype), peer)
+                for questions in held.values():
+                    answer_all(questions)
                 held.clear()
+                until = None
+                continue
+            name, qtype = parse(question)
+            asked = question, name, qtype, peer
+            print(name, flush=True)
+            kind = name.split(".", 1)[-1]
+            if kind == "hold.test":
+                held.setdefault(name, []).append(asked)
+                most = max(most, len(held))
+                if len(held) == limit and all(len(each) == 2 for each in held.values()):
+                    until = time.monotonic() + WHILE
+            elif kind == "slow.test" and name not in gone:
+                slow.setdefault(name, []).append(asked)
+            elif kind in ("ok.test", "slow.test", "2.0.192.in-addr.arpa"):
+                answer_all([asked])
+            elif kind != "silent.test":
+                s.sendto(answer(question, name, 0), peer)
+                if kind == "go.test":
+                    name = name.replace("go", "slow")
+                    gone.add(name)
+                    answer_all(slow.pop(name, []))
     finally:
         print(f"most={most}", flush=True)
 

@@ -25,7 +25,7 @@ if [ -z "${EIO_TEST_NAMESPACE-}" ]; then
 			id=$(readlink "$each" 2>/dev/null) && grep -q -x -F "$id" "$ids" && echo "$each"
 		done
 	}
-	for _ in $(seq 50); do
+	for _ in $(seq 600); do
 		left=$(remaining)
 		[ -n "$left" ] || break
 		sleep 0.1
@@ -39,11 +39,6 @@ if [ -z "${EIO_TEST_NAMESPACE-}" ]; then
 fi
 
 . "$(dirname "$0")/../examples/lib.sh"
-readlink /proc/self/ns/net >>"$EIO_TEST_NAMESPACE"
-ip link set lo up || exit 77
-
-# A cache of names that the machine runs would answer in the place of the files here.
-[ ! -d /var/run/nscd ] || mount -t tmpfs none /var/run/nscd || exit 77
 
 # skip WORDS...
 skip() {
@@ -51,26 +46,17 @@ skip() {
 	exit 77
 }
 
+readlink /proc/self/ns/net >>"$EIO_TEST_NAMESPACE"
+ip link set lo up || skip 'no loopback of its own'
+
+# A cache of names that the machine runs would answer in the place of the files here.
+[ ! -d /var/run/nscd ] || mount -t tmpfs none /var/run/nscd || skip 'nscd is here'
+
 # needs COMMAND...: skips the test where one is not there.
 needs() {
 	for each; do
 		command -v "$each" >/dev/null || skip "no $each"
 	done
-}
-
-# await WORDS... -- COMMAND...: waits for the command to succeed, but not for ever.
-await() {
-	words=
-	while [ "$1" != -- ]; do
-		words="$words $1"
-		shift
-	done
-	shift
-	for _ in $(seq 200); do
-		"$@" && return
-		sleep 0.05
-	done
-	fail "in vain:$words"
 }
 
 # file_is FILE CONTENT: here only, by the mount namespace.

@@ -41,7 +41,7 @@ six=$port
 says() {
 	wanted=$1 text=$2
 	shift 2
-	exits_with "$wanted" timeout 20 "$probe" "$@"
+	exits_with "$wanted" timeout 60 "$probe" "$@"
 	check "'$text' of $*: $(cat "$tmp/stdout" "$tmp/stderr")" -- \
 		grep -q -x -F "$text" "$tmp/stdout" "$tmp/stderr"
 }

@@ -36,29 +36,29 @@ is_reset() {
 
 start_server python3 "$tmp/reset.py" send
 for _ in 1 2 3 4 5; do
-	exits_with 1 timeout 20 "$probe" read 127.0.0.1 "$port" 0
+	exits_with 1 timeout 60 "$probe" read 127.0.0.1 "$port" 0
 	is_reset 'a read'
-	exits_with 1 timeout 20 "$probe" receive 127.0.0.1 "$port" 0
+	exits_with 1 timeout 60 "$probe" receive 127.0.0.1 "$port" 0
 	is_reset 'a copy to a file'
-	timeout 20 "$probe" receive 127.0.0.1 "$port" 0 2>"$tmp/stderr" | cat >/dev/null
+	timeout 60 "$probe" receive 127.0.0.1 "$port" 0 2>"$tmp/stderr" | cat >/dev/null
 	is_reset 'a copy to a pipe'
-	timeout 20 "$probe" receive 127.0.0.1 "$port" 0 2>"$tmp/stderr" >/dev/null
+	timeout 60 "$probe" receive 127.0.0.1 "$port" 0 2>"$tmp/stderr" >/dev/null
 	is_reset 'a copy to a device'
 done
 
 truncate -s 1G "$tmp/large"
 start_server python3 "$tmp/reset.py" receive
 for _ in 1 2 3 4 5; do
-	exits_with 1 timeout 20 "$probe" send 127.0.0.1 "$port" 0 <"$tmp/large"
+	exits_with 1 timeout 60 "$probe" send 127.0.0.1 "$port" 0 <"$tmp/large"
 	sed -i 's/^EPIPE \(after .*: sendfile:\) Broken pipe$/ECONNRESET \1 Connection reset by peer/' \
 		"$tmp/stderr"
 	is_reset 'a copy of a file'
-	exits_with 1 timeout 20 "$probe" send 127.0.0.1 "$port" 0 </dev/zero
+	exits_with 1 timeout 60 "$probe" send 127.0.0.1 "$port" 0 </dev/zero
 	is_reset 'a copy of a device'
 	mkfifo "$tmp/fifo"
 	cat "$tmp/large" >"$tmp/fifo" 2>/dev/null &
 	pids="$pids $!"
-	exits_with 1 timeout 20 "$probe" send 127.0.0.1 "$port" 0 <"$tmp/fifo"
+	exits_with 1 timeout 60 "$probe" send 127.0.0.1 "$port" 0 <"$tmp/fifo"
 	is_reset 'a copy of a pipe'
 	rm "$tmp/fifo"
 done
