@@ -15,6 +15,8 @@ release and as debug. Uses sudo if you are not root.
 
   --dir DIR   keep the folder as DIR/SUITE, and use it if it is there
   --help      print this text
+
+Status 77 if that Debian cannot be fetched.
 EOF
 }
 
@@ -76,9 +78,17 @@ contained() {
 	return $status
 }
 
-if [ ! -d "$root" ]; then
-	rm -rf "$root.new"
+# fetch: into an empty folder, since what an attempt leaves behind is no good for the next one.
+fetch() {
+	rm -rf --one-file-system "$root.new"
 	contained debootstrap --variant=minbase --include=$packages "$suite" "$root.new" "$mirror"
+}
+
+if [ ! -d "$root" ]; then
+	fetch || { sleep 20 && fetch; } || { sleep 60 && fetch; } || {
+		echo "matrix.sh: Debian $suite cannot be fetched from $mirror"
+		exit 77
+	}
 	mv "$root.new" "$root"
 fi
 rm -rf "$root/eio"

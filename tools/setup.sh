@@ -77,13 +77,22 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+apt_get() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 \
+		-o DPkg::Lock::Timeout=300 "$@"
+}
+
 install_packages() {
 	case $manager in
 	apt-get)
-		# Old lists may do if the new ones cannot be had.
-		as_root apt-get update -q || :
-		as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
-			--no-install-recommends -o DPkg::Lock::Timeout=120 "$@"
+		# Old lists may do if the new ones cannot be had. Each file is asked for several
+		# times, and all of it once more, as a mirror that changes meanwhile asks for.
+		apt_get update || :
+		apt_get install --no-install-recommends "$@" || {
+			sleep 20
+			apt_get update || :
+			apt_get install --no-install-recommends "$@"
+		}
 		;;
 	dnf) as_root dnf install -y "$@" ;;
 	pacman) as_root pacman -Sy --needed --noconfirm "$@" ;;
