@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "io/process.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,8 @@ int eio__process_candidates(const struct eio_spawn *spawn, const char ***ret)
 	*ret = NULL;
 	if (!*name || strchr(name, '/'))
 		return 0;
+	if (strlen(name) > NAME_MAX) /* in any directory; else the search would not find it */
+		return eio__fail(-ENAMETOOLONG, "execve", name);
 	if (!dir)
 		dir = "/bin:/usr/bin";
 	n = count_directories(dir);

@@ -192,11 +192,12 @@ static EIO__UNINSTRUMENTED int execute_one(struct spawn *s, const char *path)
 	return rc;
 }
 
-/* As execvp(3) does, with a path that is not there for whatever reason. */
+/* As execvp(3) does, with a path that is not there for whatever reason; one that is too long
+ * cannot be there. */
 static EIO__UNINSTRUMENTED bool is_missing(int rc)
 {
 	return rc == -ENOENT || rc == -ENOTDIR || rc == -ESTALE || rc == -ENODEV ||
-	       rc == -ETIMEDOUT;
+	       rc == -ETIMEDOUT || rc == -ENAMETOOLONG;
 }
 
 static EIO__UNINSTRUMENTED int execute(struct spawn *s)

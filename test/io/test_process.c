@@ -5,6 +5,7 @@
 #include <eio/low_level.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -333,6 +334,28 @@ DIR_TEST(a_name_is_looked_for_in_the_path)
 	return 0;
 }
 
+/* A path the kernel refuses, a name it refuses, and a directory that only with the program's name
+ * behind it is too long. */
+DIR_TEST(an_element_of_the_path_that_is_too_long_is_passed_over)
+{
+	static const size_t lengths[] = {PATH_MAX + 1, NAME_MAX + 1, PATH_MAX - 2};
+	char path[2 * PATH_MAX];
+
+	(void) arg;
+	make_programs();
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		size_t len = lengths[i];
+
+		strcpy(path, "PATH=");
+		memset(path + 5, 'x', len);
+		for (size_t slash = 100; i != 1 && slash < len; slash += 100)
+			path[5 + slash] = '/';
+		strcpy(path + 5 + len, ":two");
+		expect_found(path, "second", "second");
+	}
+	return 0;
+}
+
 RING_TEST(without_a_path_there_is_a_usual_one)
 {
 	static const char *const none[] = {NULL};
@@ -396,9 +419,17 @@ DIR_TEST(each_way_a_program_cannot_begin_is_told_with_its_name)
 	size_t len = 4 << 20;
 	char *much = calloc(1, len);
 	const char *const argv[] = {"sh", memset(much, 'x', len - 1), NULL};
+	char longest[NAME_MAX + 2] = "", words[NAME_MAX + 64];
+	const char *cut = longest + NAME_MAX - 231; /* as a subject */
 
 	(void) arg;
 	make_programs();
+	memset(longest, 'x', NAME_MAX);
+	snprintf(words, sizeof(words), "execve %s: No such file or directory", cut);
+	expect_not_found(longest, -ENOENT, words);
+	longest[NAME_MAX] = 'x';
+	snprintf(words, sizeof(words), "execve %s: File name too long", cut + 1);
+	expect_not_found(longest, -ENAMETOOLONG, words);
 	expect_not_found("nothing", -ENOENT, "execve nothing: No such file or directory");
 	expect_not_found("one/nothing", -ENOENT, "execve one/nothing: No such file or directory");
 	expect_not_found("denied", -EACCES, "execve denied: Permission denied");
@@ -1486,7 +1517,9 @@ SUITE_MAIN("process", true, a_run_tells_how_the_program_ended_test,
 	   a_group_is_the_parents_one_of_its_own_or_another_childs_test,
 	   who_gets_another_identity_does_not_keep_roots_groups_test,
 	   a_terminal_is_that_of_a_new_session_and_stands_for_missing_streams_test,
-	   a_name_is_looked_for_in_the_path_test, without_a_path_there_is_a_usual_one_test,
+	   a_name_is_looked_for_in_the_path_test,
+	   an_element_of_the_path_that_is_too_long_is_passed_over_test,
+	   without_a_path_there_is_a_usual_one_test,
 	   a_relative_path_begins_at_the_childs_directory_test,
 	   each_way_a_program_cannot_begin_is_told_with_its_name_test,
 	   a_program_without_a_name_is_none_test, what_one_may_not_is_told_test,
