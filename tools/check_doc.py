@@ -8,7 +8,8 @@ A ```c block with a main function is a program as it stands. One with a function
 "program" gets the headers below and a main that calls it by eio_mock_run. The ```text
 block right after it is its standard output; without one it prints nothing. It ends with
 status 0 and a quiet standard error, or, when an ```abort block follows instead, it aborts
-with that as its last line there. Any other fence is an error: nobody would check it.
+with that as its last line there. A ```c no_run block, a server's say, is only compiled, and
+```sh is for the reader to type. Any other fence is an error: nobody would check it.
 
 Blocks that call eio_run are left out where io_uring cannot be had; then the status is 77.
 """
@@ -48,12 +49,13 @@ SECONDS = 60
 
 
 class Block:
-    def __init__(self, line, code):
+    def __init__(self, line, code, runs):
         self.line = line  # of its first line of code
         self.code = code
+        self.runs = runs
         self.output = ''
         self.message = None  # of the abort
-        self.needs_ring = re.search(r'\beio_run\(', code) is not None
+        self.needs_ring = runs and re.search(r'\beio_run\(', code) is not None
 
 
 def fences(lines):
@@ -80,8 +82,8 @@ def parse(lines):
     blocks = []
     last = None
     for line, kind, text, adjacent in fences(lines):
-        if kind == 'c':
-            last = Block(line, text)
+        if kind in ('c', 'c no_run'):
+            last = Block(line, text, kind == 'c')
             blocks.append(last)
         elif kind in ('text', 'abort') and last and adjacent:
             if kind == 'text':
@@ -89,7 +91,7 @@ def parse(lines):
             else:
                 last.message = text
             last = None
-        else:
+        elif kind != 'sh':
             sys.exit(f'{sys.argv[1]}:{line}: a "{kind}" block that nobody checks')
     if not blocks:
         sys.exit(f'{sys.argv[1]}: no blocks')
@@ -179,7 +181,7 @@ def main():
         def check(block):
             path = os.path.join(tmp, f'line_{block.line}')
             wrong = build(whole_program(block, name), path, *how)
-            if not wrong and block not in left_out:
+            if not wrong and block.runs and block not in left_out:
                 wrong = run(block, path)
             return wrong
 
