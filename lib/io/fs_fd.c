@@ -6,6 +6,7 @@
  * stand for the working directory, confined (EIO_CWD) and not (EIO_FS). The low level
  * resolves beneath all but the last one, so there is one table for all three.
  */
+#include "base/known.h"
 #include "core/error.h"
 #include "io/env.h"
 #include "io/flow.h"
@@ -18,17 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-/* What the kernel knows of an open file. fstat would have it ask a file system's server, or a
- * process, and the whole domain would wait. */
-static int know(int unix_fd, unsigned mask, struct statx *ret)
-{
-	int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
-
-	return syscall(SYS_statx, unix_fd, "", flags, mask, ret) < 0 ? -errno : 0;
-}
 
 /* Opening */
 
@@ -41,7 +32,7 @@ static int settle(struct eio_fd handle, mode_t *ret_mode)
 
 	if (fd < 0)
 		return eio__fail(fd, "statx", NULL);
-	rc = know(fd, STATX_TYPE, &stx);
+	rc = eio__known(fd, STATX_TYPE, &stx);
 	if (rc == 0 && fcntl(fd, F_SETFL, 0) < 0)
 		rc = -errno;
 	eio_fd_unuse(handle);
@@ -232,7 +223,7 @@ static ssize_t place_of(struct eio_fd dir, char *buf, size_t size)
 	n = readlink(link, buf, size);
 	if (n < 0)
 		n = errno == ENOENT ? -ENOSYS : -errno;
-	else if (know(fd, STATX_NLINK, &stx) == 0 && stx.stx_nlink == 0)
+	else if (eio__known(fd, STATX_NLINK, &stx) == 0 && stx.stx_nlink == 0)
 		n = -ENOENT;
 	eio_fd_unuse(dir);
 	return n;

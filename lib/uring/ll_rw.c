@@ -5,14 +5,12 @@
  * An explicit offset advances from piece to piece, EIO_CURRENT stays EIO_CURRENT. The
  * all-or-nothing forms record how far they came.
  */
+#include "base/known.h"
 #include "uring/call.h"
 #include "uring/polled.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 static int64_t advance(int64_t off, size_t n)
@@ -79,16 +77,14 @@ transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int6
  * and the same bytes would be read again, or written over. Then the position is moved here.
  */
 
-/* Asks no server. */
 static __attribute__((cold, noinline)) unsigned look_at_kind(struct eio__slot *s, struct eio_fd fd)
 {
 	unsigned flags = EIO__FD_KIND_KNOWN;
-	int how = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
 	struct statx st;
 
 	if (!eio__slot_use(s, fd))
 		return 0;
-	if (syscall(SYS_statx, s->unix_fd, "", how, STATX_TYPE, &st) == 0 &&
+	if (eio__known(s->unix_fd, STATX_TYPE, &st) == 0 &&
 	    (S_ISREG(st.stx_mode) || S_ISBLK(st.stx_mode)))
 		flags |= EIO__FD_ON_DISK;
 	__atomic_fetch_or(&s->flags, flags, __ATOMIC_RELAXED);
