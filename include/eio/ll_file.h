@@ -2,6 +2,11 @@
 /*
  * Opening files, asking about them, their position, length and room, making them durable.
  *
+ * Where a server answers for files (FUSE, NFS and their like) nothing here has the thread wait
+ * for it. Before Linux 6.8, which does not tell such file systems without asking them, what opens
+ * or asks about a file may; and so may what asks about one in an overlayfs, which has the files of
+ * others.
+ *
  * What holds for every call of the low level stands in <eio/low_level.h>.
  */
 #ifndef EIO_LL_FILE_H
@@ -52,7 +57,7 @@ EIO_API EIO_NODISCARD int eio_ll_fstat(struct eio_fd fd, struct statx *ret);
  * Move the position of an open file.
  *
  * @param whence   As lseek(2). SEEK_DATA and SEEK_HOLE (-ENXIO behind the last) are looked for
- *   by a thread, the others directly.
+ *   by a thread, and so is SEEK_END where a server answers for the file; the others directly.
  * @param ret_pos  Optional: the new position.
  * @return 0; -ESPIPE if it has none.
  * @since 0.1

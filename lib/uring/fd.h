@@ -66,9 +66,11 @@ enum {
 	EIO__FD_RING = 1 << 16,
 	/* A socket or a pipe of the library's: see close_rest. */
 	EIO__FD_CLOSES_FAST = 1 << 17,
-	/* Whether it is a regular file or block device has been looked at, and is so. */
+	/* By kind.h: whether it has been looked at, is a regular file or block device, and has a
+	 * server to answer for it. */
 	EIO__FD_KIND_KNOWN = 1 << 18,
 	EIO__FD_ON_DISK = 1 << 19,
+	EIO__FD_SERVED = 1 << 20,
 	/* What they are opened with. */
 	EIO__FD_STREAM = EIO_FD_CLOSE | EIO_FD_NOT_SEEKABLE | EIO__FD_CLOSES_FAST,
 };

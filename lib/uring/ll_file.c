@@ -5,7 +5,9 @@
  * What may wait for a disk goes by the ring, or to a thread where the kernel has no operation
  * for it. An open descriptor is asked and its position moved directly.
  */
+#include "base/known.h"
 #include "uring/call.h"
+#include "uring/kind.h"
 #include "uring/newer.h"
 #include "uring/place.h"
 
@@ -43,13 +45,40 @@ int eio_ll_openat_direct(struct eio_switch *sw, struct eio_fd dir, const char *p
 	return eio__fail(eio__files_track(sw, rc, 0, ret), "openat2", path);
 }
 
-/* An open descriptor is asked directly: by the ring it would take a worker thread. Older
- * C libraries have no function for it. */
+static int ask_by_ring(int at, const char *path, int flags, unsigned mask, struct statx *ret)
+{
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		sqe = eio__begin_bare(&c);
+		if (sqe)
+			io_uring_prep_statx(sqe, at, path, flags, mask, ret);
+	} while (eio__finish(&c, sqe, 0));
+	return c.res;
+}
+
+/*
+ * An open descriptor is asked directly: by the ring it would take a worker thread. What the
+ * kernel knows is all there is to know if nobody else answers for the file; if somebody does,
+ * he is asked by the ring. Where the kernel does not tell, directly.
+ */
 static int ask(int unix_fd, unsigned mask, struct statx *ret)
 {
-	long rc = syscall(SYS_statx, unix_fd, "", AT_EMPTY_PATH, mask, ret);
+	unsigned mount = mask & EIO__STATX_MOUNT ? 0 : EIO__STATX_MOUNT;
+	int rc = eio__known(unix_fd, mask | mount, ret);
 
-	return rc < 0 ? -errno : 0;
+	if (rc < 0)
+		return rc;
+	switch (eio__answers_of(ret)) {
+	case EIO__BY_KERNEL:
+		return 0;
+	case EIO__BY_SERVER:
+		return ask_by_ring(unix_fd, "", AT_EMPTY_PATH, mask, ret);
+	case EIO__BY_ANYBODY:
+		break;
+	}
+	return syscall(SYS_statx, unix_fd, "", AT_EMPTY_PATH, mask, ret) < 0 ? -errno : 0;
 }
 
 static int ask_place(struct eio_fd dir, const char *path, bool follow, unsigned mask,
@@ -67,24 +96,11 @@ static int ask_place(struct eio_fd dir, const char *path, bool follow, unsigned 
 	return rc;
 }
 
-static int ask_anywhere(const char *path, bool follow, unsigned mask, struct statx *ret)
-{
-	struct io_uring_sqe *sqe;
-	struct eio__call c;
-
-	do {
-		sqe = eio__begin_bare(&c);
-		if (sqe)
-			io_uring_prep_statx(sqe, AT_FDCWD, path, follow ? 0 : AT_SYMLINK_NOFOLLOW,
-					    mask, ret);
-	} while (eio__finish(&c, sqe, 0));
-	return c.res;
-}
-
 int eio_ll_statx(struct eio_fd dir, const char *path, bool follow, unsigned mask, struct statx *ret)
 {
 	bool anywhere = path && *path && eio__confinement(dir) == 0;
-	int rc = anywhere ? ask_anywhere(path, follow, mask, ret)
+	int flags = follow ? 0 : AT_SYMLINK_NOFOLLOW;
+	int rc = anywhere ? ask_by_ring(AT_FDCWD, path, flags, mask, ret)
 			  : ask_place(dir, path, follow, mask, ret);
 
 	return eio__fail(rc, "statx", path);
@@ -115,16 +131,21 @@ static int seek_job(void *arg)
 	return seek(arg);
 }
 
-/* Looking for data or a hole may read the disk. */
-static int seek_pinned(struct seek *s)
+/* Looking for data or a hole may read the disk, and for the end ask a server. */
+static bool seek_may_wait(const struct seek *s, struct eio_fd fd)
+{
+	if (s->whence == SEEK_END)
+		return eio__kind(eio__slot(fd), fd) & EIO__FD_SERVED;
+	return s->whence == SEEK_DATA || s->whence == SEEK_HOLE;
+}
+
+static int seek_pinned(struct seek *s, struct eio_fd fd)
 {
 	int rc = eio_check();
 
 	if (rc < 0)
 		return rc;
-	if (s->whence == SEEK_DATA || s->whence == SEEK_HOLE)
-		return eio_ll_in_thread(seek_job, s);
-	return seek(s);
+	return seek_may_wait(s, fd) ? eio_ll_in_thread(seek_job, s) : seek(s);
 }
 
 int eio_ll_lseek(struct eio_fd fd, int64_t off, int whence, int64_t *ret_pos)
@@ -133,7 +154,7 @@ int eio_ll_lseek(struct eio_fd fd, int64_t off, int whence, int64_t *ret_pos)
 	int rc = s.unix_fd;
 
 	if (rc >= 0) {
-		rc = seek_pinned(&s);
+		rc = seek_pinned(&s, fd);
 		eio__fd_unuse(fd);
 	}
 	if (rc == 0 && ret_pos)

@@ -5,8 +5,8 @@
  * An explicit offset advances from piece to piece, EIO_CURRENT stays EIO_CURRENT. The
  * all-or-nothing forms record how far they came.
  */
-#include "base/known.h"
 #include "uring/call.h"
+#include "uring/kind.h"
 #include "uring/polled.h"
 
 #include <limits.h>
@@ -77,33 +77,16 @@ transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int6
  * and the same bytes would be read again, or written over. Then the position is moved here.
  */
 
-static __attribute__((cold, noinline)) unsigned look_at_kind(struct eio__slot *s, struct eio_fd fd)
-{
-	unsigned flags = EIO__FD_KIND_KNOWN;
-	struct statx st;
-
-	if (!eio__slot_use(s, fd))
-		return 0;
-	if (eio__known(s->unix_fd, STATX_TYPE, &st) == 0 &&
-	    (S_ISREG(st.stx_mode) || S_ISBLK(st.stx_mode)))
-		flags |= EIO__FD_ON_DISK;
-	__atomic_fetch_or(&s->flags, flags, __ATOMIC_RELAXED);
-	eio__slot_unuse(s);
-	return flags;
-}
-
 /* A handle without a number is left alone: it would be given one. */
 static bool is_on_disk(struct eio_fd fd)
 {
 	struct eio__slot *s = eio__slot(fd);
-	unsigned flags;
 
 	if (!s || __atomic_load_n(&s->unix_fd, __ATOMIC_RELAXED) < 0)
 		return false;
-	flags = __atomic_load_n(&s->flags, __ATOMIC_RELAXED);
-	if (!(flags & (EIO__FD_KIND_KNOWN | EIO_FD_NOT_SEEKABLE)))
-		flags = look_at_kind(s, fd);
-	return flags & EIO__FD_ON_DISK;
+	if (__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_NOT_SEEKABLE)
+		return false;
+	return eio__kind(s, fd) & EIO__FD_ON_DISK;
 }
 
 /* The position, moved first if @p whence is SEEK_SET. */

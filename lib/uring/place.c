@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "uring/place.h"
 #include "uring/call.h"
+#include "uring/kind.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -17,6 +18,7 @@ struct open_how_arg {
 	uint64_t flags, mode, resolve;
 };
 #define BENEATH_FLAGS ((uint64_t) 0x08 | 0x02) /* RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS */
+#define NO_XDEV_FLAG  ((uint64_t) 0x01)        /* RESOLVE_NO_XDEV */
 #define CACHED_FLAG   ((uint64_t) 0x20)        /* RESOLVE_CACHED: EAGAIN is an answer */
 
 enum { OPEN_TRIES = 1000 };
@@ -51,18 +53,50 @@ static struct io_uring_sqe *begin_at(struct eio__call *c, struct eio_fd dir, int
 }
 
 /*
+ * Opening
+ *
  * What the caches of names know of a path is opened directly: that costs less than a trip
  * through the ring, on which the kernel would try just this first. O_NONBLOCK and O_PATH,
  * because opening itself could wait without; what would make or cut a file the kernel does
- * not even try. A number, or a failure that says nothing.
+ * not even try.
+ *
+ * Where a server answers for the file (kind.h) it is asked when a file is opened whose name is
+ * known, too, and this thread would wait for it, directly as in the kernel's own try. So there
+ * a worker of the kernel's opens from the start. What a path leads to is not known beforehand,
+ * but which mount it begins in is: the first try keeps to that one, and is told by -EAGAIN that
+ * the path leaves it or is not in the caches, or on the ring by -EXDEV.
  */
-static int open_cached(struct eio_fd dir, const char *path, const struct open_how_arg *how)
+
+/* What the kernel makes no try at, or what asks no server. */
+enum { OPENS_NOTHING_HERE = O_PATH | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY) };
+
+/* The root and the working directory are looked at once, which is a third of a cached open. Who
+ * changes to one of a server's later is the one who waits there. */
+static bool working_dir_is_served(bool root)
+{
+	static uint8_t answers[2]; /* 0: not asked yet, 1: the kernel, 2: a server */
+	uint8_t known = __atomic_load_n(&answers[root], __ATOMIC_RELAXED);
+
+	if (!known) {
+		known = eio__answers_at(AT_FDCWD, root ? "/" : "") == EIO__BY_SERVER ? 2 : 1;
+		__atomic_store_n(&answers[root], known, __ATOMIC_RELAXED);
+	}
+	return known == 2;
+}
+
+static bool begins_served(struct eio_fd dir, const char *path)
+{
+	if (eio__is_working_dir(dir))
+		return working_dir_is_served(path && *path == '/');
+	return eio__kind(eio__slot(dir), dir) & EIO__FD_SERVED;
+}
+
+/* What the caches know. */
+static int open_directly(struct eio_fd dir, const char *path, const struct open_how_arg *how)
 {
 	struct open_how_arg cached = *how;
 	int at = AT_FDCWD, rc;
 
-	if (!(how->flags & (O_NONBLOCK | O_PATH)) || !eio__may_go_direct())
-		return -EAGAIN;
 	if (!eio__is_working_dir(dir))
 		at = eio__fd_use(dir);
 	if (at < 0 && at != AT_FDCWD)
@@ -76,8 +110,63 @@ static int open_cached(struct eio_fd dir, const char *path, const struct open_ho
 	return rc;
 }
 
+/* Or to what the caches do not know, which takes a worker anyway. */
+static bool leads_to_server(struct eio_fd dir, const char *path, const struct open_how_arg *how)
+{
+	struct open_how_arg place = {.flags = O_PATH | O_CLOEXEC | (how->flags & O_NOFOLLOW),
+				     .resolve = how->resolve};
+	int unix_fd = open_directly(dir, path, &place);
+	bool served;
+
+	if (unix_fd < 0)
+		return true;
+	served = eio__answers_at(unix_fd, "") == EIO__BY_SERVER;
+	close(unix_fd); /* O_PATH: there is nothing to wait for */
+	return served;
+}
+
+/* A number, or a failure that says nothing. -EAGAIN: it is not in the caches, or in another
+ * mount, and @p how is for who goes on. */
+static int open_cached(struct eio_fd dir, const char *path, struct open_how_arg *how,
+		       uint64_t resolve, bool *ret_by_worker)
+{
+	int rc;
+
+	if (!(how->flags & (O_NONBLOCK | O_PATH)) || !eio__may_go_direct())
+		return -EAGAIN;
+	rc = open_directly(dir, path, how);
+	if (rc != -EAGAIN)
+		return rc;
+	*ret_by_worker = how->resolve == resolve;
+	how->resolve = resolve;
+	if (!*ret_by_worker)
+		*ret_by_worker = leads_to_server(dir, path, how);
+	return *ret_by_worker ? -EAGAIN : open_directly(dir, path, how);
+}
+
 /* Renames next to the path make the kernel give up with EAGAIN, as does a lease on the file:
  * only the former is over soon. */
+static int open_by_ring(struct eio_fd dir, const char *path, const struct open_how_arg *how,
+			bool direct, bool by_worker)
+{
+	int tries = how->resolve & CACHED_FLAG ? 1 : OPEN_TRIES, at;
+	struct io_uring_sqe *sqe;
+	struct eio__call c;
+
+	do {
+		do {
+			sqe = begin_at(&c, dir, &at);
+			if (sqe)
+				io_uring_prep_openat2(sqe, at, path, (struct open_how *) how);
+			if (sqe && by_worker)
+				sqe->flags |= IOSQE_ASYNC;
+			if (sqe && direct)
+				eio__files_aim_at_free(sqe);
+		} while (eio__finish(&c, sqe, 0));
+	} while (c.res == -EAGAIN && --tries);
+	return c.res;
+}
+
 static int open_file(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve,
 		     bool direct)
 {
@@ -86,25 +175,23 @@ static int open_file(struct eio_fd dir, const char *path, int flags, mode_t mode
 		.mode = flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)) ? mode & 07777 : 0,
 		.resolve = resolve,
 	};
-	int tries = resolve & CACHED_FLAG ? 1 : OPEN_TRIES, at;
-	struct io_uring_sqe *sqe;
-	struct eio__call c;
+	bool by_worker = false;
+	int rc;
 
-	if (!direct && eio__enter_call(&at)) {
-		at = open_cached(dir, path, &how);
-		if (at >= 0)
-			return at;
+	if (!eio__enter_call(&rc))
+		return rc;
+	if (!(flags & OPENS_NOTHING_HERE)) {
+		by_worker = begins_served(dir, path);
+		how.resolve |= by_worker ? 0 : NO_XDEV_FLAG;
 	}
-	do {
-		do {
-			sqe = begin_at(&c, dir, &at);
-			if (sqe)
-				io_uring_prep_openat2(sqe, at, path, (struct open_how *) &how);
-			if (sqe && direct)
-				eio__files_aim_at_free(sqe);
-		} while (eio__finish(&c, sqe, 0));
-	} while (c.res == -EAGAIN && --tries);
-	return c.res;
+	rc = direct || by_worker ? -EAGAIN : open_cached(dir, path, &how, resolve, &by_worker);
+	if (rc < 0)
+		rc = open_by_ring(dir, path, &how, direct, by_worker);
+	if (rc == -EXDEV && how.resolve != resolve) {
+		how.resolve = resolve;
+		rc = open_by_ring(dir, path, &how, direct, true);
+	}
+	return rc;
 }
 
 int eio__open_unix(struct eio_fd dir, const char *path, int flags, mode_t mode, uint64_t resolve)

@@ -85,6 +85,23 @@ CACHED_TEST(what_is_cached_is_opened_and_read_directly)
 	return eio_flow_close(f);
 }
 
+/* Where the kernel alone answers for files. */
+CACHED_TEST(what_is_cached_on_another_mount_is_opened_directly)
+{
+	char path[] = "/dev/shm/eio-cached-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC);
+	struct eio_flow f;
+
+	(void) arg;
+	if (fd < 0)
+		return 0;
+	close(fd);
+	expect_ok(eio_fs_open_in(env->fs, NULL, path, &f));
+	ck_assert(!tells_names(path) || entries(IORING_OP_OPENAT2) == 0);
+	expect_ok(eio_flow_close(f));
+	return unlink(path);
+}
+
 /* Others get their turn: every so many reads the fiber suspends. */
 CACHED_TEST(after_a_few_direct_calls_one_goes_by_the_ring)
 {
@@ -170,6 +187,7 @@ START_TEST(what_is_forbidden_stays_so_though_it_is_cached)
 END_TEST
 
 SUITE_MAIN("cached", true, what_is_cached_is_opened_and_read_directly_test,
+	   what_is_cached_on_another_mount_is_opened_directly_test,
 	   after_a_few_direct_calls_one_goes_by_the_ring_test,
 	   after_a_few_direct_opens_one_goes_by_the_ring_test, what_may_wait_goes_by_the_ring_test,
 	   what_is_forbidden_stays_so_though_it_is_cached)

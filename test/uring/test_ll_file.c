@@ -5,6 +5,9 @@
 #include "uring/tree.h"
 #include "uring/util.h"
 
+#include "base/known.h"
+#include "uring/kind.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -705,6 +708,25 @@ TREE_TEST(running_out_of_descriptors_is_EMFILE_and_loses_none)
 	expect_ok(eio_switch_end(&scope, 0));
 }
 
+/* Another mount with the same place in the table of those that were asked about. */
+START_TEST(a_mount_is_not_taken_for_another)
+{
+	struct statx stx;
+	char *at = (char *) &stx.stx_dev_minor + sizeof(stx.stx_dev_minor);
+	uint64_t number, other;
+
+	expect_ok(eio__known_at(AT_FDCWD, "/proc", EIO__STATX_MOUNT, &stx));
+	if (eio__answers_of(&stx) != EIO__BY_KERNEL)
+		return; /* the kernel does not tell */
+	memcpy(&number, at, sizeof(number));
+	other = number + 1024;
+	memcpy(at, &other, sizeof(other));
+	ck_assert_int_eq(eio__answers_of(&stx), EIO__BY_ANYBODY);
+	memcpy(at, &number, sizeof(number));
+	ck_assert_int_eq(eio__answers_of(&stx), EIO__BY_KERNEL);
+}
+END_TEST
+
 SUITE_MAIN("ll_file", true, what_is_beneath_a_directory_opens,
 	   what_leaves_a_directory_does_not_open, magic_links_do_not_open_test,
 	   the_working_directory_is_confined_and_EIO_FS_is_not,
@@ -721,4 +743,5 @@ SUITE_MAIN("ll_file", true, what_is_beneath_a_directory_opens,
 	   fallocate_reserves_and_frees_room,
 	   long_ranges_are_told_in_pieces_that_end_where_pages_do,
 	   a_file_is_copied_by_O_DIRECT_in_blocks, a_thread_without_a_domain_is_refused,
-	   a_failure_names_operation_and_path, running_out_of_descriptors_is_EMFILE_and_loses_none)
+	   a_failure_names_operation_and_path, running_out_of_descriptors_is_EMFILE_and_loses_none,
+	   a_mount_is_not_taken_for_another)

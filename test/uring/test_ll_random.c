@@ -132,7 +132,9 @@ static int draw_early(void *arg)
 	refusals = 1;
 	ck_assert(is_random(32));
 	ck_assert_uint_eq(calls, 5);
-	ck_assert_uint_eq(faults.entries[IORING_OP_OPENAT] + faults.entries[IORING_OP_OPENAT2], 1);
+	/* A second time where it is on another mount than the root. */
+	ck_assert_uint_ge(faults.entries[IORING_OP_OPENAT2], 1);
+	ck_assert_uint_le(faults.entries[IORING_OP_OPENAT2], 2);
 	ck_assert_uint_eq(faults.entries[IORING_OP_POLL_ADD], 1);
 	ck_assert_uint_eq(count_fds(), fds);
 	return 0;
