@@ -12,7 +12,8 @@
  *
  * The table is that of one domain. Others use the number of a registered handle; the number
  * of a direct one is made when it is first needed, by its own domain: by eio_fd_use,
- * eio_fd_to_unix, and calls that the ring has no operation for. These may then suspend, are
+ * eio_fd_to_unix, calls that the ring has no operation for, and transfers at EIO_CURRENT of what
+ * was opened by eio_ll_openat_direct, whose position the library sees to. These may then suspend, are
  * not cancellable, and may fail with -EMFILE. With the number it is a registered handle.
  * Until then it gives -EPERM in other domains, and on threads without one.
  *

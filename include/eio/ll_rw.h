@@ -16,8 +16,9 @@
 
 EIO_BEGIN_DECLS
 
-/** As an offset: the file's current position. That of a direct handle (<eio/ll_direct.h>) may
- *  stay where it is when what is read or written goes past the page cache. */
+/** As an offset: the file's current position. A direct handle (<eio/ll_direct.h>) that was opened
+ *  gets its number when this is used; without a number left for it the position may stay where it
+ *  is when what is read or written goes past the page cache. */
 #define EIO_CURRENT ((int64_t) -1)
 
 /* Fixed buffers */

@@ -77,14 +77,13 @@ transfer(unsigned opcode, struct eio_fd fd, const void *addr, unsigned len, int6
  * and the same bytes would be read again, or written over. Then the position is moved here.
  */
 
-/* A handle without a number is left alone: it would be given one. */
+/* A direct handle that may have a position is given a number by this: there is no other way to
+ * see to it. */
 static bool is_on_disk(struct eio_fd fd)
 {
 	struct eio__slot *s = eio__slot(fd);
 
-	if (!s || __atomic_load_n(&s->unix_fd, __ATOMIC_RELAXED) < 0)
-		return false;
-	if (__atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_NOT_SEEKABLE)
+	if (s && __atomic_load_n(&s->flags, __ATOMIC_RELAXED) & EIO_FD_NOT_SEEKABLE)
 		return false;
 	return eio__kind(s, fd) & EIO__FD_ON_DISK;
 }

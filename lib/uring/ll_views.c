@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "uring/buffers.h"
 #include "uring/call.h"
+#include "uring/kind.h"
 #include "uring/multi.h"
 
 #include <poll.h>
@@ -39,6 +40,7 @@ struct views {
 	bool doubted;         /* -ENOBUFS, with all buffers there as far as we know */
 	bool bundles;         /* a completion may have several buffers */
 	bool polls_first;     /* takes a buffer when there is something to read */
+	bool on_disk;         /* has a position that is moved here, as ll_rw.c says */
 };
 
 _Static_assert(sizeof(struct views) <= sizeof(struct eio_ll_views), "eio_ll_views is too small");
@@ -121,6 +123,8 @@ static int arm(struct eio__multi *m, struct io_uring_sqe *sqe)
 	 * operations, which came later, insist on it. */
 	if (m->single)
 		sqe->len = (unsigned) g->size;
+	if (v->on_disk)
+		sqe->off = (uint64_t) lseek(v->fd, 0, SEEK_CUR);
 	if (g->flags & EIO_LL_BUFFERS_BY_KERNEL)
 		return 0;
 	v->own = eio__buffers_take(g);
@@ -200,6 +204,8 @@ static void put(struct eio__multi *m, const struct eio_ll_result *r)
 		v->has_res = true;
 		return;
 	}
+	if (v->on_disk)
+		(void) lseek(v->fd, r->res, SEEK_CUR);
 	i = m->lost ? EIO__NO_PIECE : eio__piece_new(g);
 	if (i == EIO__NO_PIECE) {
 		m->lost = true;
@@ -299,6 +305,7 @@ int eio_ll_views_read(struct eio_ll_views *pub, struct eio_fd fd, struct eio_ll_
 		return rc;
 	v->m.single = !is_read_multishot(v->group->u, v->fd);
 	v->polls_first = !by_kernel(v);
+	v->on_disk = eio__kind(v->m.slot, fd) & EIO__FD_ON_DISK;
 	return begin(v);
 }
 

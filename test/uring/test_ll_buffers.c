@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -724,6 +725,41 @@ KERNEL_TEST(pipes_and_files_are_read)
 		expect_ok(eio_ll_view_return(&b, view));
 	}
 	expect_ok(eio_ll_views_next(&v, &view));
+	expect_ok(eio_ll_views_end(&v));
+	expect_ok(eio_ll_buffers_fini(&b));
+	return eio_switch_end(&sw, 0);
+}
+
+/* Of the buffer's two pages the second cannot be written to: there the kernel ends a read that it
+ * goes on with, and forgets to move the position. */
+KERNEL_TEST(a_read_that_is_cut_short_moves_the_position_behind_what_it_read)
+{
+	static char data[4 * 4096];
+	struct eio_ll_view view;
+	struct eio_ll_buffers b;
+	struct eio_ll_views v;
+	struct eio_switch sw;
+	struct eio_fd fd;
+
+	(void) arg;
+	eio_switch_begin(&sw);
+	make_group(&b, 1, 8192);
+	ck_assert_int_eq(
+		mprotect(eio__buffers_data(eio__buffers_of(&b), 0) + 4096, 4096, PROT_NONE), 0);
+	fd = file_on(&sw);
+	fill(data, sizeof(data), 0);
+	ck_assert_int_eq(pwrite(number(fd), data, sizeof(data), 0), sizeof(data));
+	expect_ok(eio_ll_views_read(&v, fd, &b));
+	for (size_t at = 0; at < sizeof(data) && kernel != INCREMENTAL; at += 4096) {
+		expect_err(eio_ll_views_next(&v, &view), 1);
+		ck_assert_uint_eq(view.len, 4096);
+		ck_assert(is_filled(view.data, view.len, at));
+		expect_ok(eio_ll_view_return(&b, view));
+		expect_ok(eio_ll_views_pause(&v));
+		ck_assert_int_ge(lseek(number(fd), 0, SEEK_CUR), (off_t) at + 4096);
+	}
+	if (kernel != INCREMENTAL)
+		expect_ok(eio_ll_views_next(&v, &view));
 	expect_ok(eio_ll_views_end(&v));
 	expect_ok(eio_ll_buffers_fini(&b));
 	return eio_switch_end(&sw, 0);
@@ -1557,8 +1593,9 @@ SUITE_MAIN("ll_buffers", true, bytes_come_as_they_were_sent_and_then_the_end_tes
 	   a_buffer_that_another_operation_has_is_waited_for_test,
 	   an_iterator_keeps_a_descriptor_whose_handle_is_closed_test,
 	   pipes_and_files_are_read_test, what_does_not_repeat_says_how_much_it_may_take_test,
-	   what_cannot_be_read_without_waiting_is_read_test, datagrams_stay_apart_test,
-	   wishes_are_only_wishes_test, misuse_is_told_test,
+	   what_cannot_be_read_without_waiting_is_read_test,
+	   a_read_that_is_cut_short_moves_the_position_behind_what_it_read_test,
+	   datagrams_stay_apart_test, wishes_are_only_wishes_test, misuse_is_told_test,
 	   a_view_that_is_returned_twice_is_noticed, groups_are_apart_test,
 	   an_id_is_free_again_test, an_empty_completion_may_finish_a_buffer_with_views_test,
 	   a_bundle_may_begin_with_a_shortened_buffer_test,

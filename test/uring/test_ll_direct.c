@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -1251,6 +1252,29 @@ static void expect_ordinary(void)
 	expect_ok(eio_switch_end(&sw, 0));
 }
 
+/* The kernel forgets it when a read ends in memory that cannot be written to. */
+DIRECT_TEST(a_direct_files_position_is_seen_to)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char data[3 * 4096];
+	struct eio_switch sw;
+	struct eio_fd fd;
+
+	(void) arg;
+	ck_assert_ptr_ne(pages, MAP_FAILED);
+	ck_assert_int_eq(mprotect(pages + 4096, 4096, PROT_NONE), 0);
+	eio_switch_begin(&sw);
+	fill(data, sizeof(data), 0);
+	fd = direct_file(&sw);
+	expect_ok(eio_ll_write_all(fd, data, sizeof(data), 0));
+	for (size_t at = 0; at < sizeof(data); at += 4096) {
+		expect_err(eio_ll_read(fd, pages, 8192, EIO_CURRENT), 4096);
+		ck_assert(is_filled(pages, 4096, at));
+	}
+	ck_assert_int_eq(munmap(pages, 8192), 0);
+	return eio_switch_end(&sw, 0);
+}
+
 /* As everywhere: the library's own descriptors are close-on-exec in any case. */
 DIRECT_TEST(close_on_exec_may_be_asked_for)
 {
@@ -1427,8 +1451,9 @@ SUITE_MAIN("ll_direct", true, a_registered_handle_is_used_by_its_place_test,
 	   a_place_is_freed_by_its_domain_when_another_closes_test,
 	   direct_handles_on_no_switch_end_with_their_domain_test,
 	   a_program_with_files_of_its_own_gets_ordinary_handles_test,
-	   close_on_exec_may_be_asked_for_test, kernel_side_polling_knows_places,
-	   the_child_of_a_fork_has_what_has_a_number_test, the_table_is_made_when_it_is_wanted,
+	   close_on_exec_may_be_asked_for_test, a_direct_files_position_is_seen_to_test,
+	   kernel_side_polling_knows_places, the_child_of_a_fork_has_what_has_a_number_test,
+	   the_table_is_made_when_it_is_wanted,
 	   an_accept_that_has_to_poll_is_direct_after_that_test,
 	   an_older_kernel_gives_ordinary_handles, a_thread_without_a_domain_is_refused,
 	   a_dump_tells_places_from_numbers_test, a_table_that_has_ended_keeps_no_file_open_test,
