@@ -52,6 +52,7 @@ struct usage {
 	unsigned busy; /* fibers that read a directory, and may add to the stack */
 	struct eio_condition changed;
 	struct ids seen;
+	bool ended; /* by a failure: what is not counted yet will not be */
 	bool failed;
 };
 
@@ -114,7 +115,7 @@ static void settle(struct usage *u, struct node *n)
 	while (n && --n->pending == 0) {
 		struct node *above = n->above;
 
-		if (!u->only_totals || !above)
+		if (!u->ended && (!u->only_totals || !above))
 			printf("%llu\t%s\n", (unsigned long long) (n->blocks + 1) / 2, n->path);
 		if (above)
 			above->blocks += n->blocks;
@@ -233,6 +234,7 @@ static int worker(size_t i, void *arg)
 			complain(u, n->path, "", rc);
 			rc = 0;
 		}
+		u->ended = u->ended || rc < 0;
 		settle(u, n);
 		if (!u->stack && !u->busy)
 			eio_condition_broadcast(&u->changed);
@@ -240,6 +242,17 @@ static int worker(size_t i, void *arg)
 			return rc;
 	}
 	return rc;
+}
+
+/* After a failure nobody reads what is left. */
+static void free_stack(struct usage *u)
+{
+	while (u->stack) {
+		struct node *n = u->stack;
+
+		u->stack = n->next;
+		settle(u, n);
+	}
 }
 
 static int run_dir(struct usage *u, struct eio_dir fs, const char *path, const struct eio_stat *st)
@@ -254,6 +267,8 @@ static int run_dir(struct usage *u, struct eio_dir fs, const char *path, const s
 	rc = push(u, NULL, path, st);
 	if (rc == 0)
 		rc = eio_for_each(u->jobs, 0, worker, u);
+	u->ended = rc < 0;
+	free_stack(u);
 	eio_dir_close(u->top);
 	return rc;
 }

@@ -239,6 +239,17 @@ static int search_flow(struct worker *w, struct file *f)
 	return 0;
 }
 
+/* What a listing had found to be a file may be another thing by now, a FIFO say, which may never
+ * end. */
+static bool is_as_listed(const struct item *item, struct eio_flow flow)
+{
+	struct eio_stat st;
+
+	if (!item->folder->names)
+		return true; /* named by the command line */
+	return eio_file_stat(flow, &st) == 0 && st.kind == EIO_KIND_REGULAR;
+}
+
 static void search_file(struct worker *w, const struct item *item)
 {
 	struct file f = {.prefix = item->folder->prefix, .name = item->name};
@@ -246,7 +257,8 @@ static void search_file(struct worker *w, const struct item *item)
 	int rc = eio_fs_open_in(item->folder->dir, NULL, item->name, &f.flow);
 
 	if (rc == 0) {
-		rc = search_flow(w, &f);
+		if (is_as_listed(item, f.flow))
+			rc = search_flow(w, &f);
 		eio_flow_close(f.flow);
 	}
 	if (rc < 0)

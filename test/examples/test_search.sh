@@ -166,6 +166,28 @@ done
 kill "$mover"
 wait "$mover" 2>/dev/null
 
+# A FIFO that takes the place of a file between its listing and its opening is not waited for. A
+# large file is searched between the two.
+mkdir swapped
+seq -f swapped/%g 200 | xargs touch
+truncate -s 32M swapped/0
+python3 - <<'END' &
+import os
+while True:
+    for make in os.mkfifo, os.mknod:
+        for i in range(200, 0, -1):
+            make("swap")
+            os.rename("swap", "swapped/%d" % i)
+END
+swapper=$!
+pids="$pids $swapper"
+for _ in $(seq 4); do
+	timeout 5 "$search" -j 1 -t 1 word swapped >"$tmp/stdout" 2>"$tmp/stderr"
+	[ $? != 124 ] || fail 'a FIFO was waited for'
+done
+check they were swapped all the time -- kill "$swapper"
+wait "$swapper" 2>/dev/null
+
 # More output than memory is to hold, and a pipe, in the middle of the list; and a closed pipe.
 mkdir much
 head -c 60000 /dev/zero | tr '\0' '\n' >much/b
