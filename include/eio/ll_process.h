@@ -197,6 +197,11 @@ static inline struct eio_ll_action eio_ll_action_execve_any(const char *name,
  * actions: some hundred microseconds, longer where the program comes from a slow file
  * system. The time does not depend on how much memory the process has.
  *
+ * A child that is stopped before it has (by SIGSTOP, by its terminal's SIGTSTP, by a tracer) keeps
+ * the thread stopped until it goes on or is killed. Who may send it a signal is who may send the
+ * parent one, and after an action setuid the new user as well; then every other spawn of the
+ * process that changes user or group waits, too.
+ *
  * The child has the descriptors 0, 1 and 2 unless they are close-on-exec, and those it
  * inherits by an action; no others, whether they are close-on-exec or not. Signals that had
  * a handler have their default action, those that were ignored stay so, and what eio_run
