@@ -26,8 +26,8 @@ struct eio_addr {
  *
  * Numbers only, no name look-up.
  *
- * @return 0, or -EINVAL if the text is none of these, -ENAMETOOLONG for a Unix path
- *   of more than 107 bytes.
+ * @return 0, or -EINVAL if the text is none of these, -ENAMETOOLONG for a Unix path or
+ *   abstract name of more than 107 bytes.
  * @thread Any.
  * @since 0.1
  */

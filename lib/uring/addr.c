@@ -88,7 +88,8 @@ static int parse_unix(struct eio_addr *ret, const char *name)
 
 	if (len == 0)
 		return -EINVAL;
-	if (len >= sizeof(un.sun_path))
+	/* An abstract name has no terminator. */
+	if (len > sizeof(un.sun_path) - (name[0] != '@'))
 		return -ENAMETOOLONG;
 	memcpy(un.sun_path, name, len);
 	if (name[0] == '@')

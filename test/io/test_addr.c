@@ -117,6 +117,22 @@ START_TEST(malformed_texts_are_refused_and_change_nothing)
 }
 END_TEST
 
+START_TEST(an_abstract_name_has_at_most_107_bytes)
+{
+	char text[200] = "unix:@";
+	struct eio_addr a;
+	size_t len;
+
+	memset(text + 6, 'a', 107);
+	a = addr_of(text);
+	ck_assert_str_eq(text_of(&a), text);
+	eio_addr_sockaddr(&a, &len);
+	ck_assert_uint_eq(len, sizeof(struct sockaddr_un));
+	text[113] = 'a';
+	expect_err(eio_addr_parse(&a, text), -ENAMETOOLONG);
+}
+END_TEST
+
 START_TEST(a_unix_path_has_at_most_107_bytes)
 {
 	char text[200] = "unix:/";
@@ -353,8 +369,9 @@ END_TEST
 
 SUITE_MAIN("addr", false, addresses_are_written_as_they_are_read,
 	   other_spellings_are_written_in_one_way, malformed_texts_are_refused_and_change_nothing,
-	   a_unix_path_has_at_most_107_bytes, format_cuts_what_has_no_room_and_ends_it,
-	   any_address_has_room_in_ADDR_TEXT, tcp_addresses_are_made_of_bytes_in_network_order,
+	   an_abstract_name_has_at_most_107_bytes, a_unix_path_has_at_most_107_bytes,
+	   format_cuts_what_has_no_room_and_ends_it, any_address_has_room_in_ADDR_TEXT,
+	   tcp_addresses_are_made_of_bytes_in_network_order,
 	   unix_names_are_as_the_kernel_wants_them, names_the_kernel_gives_are_shown,
 	   a_sockaddr_of_2_to_128_bytes_is_taken,
 	   the_port_is_in_host_order_and_0_where_there_is_none,
