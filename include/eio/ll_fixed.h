@@ -24,7 +24,8 @@ EIO_API EIO_NODISCARD int eio_ll_alloc_fixed(struct eio_chunk *ret);
 /** Take a block, waiting in order for one: 0, -ECANCELED, or -ENOBUFS if there are none at all. */
 EIO_API EIO_NODISCARD int eio_ll_alloc_fixed_or_wait(struct eio_chunk *ret);
 
-/** Give a block back, to the first waiter if there is one. Its own domain only. */
+/** Give a block back, once, to the first waiter if there is one. Its own domain only. What is
+ *  not a block that is out is left alone, with a warning (eio_set_log). */
 EIO_API void eio_ll_free_fixed(struct eio_chunk c);
 
 /** The block's size in bytes. */

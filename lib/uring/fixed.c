@@ -6,7 +6,6 @@
 
 #include <eio/low_level.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -30,7 +29,14 @@ void eio__fixed_init(struct eio__fixed *p, const struct eio_config *config)
 				 (size_t) sysconf(_SC_PAGESIZE));
 	p->n = config->n_blocks ? config->n_blocks : depth < 256 ? depth : 256;
 	p->wanted = !(config->flags & EIO_RUN_NO_FIXED);
+	p->free = EIO__FIXED_END;
 	eio__list_init(&p->waiters);
+}
+
+/* What is said of the blocks lies behind them. */
+static size_t mapped(const struct eio__fixed *p)
+{
+	return p->n * (p->block_size + sizeof(*p->next));
 }
 
 void eio__fixed_fini(struct eio__fixed *p, struct eio__ring *ring)
@@ -38,7 +44,7 @@ void eio__fixed_fini(struct eio__fixed *p, struct eio__ring *ring)
 	if (p->registered)
 		io_uring_unregister_buffers(&ring->uring);
 	if (p->memory)
-		munmap(p->memory, p->n * p->block_size);
+		munmap(p->memory, mapped(p));
 }
 
 static void register_blocks(struct eio__uring *u)
@@ -63,8 +69,8 @@ static struct eio__fixed *pool(struct eio__uring *u)
 
 	if (p->memory || p->failed)
 		return p->failed ? NULL : p;
-	if (p->n <= SIZE_MAX / p->block_size)
-		memory = mmap(NULL, p->n * p->block_size, PROT_READ | PROT_WRITE,
+	if (p->n <= SIZE_MAX / (p->block_size + sizeof(*p->next)))
+		memory = mmap(NULL, mapped(p), PROT_READ | PROT_WRITE,
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED) {
 		p->failed = true;
@@ -73,6 +79,7 @@ static struct eio__fixed *pool(struct eio__uring *u)
 		return NULL;
 	}
 	p->memory = memory;
+	p->next = (uint32_t *) (p->memory + p->n * p->block_size);
 	if (p->wanted)
 		register_blocks(u);
 	return p;
@@ -80,19 +87,22 @@ static struct eio__fixed *pool(struct eio__uring *u)
 
 static bool take(struct eio__fixed *p, struct eio_chunk *ret)
 {
-	char *block = p->free;
+	uint32_t i;
 
-	if (block)
-		memcpy(&p->free, block, sizeof(p->free));
-	else if (p->fresh < p->n)
-		block = p->memory + p->fresh++ * p->block_size;
-	else
+	if (p->free != EIO__FIXED_END) {
+		i = p->free - 1;
+		p->free = p->next[i];
+		p->next[i] = 0;
+	} else if (p->fresh < p->n) {
+		i = p->fresh++;
+	} else {
 		return false;
+	}
 	p->out++;
 	*ret = (struct eio_chunk){
-		.data = block,
+		.data = p->memory + i * p->block_size,
 		.length = (uint32_t) p->block_size,
-		.index = (int32_t) ((size_t) (block - p->memory) / p->block_size),
+		.index = (int32_t) i,
 	};
 	return true;
 }
@@ -154,21 +164,35 @@ int eio_ll_alloc_fixed_or_wait(struct eio_chunk *ret)
 	return 0;
 }
 
+/* What keeps a block from being given back, or NULL. */
+static const char *is_no_block(const struct eio__fixed *p, const void *data)
+{
+	size_t at = p ? (uintptr_t) data - (uintptr_t) p->memory : 0;
+
+	if (!p || !p->memory || at >= p->n * p->block_size)
+		return "is not of this domain";
+	if (at % p->block_size || at / p->block_size >= p->fresh)
+		return "is none";
+	return p->next[at / p->block_size] ? "was given back before" : NULL;
+}
+
 void eio_ll_free_fixed(struct eio_chunk c)
 {
 	struct eio__uring *u = eio__uring_self();
 	struct eio__fixed *p = u ? &u->fixed : NULL;
+	const char *why = is_no_block(p, c.data);
 	struct waiter *w;
+	uint32_t i;
 
-	if (!p || !p->memory || (char *) c.data < p->memory ||
-	    (char *) c.data >= p->memory + p->n * p->block_size) {
-		eio__log(EIO_LOG_WARNING, "free_fixed: the block is not of this domain");
+	if (why) {
+		eio__log(EIO_LOG_WARNING, "free_fixed: the block %s", why);
 		return;
 	}
 	if (eio__list_empty(&p->waiters)) {
+		i = (uint32_t) ((size_t) ((char *) c.data - p->memory) / p->block_size);
 		p->out--;
-		memcpy(c.data, &p->free, sizeof(p->free));
-		p->free = c.data;
+		p->next[i] = p->free;
+		p->free = i + 1;
 		return;
 	}
 	w = eio__container_of(p->waiters.next, struct waiter, link);

@@ -17,12 +17,15 @@
 
 struct eio__ring;
 
+#define EIO__FIXED_END UINT32_MAX
+
 struct eio__fixed {
 	char *memory; /* NULL: not made yet */
 	size_t block_size;
 	unsigned n, fresh; /* blocks; how many of them were ever handed out */
 	unsigned out;      /* how many are now */
-	char *free;        /* given back: each block begins with a pointer to the next */
+	uint32_t free;     /* given back: the first one's number, from 1 … */
+	uint32_t *next;    /* … and of each the next one's, EIO__FIXED_END; 0: it is not free */
 	struct eio__list waiters;
 	bool registered;
 	bool wanted; /* registration */

@@ -494,6 +494,37 @@ static int give_to_others(void *arg)
 	return 0;
 }
 
+/* The last one, which ends the list of free ones, too. */
+static int give_back_twice(void *arg)
+{
+	struct eio_chunk c[2], middle;
+
+	(void) arg;
+	expect_ok(eio_ll_alloc_fixed(&c[0]));
+	expect_ok(eio_ll_alloc_fixed(&c[1]));
+	middle = c[1];
+	middle.data = (char *) middle.data + 16;
+	eio_ll_free_fixed(middle);
+	ck_assert_uint_eq(logged.lines, 1);
+	ck_assert_ptr_nonnull(strstr(logged.last, "the block is none"));
+	for (int i = 0; i < 2; i++)
+		eio_ll_free_fixed(c[i]);
+	for (int i = 0; i < 2; i++)
+		eio_ll_free_fixed(c[i]);
+	ck_assert_uint_eq(logged.lines, 3);
+	ck_assert_ptr_nonnull(strstr(logged.last, "was given back before"));
+	ck_assert_uint_eq(free_blocks(), N);
+	return 0;
+}
+
+START_TEST(a_block_given_back_twice_is_refused_with_a_warning)
+{
+	eio_set_log(keep_log, NULL);
+	run_ring_with(&four, give_back_twice, 0);
+	eio_set_log(NULL, NULL);
+}
+END_TEST
+
 START_TEST(a_block_given_back_elsewhere_is_refused_with_a_warning)
 {
 	warm_up_threads(2);
@@ -515,4 +546,5 @@ SUITE_MAIN("fixed", true, none_left_is_ENOBUFS, blocks_are_apart_aligned_and_who
 	   blocks_there_is_no_memory_for_are_none_at_all, blocks_are_registered_and_used_as_such,
 	   EIO_RUN_NO_FIXED_leaves_them_plain_without_a_word,
 	   a_refused_registration_is_one_warning_and_plain_memory,
+	   a_block_given_back_twice_is_refused_with_a_warning,
 	   a_block_given_back_elsewhere_is_refused_with_a_warning)
