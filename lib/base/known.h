@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#ifndef STATX_BASIC_STATS
+#include <linux/stat.h> /* C libraries that do not know struct statx */
+#endif
 
 /* 0 or a negative errno. */
 static inline int eio__known_at(int at, const char *path, unsigned mask, struct statx *ret)
