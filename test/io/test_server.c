@@ -1184,11 +1184,13 @@ DIR_TEST(stopped_servers_finish_and_leave_the_listener_open)
 		enter_hall(20, 5);
 		trips(5);
 		ck_assert(!hall.s.over);
-		ck_assert_uint_eq(hall.live, 20);
+		ck_assert_uint_ge(hall.live, 20);
 		expect_ok(eio_promise_resolve(&hall.open, 0, NULL));
 		wait_until(hall.s.over);
 		expect_ok(hall.s.rc);
-		ck_assert_uint_eq(hall.served, 20);
+		/* A domain that has not heard of the stop yet may take one more, and serves it. */
+		ck_assert_uint_ge(hall.served, 20);
+		ck_assert(hall.served == 20 || additional());
 		leave_hall(0, 20, true);
 		/* Another one serves those that came too late. */
 		hall.s.stop = (struct eio_promise) EIO_PROMISE_INIT;
