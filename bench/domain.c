@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * What other domains cost: beginning one for an empty function, beside a bare thread with a bare
- * ring, and without a ring, beside a bare thread; and sending an empty job to one that is there, by an executor and by eio_domain_submit,
- * beside a bare thread that is handed the work by futexes. submit: each job is waited for, then
- * the next is sent. asleep: the domain has been idle for a while, time counts from the sending to
- * the result. busy: 64 fibers submit at once, time for each job.
+ * ring, and without a ring, beside a bare thread; and sending an empty job to one that is there, by
+ * an executor and by eio_domain_submit, beside a bare thread that is handed the work by futexes.
+ * submit: each job is waited for, then the next is sent. asleep: the domain has been idle for a
+ * while, time counts from the sending to the result. busy: 64 fibers submit at once, time for each
+ * job.
  */
 #include "bench.h"
 #include "raw_ring.h"

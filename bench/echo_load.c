@@ -270,7 +270,7 @@ static void start_connecting(struct load *load, struct conn *conn)
 		die("EPOLL_CTL_ADD", errno);
 }
 
-/* The first event tells. Returns how many connections it added: one, or none if it is a later one. */
+/* The first event tells. How many connections it added: one, or none if it is a later one. */
 static size_t finish_connecting(struct conn *conn)
 {
 	int error = 0;

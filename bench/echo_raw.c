@@ -449,7 +449,8 @@ static void multi_completed(enum op op, int fd, const struct io_uring_cqe *cqe)
 
 /*
  * Once a round: hands the buffers over, and re-arms no more receives than there are buffers. One
- * that finds the end of its stream uses none, so what is spare must be counted, not what comes back.
+ * that finds the end of its stream uses none, so what is spare must be counted, not what comes
+ * back.
  */
 static void multi_feed(void)
 {

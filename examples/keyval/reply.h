@@ -71,8 +71,8 @@ void reply_error(struct reply *r, const char *format, ...) __attribute__((format
 enum { REPLY_PART = 16 };
 
 /*
- * The reply as vectors of at most REPLY_PART entries: how many the next has, 0 at the end. *next is 0 at first
- * and belongs to reply_part.
+ * The reply as vectors of at most REPLY_PART entries: how many the next has, 0 at the end. *next is
+ * 0 at first and belongs to reply_part.
  */
 size_t reply_part(const struct reply *r, size_t *next, struct iovec *ret);
 

@@ -2,9 +2,9 @@
 /*
  * A search for lines in the files of a tree, in the manner of grep -r.
  *
- * One fiber walks the tree, directory by directory in the order of their names, and hands out
- * the files in batches (walk.c). Workers, fibers of one or several domains, search the files of
- * a batch one after the other (work.c, match.c). Another fiber prints what they have found, in the order in
+ * One fiber walks the tree, directory by directory in the order of their names, and hands out the
+ * files in batches (walk.c). Workers, fibers of one or several domains, search the files of a batch
+ * one after the other (work.c, match.c). Another fiber prints what they have found, in the order in
  * which the batches were handed out (search.c).
  *
  * So the output is that of one fiber that does it all, and memory is bounded: there are no more

@@ -80,8 +80,8 @@ enum {
 /**
  * What a provider of directories implements; path semantics as documented below.
  *
- * Paths and targets it gets are neither NULL nor empty, options never NULL. Without an operation its call gives -EOPNOTSUPP, without close 0, without fd
- * and native -ENOTSUP.
+ * Paths and targets it gets are neither NULL nor empty, options never NULL. Without an operation
+ * its call gives -EOPNOTSUPP, without close 0, without fd and native -ENOTSUP.
  */
 struct eio_dir_ops {
 	const char *name;

@@ -10,12 +10,12 @@
  * kernel cannot do it (before 6.14), or the table is full (n_files in struct eio_config),
  * calls that open something direct give an ordinary handle instead.
  *
- * The table is that of one domain. Others use the number of a registered handle; the number
- * of a direct one is made when it is first needed, by its own domain: by eio_fd_use,
- * eio_fd_to_unix, calls that the ring has no operation for, and transfers at EIO_CURRENT of what
- * was opened by eio_ll_openat_direct, whose position the library sees to. These may then suspend, are
- * not cancellable, and may fail with -EMFILE. With the number it is a registered handle.
- * Until then it gives -EPERM in other domains, and on threads without one.
+ * The table is that of one domain. Others use the number of a registered handle; the number of a
+ * direct one is made when it is first needed, by its own domain: by eio_fd_use, eio_fd_to_unix,
+ * calls that the ring has no operation for, and transfers at EIO_CURRENT of what was opened by
+ * eio_ll_openat_direct, whose position the library sees to. These may then suspend, are not
+ * cancellable, and may fail with -EMFILE. With the number it is a registered handle. Until then it
+ * gives -EPERM in other domains, and on threads without one.
  *
  * A place is freed by its own domain: when another one closes the handle, or ends the last
  * use, the file is gone when the own one has run. A direct handle on no switch ends with its

@@ -16,7 +16,7 @@ EIO_BEGIN_DECLS
 EIO_API EIO_NODISCARD int eio_ll_pipe(struct eio_switch *sw, struct eio_fd *ret_r,
 				      struct eio_fd *ret_w);
 
-/** Move up to @p len bytes, at the current positions; one side is a pipe: how many, 0 at the end. */
+/** Move up to @p len bytes at the current positions; one side is a pipe: how many, 0 at the end. */
 EIO_API EIO_NODISCARD ssize_t eio_ll_splice(struct eio_fd src, struct eio_fd dst, size_t len);
 
 /** Wait until reading would not wait: 0. */

@@ -172,9 +172,9 @@ static inline struct eio_ll_action eio_ll_action_execve(const char *path, const 
  * choice.
  *
  * The child tries them in turn, with the identity and the working directory that it has by then.
- * Those that are not there or whose path is too long, and those that it may not execute, are
- * passed over; any other failure ends the search. If none is left that is -EACCES if there was one it may not execute, else
- * -ENOENT.
+ * Those that are not there or whose path is too long, and those that it may not execute, are passed
+ * over; any other failure ends the search. If none is left that is -EACCES if there was one it may
+ * not execute, else -ENOENT.
  *
  * @param name        What the failure is about: the subject of eio_last_error.
  * @param candidates  Paths, NULL at the end.

@@ -2,8 +2,8 @@
 /*
  * Reading and writing: plain memory, vectors, fixed buffers.
  *
- * What holds for every call of the low level stands in <eio/low_level.h>. A write to a terminal whose
- * descriptor blocks may stop the thread while there is room for a part only: flows of
+ * What holds for every call of the low level stands in <eio/low_level.h>. A write to a terminal
+ * whose descriptor blocks may stop the thread while there is room for a part only: flows of
  * eio_flow_of_fd have it made by a kernel worker instead.
  */
 #ifndef EIO_LL_RW_H

@@ -36,9 +36,9 @@ struct eio_env {
  * main runs on the calling thread's own stack. Several threads may each run one.
  *
  * In the child of a fork(2) made meanwhile, calls that would suspend give -EPERM. Handles of
- * descriptors can be used and closed there, and are pinned by nobody; those of processes and
- * what sends to ports give -EBADF. Another eio_run works as in a fresh process. This one returns as soon as main does, and gives nothing back; a
- * fiber that returns there aborts.
+ * descriptors can be used and closed there, and are pinned by nobody; those of processes and what
+ * sends to ports give -EBADF. Another eio_run works as in a fresh process. This one returns as soon
+ * as main does, and gives nothing back; a fiber that returns there aborts.
  *
  * @param config  NULL = all defaults.
  * @return main's result after every fiber ended, or what config->fallback returned, or:

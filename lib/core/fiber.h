@@ -118,7 +118,7 @@ struct eio__domain {
 	uint64_t next_id;
 	size_t fibers; /* alive, main left out */
 	uint32_t tick; /* the time of the last poll, for dumps */
-	bool indirect; /* calls that cannot wait go by the scheduler as well, which may refuse them */
+	bool indirect; /* calls that cannot wait go by the scheduler too, which may refuse them */
 	struct eio__heap timers, wall_timers;
 	struct eio__waker waker;
 	struct eio__ctx root;

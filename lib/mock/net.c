@@ -2,9 +2,9 @@
 /*
  * Scripted networks and listeners.
  *
- * What they give is any flow, listener or datagram socket, so what ends with a switch is closed by a
- * hook with a record of its own; closing it earlier makes the hook's close a second one,
- * which is harmless.
+ * What they give is any flow, listener or datagram socket, so what ends with a switch is closed by
+ * a hook with a record of its own; closing it earlier makes the hook's close a second one, which is
+ * harmless.
  *
  * An accept waits in a context of its own, which closing the listener cancels.
  */

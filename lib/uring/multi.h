@@ -9,10 +9,10 @@
  *   starved   idle for want of a buffer; whoever gives one back ends that
  *   ended     idle for good: the final completion of one that does not repeat has come
  *
- * Completions come in a poll and are put into the caller's queue, or behind it into chunks
- * from the heap, or where the kind keeps them; nothing suspends there. A fiber in next or end is the consumer; it alone
- * arms, so that the queue of entries may be waited for. Cancel requests are submitted before
- * the entry that arms anew, so a late one does not hit that.
+ * Completions come in a poll and are put into the caller's queue, or behind it into chunks from the
+ * heap, or where the kind keeps them; nothing suspends there. A fiber in next or end is the
+ * consumer; it alone arms, so that the queue of entries may be waited for. Cancel requests are
+ * submitted before the entry that arms anew, so a late one does not hit that.
  *
  * Kinds are the typed iterators. They repeat: a failure is a result, after which the operation is
  * armed again when the next is asked for, as if a plain call were made again and again. What

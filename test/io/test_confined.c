@@ -545,7 +545,8 @@ static const char *const paths[] = {
 	"self_cwd", "self_cwd/secret", "self_cwd/new", "self_fd", "self_fd/secret",
 	"self_fd/new", "/proc/self/cwd/outside/secret", "/proc/self/cwd/outside/new",
 	/* Odd ones. */
-	"", ".", "./", "./.", ".//", "sub//file", "sub///", "file/", "in/", "sub/.", "sub/..", "sub//empty/",
+	"", ".", "./", "./.", ".//", "sub//file", "sub///", "file/", "in/", "sub/.", "sub/..",
+	"sub//empty/",
 	"a//b", "\xff\xfe", "sub/\xff", "new\nline", "sub/ ", " ", "~", "*", "sub\\..\\..",
 };
 /* clang-format on */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The child of a fork in a program with domains, threads, descriptors and processes in use.
- * The code of the tables of the last two, and of references to domains, is part of this program, so that their locks can be
- * held.
+ * The child of a fork in a program with domains, threads, descriptors and processes in use. The
+ * code of the tables of the last two, and of references to domains, is part of this program, so
+ * that their locks can be held.
  */
 #include "support.h"
 #include "uring/util.h"
