@@ -182,7 +182,7 @@ END
 swapper=$!
 pids="$pids $swapper"
 for _ in $(seq 4); do
-	timeout 5 "$search" -j 1 -t 1 word swapped >"$tmp/stdout" 2>"$tmp/stderr"
+	timeout 60 "$search" -j 1 -t 1 word swapped >"$tmp/stdout" 2>"$tmp/stderr"
 	[ $? != 124 ] || fail 'a FIFO was waited for'
 done
 check they were swapped all the time -- kill "$swapper"
