@@ -126,9 +126,12 @@ static void start_timers(int64_t base)
 	}
 }
 
-/* Fibers */
+/* Fibers: before each turn they wait for it, and in it each is switched to twice. */
 
-static unsigned turn; /* odd: they yield; even: they sleep */
+enum turn { YIELD, SLEEP, STOP };
+
+static struct eio_condition turns;
+static enum turn turn;
 static int64_t base_;
 
 static int take_turns(void *arg)
@@ -136,38 +139,44 @@ static int take_turns(void *arg)
 	int64_t after = *(int64_t *) arg;
 
 	for (;;) {
-		bench_check(eio_yield(), "yield");
-		if (turn == 0)
+		bench_check(eio_condition_await_no_mutex(&turns), "await");
+		if (turn == STOP)
 			return 0;
-		if (turn == 2)
+		if (turn == YIELD)
+			yield();
+		else
 			bench_check(eio_sleep_until(clock_, base_ + after), "sleep");
 		done++;
 	}
 }
 
+/* All fibers are ready then, in the order in which they began to wait. */
+static void announce(enum turn next)
+{
+	turn = next;
+	eio_condition_broadcast(&turns);
+}
+
 static void put_to_sleep(int64_t base)
 {
 	base_ = base;
-	turn = 2;
-	bench_check(eio_yield(), "yield"); /* behind all of them */
+	yield(); /* behind all of them */
 }
 
 static double sleepers(void)
 {
-	double took = set_and_meet(put_to_sleep, yield);
-
-	turn = 1;
-	return took;
+	announce(SLEEP);
+	return set_and_meet(put_to_sleep, yield);
 }
 
-/* Each of them twice, as the sleepers. */
 static double yields(void)
 {
-	double start = bench_now_ns();
+	double start;
 
-	turn = 1;
-	bench_check(eio_yield(), "yield");
-	bench_check(eio_yield(), "yield");
+	announce(YIELD);
+	start = bench_now_ns();
+	yield();
+	yield();
 	return (bench_now_ns() - start) / COUNT;
 }
 
@@ -187,7 +196,7 @@ static int run(struct eio_env *env, void *arg)
 	struct eio_switch sw;
 
 	clock_ = env->mono_clock;
-	turn = 1;
+	eio_condition_init(&turns);
 	eio_switch_begin(&sw);
 	for (int i = 0; i < COUNT; i++)
 		bench_check(eio_fork(&sw, take_turns, &deadlines[i]), "fork");
@@ -199,7 +208,7 @@ static int run(struct eio_env *env, void *arg)
 		bench_add(&values[HEAP_AND_YIELDS], heap_ns + yields_ns);
 		bench_add(&values[SLEEPERS], sleepers());
 	}
-	turn = 0;
+	announce(STOP);
 	return eio_switch_end(&sw, 0);
 }
 

@@ -397,7 +397,7 @@ EIO_API void eio_mock_pair_fini(struct eio_mock_pair *p);
 
 /** A clock that moves when told; opaque, in its owner's storage from init to fini. */
 struct eio_mock_clock {
-	void *eio_private[40];
+	void *eio_private[64];
 };
 
 /**

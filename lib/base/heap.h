@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * A min-heap of deadlines whose nodes are members of the elements: a pairing heap of runs.
- *
- * Inserting cannot fail and allocates nothing, so that opening a time limit cannot
- * fail either. Inserting and removing an inner node touch a handful of links, which is
- * what most timers do; taking the smallest is logarithmic on average. Nodes with the
- * same deadline come out in no particular order, so the key is (deadline, sequence).
+ * A min-heap of deadlines whose nodes are members of the elements: a heap of runs.
  *
  * Most programs set deadlines at a few fixed distances from now. Of each distance they come in
  * order, and so they are kept: a deadline is put behind the latest of those before it that are
- * the end of a run, and gets into the heap when those before it have gone. Until then nobody
- * compares it with others, nor touches it. A few runs are open for that.
+ * the end of a run. A run is a list in order; a few of them are open, which means that nodes may
+ * be put behind their ends. Setting such a deadline and taking it away touch only its
+ * neighbours in the run.
  *
- * Children form a list: child is the first, next the following sibling, prev the
- * sibling before or, for the first child, the parent. run is who comes behind in the run,
- * whose prev is the one before it; who is behind another has neither children nor siblings.
+ * The runs are in a heap with four children a node, by the keys of their first nodes, in one
+ * array: nodes lie on the stacks of fibers, where each is a page of its own, and are touched only
+ * when they come or go. For that a node knows the key of the next one as well. Nodes near
+ * the root come out soon, and are fetched into the cache. The array grows twofold; an empty heap
+ * gives a large one back.
+ *
+ * Nodes with the same key come out in the order in which they were put in.
+ *
+ * Inserting cannot fail, so that opening a time limit cannot fail either: where memory for more
+ * runs is refused, a node that fits behind no run gets into the midst of one, which takes as many
+ * steps as there are nodes before it.
  */
 #ifndef EIO__HEAP_H
 #define EIO__HEAP_H
@@ -24,171 +28,83 @@
 #include <stdint.h>
 
 struct eio__heap_node {
-	struct eio__heap_node *child, *next, *prev, *run;
-	int64_t key;
-	uint64_t seq;
+	struct eio__heap_node *prev; /* in its run; of the first one, anything */
+	struct eio__heap_node *next; /* NULL: the last one */
+	int64_t key, next_key;       /* the latter if there is a next one */
+	uint64_t seq;                /* grows with every insertion */
+	uint32_t run;
 };
 
-enum { EIO__HEAP_RUNS = 16 };
+enum {
+	EIO__HEAP_OPEN = 16,
+	EIO__HEAP_FEW = 4,
+};
+
+struct eio__heap_entry {
+	int64_t key; /* of the run's first node */
+	uint32_t run;
+};
+
+struct eio__heap_run {
+	struct eio__heap_node *first;
+	uint32_t at; /* its place in the heap */
+};
 
 /* Of an open run. */
-struct eio__heap_run {
+struct eio__heap_end {
 	struct eio__heap_node *last;
 	int64_t key; /* the last's */
 };
 
+/* All zero is an empty one. It stays where it is while there is anything in it. */
 struct eio__heap {
-	struct eio__heap_node *root;
+	/* The first count of them are the heap; the others are the numbers of unused runs. */
+	struct eio__heap_entry *entries;
+	struct eio__heap_run *runs; /* behind the entries in the same block */
+	uint32_t count, room;
+	uint32_t open;
 	uint64_t seq;
-	unsigned open;
-	struct eio__heap_run runs[EIO__HEAP_RUNS]; /* the open ones, the latest end first */
+	struct eio__heap_end ends[EIO__HEAP_OPEN]; /* of the open runs, the latest first */
+	struct {
+		struct eio__heap_entry entries[EIO__HEAP_FEW];
+		struct eio__heap_run runs[EIO__HEAP_FEW];
+	} few; /* the block while it is enough */
 };
 
-static inline bool eio__heap_less(const struct eio__heap_node *a, const struct eio__heap_node *b)
+/* Inserts @p n, which stays where it is until it is removed. */
+void eio__heap_insert(struct eio__heap *h, struct eio__heap_node *n, int64_t key);
+
+/* Removes @p n, which is in it. */
+void eio__heap_remove(struct eio__heap *h, struct eio__heap_node *n);
+
+/* Makes room for so many runs. Of no more than that many nodes insertions allocate nothing then.
+ * False: there is no memory. */
+bool eio__heap_reserve(struct eio__heap *h, uint32_t runs);
+
+/* Gives back the memory. */
+void eio__heap_fini(struct eio__heap *h);
+
+static inline bool eio__heap_is_empty(const struct eio__heap *h)
 {
-	return a->key < b->key || (a->key == b->key && a->seq < b->seq);
+	return h->count == 0;
 }
 
-/* Makes the larger of two roots the first child of the smaller. */
-static inline struct eio__heap_node *eio__heap_meld(struct eio__heap_node *a,
-						    struct eio__heap_node *b)
+/* The least key; INT64_MAX if it is empty. */
+static inline int64_t eio__heap_least(const struct eio__heap *h)
 {
-	if (!a)
-		return b;
-	if (!b)
-		return a;
-	if (eio__heap_less(b, a)) {
-		struct eio__heap_node *t = a;
-
-		a = b;
-		b = t;
-	}
-	b->prev = a;
-	b->next = a->child;
-	if (b->next)
-		b->next->prev = b;
-	a->child = b;
-	return a;
+	return h->count ? h->entries[0].key : INT64_MAX;
 }
 
-/* Melds a list of siblings in pairs, then the pairs from the last to the first. */
-static inline struct eio__heap_node *eio__heap_merge(struct eio__heap_node *list)
+/* Who has the least key, if that is @p limit or less; else NULL. */
+static inline struct eio__heap_node *eio__heap_due(const struct eio__heap *h, int64_t limit)
 {
-	struct eio__heap_node *pairs = NULL, *root = NULL;
-
-	while (list) {
-		struct eio__heap_node *a = list, *b = a->next, *pair;
-
-		list = b ? b->next : NULL;
-		a->next = NULL;
-		if (b)
-			b->next = NULL;
-		pair = eio__heap_meld(a, b);
-		pair->next = pairs;
-		pairs = pair;
-	}
-	while (pairs) {
-		struct eio__heap_node *pair = pairs;
-
-		pairs = pair->next;
-		pair->next = NULL;
-		root = eio__heap_meld(root, pair);
-	}
-	return root;
+	return h->count && h->entries[0].key <= limit ? h->runs[h->entries[0].run].first : NULL;
 }
 
-/* Nothing is put behind this run any more. */
-static inline void eio__heap_close(struct eio__heap *h, unsigned i)
+/* Who has the least key; NULL if it is empty. */
+static inline struct eio__heap_node *eio__heap_first(const struct eio__heap *h)
 {
-	for (h->open--; i < h->open; i++)
-		h->runs[i] = h->runs[i + 1];
-}
-
-static inline void eio__heap_insert(struct eio__heap *h, struct eio__heap_node *n, int64_t key)
-{
-	unsigned i = 0;
-
-	n->child = n->next = n->prev = n->run = NULL;
-	n->key = key;
-	n->seq = h->seq++;
-	while (i < h->open && h->runs[i].key > key)
-		i++;
-	if (i < h->open) {
-		n->prev = h->runs[i].last;
-		n->prev->run = n;
-	} else {
-		h->root = eio__heap_meld(h->root, n);
-		if (h->open == EIO__HEAP_RUNS) /* the latest end: the least fits behind it */
-			eio__heap_close(h, 0);
-		i = h->open++;
-	}
-	h->runs[i] = (struct eio__heap_run){n, key};
-}
-
-/* Is it behind another in a run? */
-static inline bool eio__heap_is_behind(const struct eio__heap_node *n)
-{
-	return n->prev && n->prev->run == n;
-}
-
-/* The last of a run leaves: it ends with @p before then, or is no more if that is NULL. */
-static inline void eio__heap_shorten(struct eio__heap *h, const struct eio__heap_node *n,
-				     struct eio__heap_node *before)
-{
-	unsigned i = 0;
-
-	while (i < h->open && h->runs[i].last != n)
-		i++;
-	if (i == h->open)
-		return; /* it was not open any more */
-	if (!before) {
-		eio__heap_close(h, i);
-		return;
-	}
-	for (; i + 1 < h->open && h->runs[i + 1].key > before->key; i++)
-		h->runs[i] = h->runs[i + 1];
-	h->runs[i] = (struct eio__heap_run){before, before->key};
-}
-
-static inline void eio__heap_leave_run(struct eio__heap *h, struct eio__heap_node *n)
-{
-	n->prev->run = n->run;
-	if (n->run)
-		n->run->prev = n->prev;
-	else
-		eio__heap_shorten(h, n, n->prev);
-}
-
-/* What takes the place of a node in the heap: all that is below it and behind it. */
-static inline struct eio__heap_node *eio__heap_rest(struct eio__heap *h, struct eio__heap_node *n)
-{
-	if (!n->run)
-		eio__heap_shorten(h, n, NULL);
-	return eio__heap_meld(eio__heap_merge(n->child), n->run);
-}
-
-static inline void eio__heap_remove(struct eio__heap *h, struct eio__heap_node *n)
-{
-	struct eio__heap_node *rest;
-
-	if (eio__heap_is_behind(n)) {
-		eio__heap_leave_run(h, n);
-		return;
-	}
-	rest = eio__heap_rest(h, n);
-	if (h->root == n) {
-		h->root = rest;
-	} else {
-		if (n->prev->child == n)
-			n->prev->child = n->next;
-		else
-			n->prev->next = n->next;
-		if (n->next)
-			n->next->prev = n->prev;
-		h->root = eio__heap_meld(h->root, rest);
-	}
-	if (h->root)
-		h->root->prev = h->root->next = NULL;
+	return eio__heap_due(h, INT64_MAX);
 }
 
 #endif

@@ -73,7 +73,7 @@ static struct executor *executor_of(struct eio_executor *e)
 
 static struct worker *idlest(const struct executor *ex)
 {
-	return eio__container_of(ex->team->idlest.root, struct worker, place);
+	return eio__container_of(eio__heap_first(&ex->team->idlest), struct worker, place);
 }
 
 /* The one with the least load is first, among equals the one with the fewest jobs, and then
@@ -250,6 +250,12 @@ static int run_worker(void *arg)
 	return eio_domain_run_with(w->executor->mgr, &opts, serve, w);
 }
 
+static void free_team(struct team *t)
+{
+	eio__heap_fini(&t->idlest);
+	free(t);
+}
+
 /* A worker that does not come up ends the others. */
 static int supervise(void *arg)
 {
@@ -262,7 +268,7 @@ static int supervise(void *arg)
 	for (unsigned i = 0; i < ex->n && rc == 0; i++)
 		rc = eio__fork(&sw, run_worker, &ex->team->workers[i], 0, 0);
 	rc = eio_switch_end(&sw, rc);
-	free(ex->team);
+	free_team(ex->team);
 	/* The last touch, unless it was resolved before. */
 	eio_promise_resolve(&ex->ready, rc, NULL);
 	return 0;
@@ -283,9 +289,11 @@ static int make_team(struct executor *ex)
 {
 	struct team *t = calloc(1, sizeof(*t) + ex->n * sizeof(t->workers[0]));
 
-	ex->team = t;
-	if (!t)
+	if (!t || !eio__heap_reserve(&t->idlest, ex->n)) {
+		free(t);
 		return eio__fail(-ENOMEM, "executor", NULL);
+	}
+	ex->team = t;
 	for (unsigned i = 0; i < ex->n; i++) {
 		t->workers[i].executor = ex;
 		rank(t, &t->workers[i]);
@@ -308,7 +316,7 @@ int eio_executor_init(struct eio_executor *pub, struct eio_switch *sw, struct ei
 		return rc;
 	rc = eio_fork_daemon(sw, supervise, ex);
 	if (rc < 0) {
-		free(ex->team);
+		free_team(ex->team);
 		return rc;
 	}
 	rc = eio_promise_await_protected(&ex->ready, NULL);

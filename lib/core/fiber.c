@@ -553,5 +553,7 @@ void eio__domain_fini(struct eio__domain *d)
 		eio__error_free(d, d->main.error);
 	eio__errors_fini(d);
 	eio__stacks_fini(&d->stacks);
+	eio__heap_fini(&d->timers);
+	eio__heap_fini(&d->wall_timers);
 	eio__tls_domain = NULL;
 }

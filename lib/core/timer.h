@@ -27,7 +27,8 @@ void eio__timer_stop(struct eio_timer *t);
 int eio__sleep_until(int64_t deadline_ns);
 int eio__wall_sleep_until(int64_t deadline_ns);
 
-/* For schedulers: calls what is due; the next deadline, or EIO_NEVER. */
+/* For schedulers: calls what is due, or of many the first; the next deadline, which may be
+ * past then, or EIO_NEVER. */
 void eio__timers_expire(struct eio__domain *d, int64_t now);
 int64_t eio__timers_next(const struct eio__domain *d);
 

@@ -63,7 +63,7 @@ static void fire(struct clock *c)
 {
 	struct eio__heap_node *n;
 
-	while ((n = c->timers.root) && n->key <= c->now) {
+	while ((n = eio__heap_due(&c->timers, c->now))) {
 		struct timer *t = eio__container_of(n, struct timer, node);
 
 		eio__heap_remove(&c->timers, n);
@@ -128,8 +128,9 @@ struct eio_clock eio_mock_clock_init(struct eio_mock_clock *m)
 
 void eio_mock_clock_fini(struct eio_mock_clock *m)
 {
-	if (clock_of(m)->timers.root)
+	if (!eio__heap_is_empty(&clock_of(m)->timers))
 		eio__fatal("eio_mock_clock_fini: a fiber sleeps or a time limit runs on the clock");
+	eio__heap_fini(&clock_of(m)->timers);
 }
 
 int64_t eio_mock_clock_time(const struct eio_mock_clock *m)
@@ -143,7 +144,7 @@ int eio_mock_clock_set(struct eio_mock_clock *m, int64_t ns)
 
 	if (ns < c->now)
 		return -EINVAL;
-	if (c->timers.root && c->domain != eio__domain_self())
+	if (!eio__heap_is_empty(&c->timers) && c->domain != eio__domain_self())
 		return -EPERM;
 	c->now = ns;
 	fire(c);
@@ -154,5 +155,6 @@ bool eio_mock_clock_advance(struct eio_mock_clock *m)
 {
 	struct clock *c = clock_of(m);
 
-	return c->timers.root && eio_mock_clock_set(m, c->timers.root->key) == 0;
+	return !eio__heap_is_empty(&c->timers) &&
+	       eio_mock_clock_set(m, eio__heap_least(&c->timers)) == 0;
 }

@@ -41,10 +41,10 @@ static unsigned poll(struct eio__domain *d, bool wait)
 	eio__timers_expire(d, m->clock);
 	if (d->head || !wait)
 		return 0;
-	if (eio__timers_next(d) != EIO_NEVER)
-		m->clock = eio__timers_next(d);
-	else
+	if (eio__timers_next(d) == EIO_NEVER)
 		deadlock(m);
+	else if (eio__timers_next(d) > m->clock)
+		m->clock = eio__timers_next(d);
 	d->tick = eio__tick(m->clock);
 	eio__timers_expire(d, m->clock);
 	return 0;

@@ -434,7 +434,9 @@ static __attribute__((noinline)) int64_t run_timers(struct eio__uring *u, bool w
 	t = now(d);
 	eio__timers_expire(d, t);
 	next = eio__timers_next(d);
-	return next == EIO_NEVER ? EIO_NEVER : next - t;
+	if (next == EIO_NEVER)
+		return EIO_NEVER;
+	return next > t ? next - t : 0;
 }
 
 /* The same on the wall clock. */
@@ -500,9 +502,9 @@ static unsigned poll(struct eio__domain *d, bool wait)
 		spin(u);
 	if (!eio__inbox_empty(&d->waker.inbox))
 		eio__inbox_drain(&d->waker.inbox);
-	if (d->timers.root)
+	if (!eio__heap_is_empty(&d->timers))
 		timeout = run_timers(u, wait);
-	if (unlikely(d->wall_timers.root))
+	if (unlikely(!eio__heap_is_empty(&d->wall_timers)))
 		timeout = earlier(timeout, run_wall_timers(u));
 	if (unlikely(u->backlog)) {
 		timeout = work_off(u, timeout);

@@ -174,7 +174,7 @@ START_TEST(sleeping_outside_a_domain_gives_eperm)
 }
 END_TEST
 
-enum { MANY = SANITIZED ? 5000 : 100000 };
+enum { CROWD = SANITIZED ? 5000 : 100000 };
 
 struct crowd {
 	int64_t last;
@@ -208,7 +208,7 @@ CORE_TEST(a_crowd_sleeping_at_random_wakes_when_due_and_on_the_mock_in_order)
 
 	(void) arg;
 	eio_switch_begin(&sw);
-	for (int i = 0; i < MANY; i++) {
+	for (int i = 0; i < CROWD; i++) {
 		struct one o = {&c, 0};
 
 		random = random * 1664525 + 1013904223;
@@ -217,7 +217,7 @@ CORE_TEST(a_crowd_sleeping_at_random_wakes_when_due_and_on_the_mock_in_order)
 			ck_abort_msg("fork %d", i);
 	}
 	expect_ok(eio_switch_end(&sw, 0));
-	ck_assert_uint_eq(c.woken, MANY);
+	ck_assert_uint_eq(c.woken, CROWD);
 	ck_assert_uint_eq(c.early, 0);
 	if (on_mock())
 		ck_assert_uint_eq(c.out_of_order, 0);
@@ -589,6 +589,67 @@ CORE_TEST(limits_by_the_100000_leave_nothing)
 	return 0;
 }
 
+/* Many that are due at once. They wake nobody, so there is nothing else to poll for. */
+
+enum { AT_ONCE = 200 };
+
+struct one_of_many {
+	struct eio_timer timer;
+	int64_t due;
+};
+
+static unsigned fired;
+static int64_t last_due;
+
+static void note_one_of_many(struct eio_timer *t)
+{
+	const struct one_of_many *m = (struct one_of_many *) t;
+
+	ck_assert_int_ge(m->due, last_due);
+	last_due = m->due;
+	fired++;
+}
+
+static void start_many(void (*set)(struct eio_timer *t, int64_t deadline_ns), int64_t start)
+{
+	static struct one_of_many many[AT_ONCE];
+
+	fired = 0;
+	last_due = 0;
+	for (int i = 0; i < AT_ONCE; i++) {
+		many[i] = (struct one_of_many){{.fn = note_one_of_many}, start + 10 + i * 7 % 5};
+		set(&many[i].timer, many[i].due);
+	}
+}
+
+static int meet_many(void *arg)
+{
+	int64_t start = eio__now();
+
+	(void) arg;
+	start_many(eio__timer_start, start);
+	expect_ok(eio__sleep_until(start + 20));
+	ck_assert_int_ge(eio__now(), start + 20);
+	ck_assert_uint_eq(fired, AT_ONCE);
+	ck_assert(heap_is_empty());
+	return 0;
+}
+
+CORE_TEST(many_that_are_due_at_once_are_all_called)
+{
+	return meet_many(arg);
+}
+
+RING_TEST(many_that_are_due_at_once_are_all_called_on_both_clocks)
+{
+	int64_t start = eio__wall_now();
+
+	start_many(eio__wall_timer_start, start);
+	expect_ok(eio__wall_sleep_until(start + 20));
+	ck_assert_uint_eq(fired, AT_ONCE);
+	return meet_many(arg);
+}
+
 /* What timers must not wait for */
 
 static int spin_until(void *arg)
@@ -649,4 +710,6 @@ SUITE_MAIN("timer", false, sleepers_wake_in_order_of_their_deadlines_test,
 	   reset_moves_the_limit_to_and_fro_test, reset_moves_the_limit_until_it_has_expired_test,
 	   reset_to_never_and_to_zero_test, run_is_begin_call_end_test,
 	   a_limit_outside_a_domain_gives_eperm, limits_by_the_100000_leave_nothing_test,
+	   many_that_are_due_at_once_are_all_called_test,
+	   many_that_are_due_at_once_are_all_called_on_both_clocks_test,
 	   a_busy_loop_does_not_starve_timers_test, a_real_sleep_is_not_shorter_than_asked_test)

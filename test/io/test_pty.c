@@ -122,14 +122,14 @@ static void type(const struct session *s, const char *keys)
 	expect_ok(eio_flow_copy_string(s->pty, keys));
 }
 
-/* Hears the shell out: how it ended. It may be gone before the terminal echoes what killed it, so
- * that there is more behind an end; then there is an end again. */
+/* Hears the shell out: how it ended. */
 static int end_session(struct session *s)
 {
 	int status = -1;
 
-	for (int ends = 0; ends < 2;)
-		ends += !hear(s);
+	while (hear(s))
+		;
+	expect_ok(eio_flow_read(s->pty, s->text, 1));
 	expect_ok(eio_ll_process_await(s->shell, &status));
 	expect_ok(eio_switch_end(&s->sw, 0));
 	return status;

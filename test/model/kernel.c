@@ -242,6 +242,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
 {
 	struct eio__uring *u = eio__uring_self();
 	struct kernel *k;
+	int64_t next;
 
 	if (!model_running())
 		return __real_clock_gettime(clock, ret);
@@ -254,9 +255,9 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *ret)
 		ret->tv_nsec = (long) k->now + (model_choose("time passes", 2) ? A_WHILE : 0);
 		return 0;
 	}
-	if (u->domain.timers.root && k->now < u->domain.timers.root->key &&
-	    model_choose("time passes", 2))
-		k->now = u->domain.timers.root->key;
+	next = eio__heap_least(&u->domain.timers);
+	if (next != EIO_NEVER && k->now < next && model_choose("time passes", 2))
+		k->now = next;
 	ret->tv_nsec = (long) k->now;
 	return 0;
 }

@@ -226,7 +226,8 @@ static void all_is_given_back(void)
 	const struct worker *w = &ex->team->workers[0];
 
 	model_expect(w->load == 0 && w->handed == 0, "load %u of %u jobs", w->load, w->handed);
-	model_expect(ex->team->idlest.root == &w->place && w->place.key == 0, "its place is wrong");
+	model_expect(eio__heap_first(&ex->team->idlest) == &w->place && w->place.key == 0,
+		     "its place is wrong");
 	model_expect(ex->state == CLOSED && eio__list_empty(&ex->queue), "it is not closed");
 }
 
