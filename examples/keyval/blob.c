@@ -27,7 +27,8 @@ struct blob *blob_new(const char *data, size_t len)
 
 void blob_drop(struct blob *b)
 {
-	if (--b->refs == 0)
+	/* The first test saves most of them, who have it alone, the atomic change. */
+	if (blob_is_alone(b) || atomic_fetch_sub_explicit(&b->refs, 1, memory_order_acq_rel) == 1)
 		mem_free(b);
 }
 
@@ -50,7 +51,7 @@ int blob_set(struct blob **b, const char *data, size_t len)
 	struct blob *old = *b, *fresh;
 
 	/* Where it fits without much waste the memory is used again. */
-	if (old->refs == 1 && len <= old->size && old->size <= 2 * len + 16) {
+	if (blob_is_alone(old) && len <= old->size && old->size <= 2 * len + 16) {
 		memcpy(old->data, data, len);
 		old->len = (uint32_t) len;
 		return 0;
@@ -68,7 +69,7 @@ int blob_append(struct blob **b, const char *data, size_t len)
 	struct blob *old = *b, *fresh;
 	size_t total = old->len + len, room = total + total / 2;
 
-	if (old->refs > 1) {
+	if (!blob_is_alone(old)) {
 		fresh = blob_with_room(total);
 		if (!fresh)
 			return -ENOMEM;

@@ -10,6 +10,7 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 
@@ -41,9 +42,26 @@ enum {
 	MORE,   /* a part of a request has come */
 };
 
-void clients_tick(struct clients *clients)
+/* Lanes */
+
+int64_t clients_now_ms(const struct clients *clients)
 {
-	clients->service.store.now_ms = eio_now_ns(clients->clock) / 1000000;
+	return eio_now_ns(clients->clock) / 1000000;
+}
+
+static void tick(struct client *c)
+{
+	c->session.lane->now_ms = clients_now_ms(c->all);
+}
+
+/* The domain's own: it takes the next one with its first connection. */
+static struct lane *own_lane(struct service *service)
+{
+	static _Thread_local struct lane *own;
+
+	if (!own)
+		own = &service->lanes[service->lanes_taken++];
+	return own;
 }
 
 /* Work memory */
@@ -74,47 +92,95 @@ static void free_work(struct work *work)
 	mem_free(work);
 }
 
-static struct work *take_work(struct clients *clients)
+static struct work *take_spare(struct lane *lane)
 {
-	struct work *work = clients->spare;
+	struct work *work;
 
-	if (!work)
-		return new_work();
-	clients->spare = work->next;
-	if (--clients->n_spare < clients->least_spare)
-		clients->least_spare = clients->n_spare;
+	lock_take(&lane->lock);
+	work = lane->spare;
+	if (work) {
+		lane->spare = work->next;
+		if (--lane->n_spare < lane->least_spare)
+			lane->least_spare = lane->n_spare;
+	}
+	lock_give(&lane->lock);
 	return work;
 }
 
-static void give_work(struct clients *clients, struct work *work)
+static struct work *take_work(struct lane *lane)
+{
+	struct work *work = take_spare(lane);
+
+	return work ? work : new_work();
+}
+
+static void give_work(struct lane *lane, struct work *work)
 {
 	resp_reset(&work->in);
 	reply_reset(&work->out);
-	work->next = clients->spare;
-	clients->spare = work;
-	clients->n_spare++;
+	lock_take(&lane->lock);
+	work->next = lane->spare;
+	lane->spare = work;
+	lane->n_spare++;
+	lock_give(&lane->lock);
 }
 
-static void free_spare(struct clients *clients, size_t n)
+static void free_spare(struct lane *lane, size_t n)
 {
 	while (n-- > 0) {
-		struct work *work = clients->spare;
+		struct work *work = lane->spare;
 
-		clients->spare = work->next;
-		clients->n_spare--;
+		lane->spare = work->next;
+		lane->n_spare--;
 		free_work(work);
 	}
-	clients->least_spare = clients->n_spare;
+	lane->least_spare = lane->n_spare;
+}
+
+/* All of them together */
+
+int clients_init(struct clients *clients, struct eio_clock clock, unsigned domains, uint64_t random)
+{
+	struct service *service = &clients->service;
+	int rc;
+
+	service->lanes = aligned_alloc(_Alignof(struct lane), domains * sizeof(*service->lanes));
+	if (!service->lanes)
+		return -ENOMEM;
+	rc = shards_init(&service->shards, domains > 1, random);
+	if (rc < 0) {
+		free(service->lanes);
+		return rc;
+	}
+	clients->clock = clock;
+	service->started_ms = clients_now_ms(clients);
+	service->n_lanes = domains;
+	for (unsigned i = 0; i < domains; i++) {
+		service->lanes[i] = (struct lane){0};
+		lock_init(&service->lanes[i].lock, domains > 1);
+	}
+	return 0;
 }
 
 void clients_trim(struct clients *clients)
 {
-	free_spare(clients, clients->least_spare);
+	for (unsigned i = 0; i < clients->service.n_lanes; i++) {
+		struct lane *lane = &clients->service.lanes[i];
+
+		lock_take(&lane->lock);
+		free_spare(lane, lane->least_spare);
+		lock_give(&lane->lock);
+	}
 }
 
 void clients_fini(struct clients *clients)
 {
-	free_spare(clients, clients->n_spare);
+	struct service *service = &clients->service;
+
+	for (unsigned i = 0; i < service->n_lanes; i++)
+		free_spare(&service->lanes[i], service->lanes[i].n_spare);
+	free(service->lanes);
+	shards_fini(&service->shards);
 }
 
 /* Answers */
@@ -180,7 +246,7 @@ static int answer(struct client *c, struct work *work)
 			rc = eio_yield();
 		if (rc < 0)
 			return rc;
-		clients_tick(c->all);
+		tick(c);
 	}
 	if (rc < 0)
 		return give_up(c, work, rc);
@@ -205,7 +271,7 @@ static int read_more(struct client *c, struct work *work)
 	n = eio_flow_read(c->flow, space, len);
 	if (n <= 0)
 		return n < 0 ? (int) n : CLOSE;
-	clients_tick(c->all);
+	tick(c);
 	resp_arrived(&work->in, (size_t) n);
 	return MORE;
 }
@@ -247,7 +313,7 @@ static int linger(struct client *c, struct work *work)
 /* Serves what has come and what follows without a pause. Not inlined: see client_serve. */
 static __attribute__((noinline)) int serve_requests(struct client *c, struct eio_view *first)
 {
-	struct work *work = take_work(c->all);
+	struct work *work = take_work(c->session.lane);
 	int rc, flushed;
 
 	if (!work) {
@@ -269,7 +335,7 @@ static __attribute__((noinline)) int serve_requests(struct client *c, struct eio
 		rc = flushed;
 	else if (rc == LINGER)
 		rc = linger(c, work);
-	give_work(c->all, work);
+	give_work(c->session.lane, work);
 	return rc;
 }
 
@@ -278,25 +344,26 @@ int client_serve(struct eio_flow flow, const struct eio_addr *peer, void *arg)
 {
 	struct clients *all = arg;
 	struct client c = {
-		.session = {.service = &all->service, .id = ++all->last_id},
+		.session = {.service = &all->service,
+			    .lane = own_lane(&all->service),
+			    .id = ++all->service.n_connections},
 		.all = all,
 		.flow = flow,
 	};
 	ssize_t rc;
 
 	(void) peer;
-	all->service.clients++;
-	all->service.n_connections++;
+	lane_count(&c.session.lane->clients, 1);
 	do {
 		struct eio_view first;
 
 		rc = eio_flow_read_borrow(flow, FIRST, &first);
 		if (rc > 0) {
-			clients_tick(all);
+			tick(&c);
 			rc = serve_requests(&c, &first);
 		}
 	} while (rc == IDLE);
-	all->service.clients--;
+	lane_count(&c.session.lane->clients, -1);
 	if (c.session.name)
 		blob_drop(c.session.name);
 

@@ -9,27 +9,26 @@
 
 #include <eio/eio.h>
 
-struct work;
-
 /* What all connections share. */
 struct clients {
 	struct service service;
 	struct eio_clock clock;
-	uint64_t last_id;
-	struct work *spare;          /* last in, first out: it is still in the cache */
-	size_t n_spare, least_spare; /* the least since clients_trim */
 };
 
-/* Sets the store's clock; for who goes on after a wait. */
-void clients_tick(struct clients *clients);
+/* For so many domains: 0, or -ENOMEM and there is nothing to end. */
+int clients_init(struct clients *clients, struct eio_clock clock, unsigned domains,
+		 uint64_t random);
+
+/* The time that commands go by, which each domain asks for after a wait. */
+int64_t clients_now_ms(const struct clients *clients);
 
 /* Frees work memory that nobody needed since the last time. */
 void clients_trim(struct clients *clients);
 
-/* Frees what the connections left. */
+/* Frees the store and what the connections left. */
 void clients_fini(struct clients *clients);
 
-/* Serves a connection of the clients that arg points to. */
+/* Serves a connection of the clients that arg points to; in each domain there may be many. */
 int client_serve(struct eio_flow conn, const struct eio_addr *peer, void *arg);
 
 #endif

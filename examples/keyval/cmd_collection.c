@@ -50,7 +50,7 @@ static void push(struct session *s, const struct arg *args, size_t n, enum list_
 	}
 	reply_integer(s->reply, (int64_t) key->list->count);
 	if (key->list->count == 0)
-		store_remove(&s->service->store, key);
+		store_remove(store_of(s, &args[1]), key);
 }
 
 void cmd_lpush(struct session *s, const struct arg *args, size_t n)
@@ -95,7 +95,7 @@ static void pop(struct session *s, const struct arg *args, size_t n, enum list_e
 	for (; count > 0; count--)
 		blob_drop(list_pop(key->list, end));
 	if (key->list->count == 0)
-		store_remove(&s->service->store, key);
+		store_remove(store_of(s, &args[1]), key);
 }
 
 void cmd_lpop(struct session *s, const struct arg *args, size_t n)
@@ -146,14 +146,14 @@ void cmd_sadd(struct session *s, const struct arg *args, size_t n)
 	if (!find_or_add(s, &args[1], KIND_SET, &key))
 		return;
 	for (size_t i = 2; i < n && !s->reply->failed; i++) {
-		if (table_find(key->set, args[i].data, args[i].len))
+		if (set_has(key->set, args[i].data, args[i].len))
 			continue;
 		s->reply->failed |= !set_add(key->set, args[i].data, args[i].len);
 		added++;
 	}
 	reply_integer(s->reply, added);
 	if (key->set->count == 0)
-		store_remove(&s->service->store, key);
+		store_remove(store_of(s, &args[1]), key);
 }
 
 void cmd_scard(struct session *s, const struct arg *args, size_t n)
@@ -191,7 +191,7 @@ static void settle_popped(struct session *s, struct key *key, struct node *poppe
 
 void cmd_spop(struct session *s, const struct arg *args, size_t n)
 {
-	struct store *store = &s->service->store;
+	struct store *store = store_of(s, &args[1]);
 	struct node *popped = NULL;
 	size_t count = 1;
 	struct key *key;
@@ -228,9 +228,7 @@ void cmd_spop(struct session *s, const struct arg *args, size_t n)
 
 static struct field *find_field(struct key *key, const struct arg *name)
 {
-	struct node *node = key ? table_find(key->hash, name->data, name->len) : NULL;
-
-	return node ? field_of(node) : NULL;
+	return key ? hash_find(key->hash, name->data, name->len) : NULL;
 }
 
 /* 1 if the field is new, 0 if not, -1 without memory. */
@@ -273,7 +271,7 @@ void cmd_hset(struct session *s, const struct arg *args, size_t n)
 	}
 	reply_integer(s->reply, added);
 	if (key->hash->count == 0)
-		store_remove(&s->service->store, key);
+		store_remove(store_of(s, &args[1]), key);
 }
 
 void cmd_hget(struct session *s, const struct arg *args, size_t n)
@@ -308,7 +306,7 @@ void cmd_hdel(struct session *s, const struct arg *args, size_t n)
 	}
 	reply_integer(s->reply, removed);
 	if (key && key->hash->count == 0)
-		store_remove(&s->service->store, key);
+		store_remove(store_of(s, &args[1]), key);
 }
 
 void cmd_hlen(struct session *s, const struct arg *args, size_t n)

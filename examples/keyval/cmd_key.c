@@ -13,7 +13,7 @@ void cmd_del(struct session *s, const struct arg *args, size_t n)
 		struct key *key = find_key(s, &args[i]);
 
 		if (key) {
-			store_remove(&s->service->store, key);
+			store_remove(store_of(s, &args[i]), key);
 			removed++;
 		}
 	}
@@ -32,7 +32,7 @@ void cmd_exists(struct session *s, const struct arg *args, size_t n)
 /* A time that is over removes the key. */
 static void expire_in(struct session *s, const struct arg *args, int64_t unit_ms)
 {
-	struct store *store = &s->service->store;
+	struct store *store = store_of(s, &args[1]);
 	struct key *key;
 	int64_t n;
 
@@ -70,7 +70,7 @@ static int64_t time_left(struct session *s, const struct arg *name)
 
 	if (!key)
 		return -2;
-	return key->expires_ms == 0 ? -1 : key->expires_ms - s->service->store.now_ms;
+	return key->expires_ms == 0 ? -1 : key->expires_ms - store_of(s, name)->now_ms;
 }
 
 void cmd_ttl(struct session *s, const struct arg *args, size_t n)
@@ -93,34 +93,56 @@ static bool is_listed(const struct store *store, struct node *node, const struct
 	       pattern_matches(pattern->data, pattern->len, node_key(node), node->len);
 }
 
-void cmd_keys(struct session *s, const struct arg *args, size_t n)
+/* Answers the names that match, or without a reply counts them. */
+static size_t list(const struct store *store, const struct arg *pattern, struct reply *reply)
 {
-	struct store *store = &s->service->store;
 	struct node *node;
 	size_t matches = 0;
 
+	for (node = table_first(&store->keys); node; node = table_next(&store->keys, node)) {
+		if (!is_listed(store, node, pattern))
+			continue;
+		matches++;
+		if (reply)
+			reply_bulk(reply, node_key(node), node->len);
+	}
+	return matches;
+}
+
+void cmd_keys(struct session *s, const struct arg *args, size_t n)
+{
+	const struct shards *shards = &s->service->shards;
+	size_t matches = 0;
+
 	(void) n;
-	for (node = table_first(&store->keys); node; node = table_next(&store->keys, node))
-		matches += is_listed(store, node, &args[1]);
+	for (unsigned i = 0; i < shards->n; i++)
+		matches += list(&shards->shard[i].store, &args[1], NULL);
 	reply_array(s->reply, matches);
-	for (node = table_first(&store->keys); node; node = table_next(&store->keys, node))
-		if (is_listed(store, node, &args[1]))
-			reply_bulk(s->reply, node_key(node), node->len);
+	for (unsigned i = 0; i < shards->n; i++)
+		list(&shards->shard[i].store, &args[1], s->reply);
 }
 
 void cmd_dbsize(struct session *s, const struct arg *args, size_t n)
 {
+	const struct shards *shards = &s->service->shards;
+	size_t count = 0;
+
 	(void) args;
 	(void) n;
-	reply_integer(s->reply, (int64_t) s->service->store.keys.count);
+	for (unsigned i = 0; i < shards->n; i++)
+		count += shards->shard[i].store.keys.count;
+	reply_integer(s->reply, (int64_t) count);
 }
 
 void cmd_flushall(struct session *s, const struct arg *args, size_t n)
 {
+	struct shards *shards = &s->service->shards;
+
 	if (n > 2 || (n == 2 && !arg_is(&args[1], "sync") && !arg_is(&args[1], "async"))) {
 		reply_error(s->reply, SYNTAX_ERROR);
 		return;
 	}
-	store_remove_all(&s->service->store);
+	for (unsigned i = 0; i < shards->n; i++)
+		store_remove_all(&shards->shard[i].store);
 	reply_status(s->reply, "OK");
 }

@@ -170,10 +170,38 @@ void cmd_config(struct session *s, const struct arg *args, size_t n)
 		unknown_subcommand(s, args);
 }
 
+struct totals {
+	uint64_t clients, commands, hits, misses, expired;
+	size_t keys, expiring;
+};
+
+/* The caller has all shards. */
+static struct totals add_up(const struct service *service)
+{
+	struct totals t = {0};
+
+	for (unsigned i = 0; i < service->n_lanes; i++) {
+		const struct lane *lane = &service->lanes[i];
+
+		t.clients += lane->clients;
+		t.commands += lane->n_commands;
+		t.hits += lane->hits;
+		t.misses += lane->misses;
+	}
+	for (unsigned i = 0; i < service->shards.n; i++) {
+		const struct store *store = &service->shards.shard[i].store;
+
+		t.expired += store->n_expired;
+		t.keys += store->keys.count;
+		t.expiring += store->expiring;
+	}
+	return t;
+}
+
 void cmd_info(struct session *s, const struct arg *args, size_t n)
 {
 	const struct service *service = s->service;
-	const struct store *store = &service->store;
+	struct totals t = add_up(service);
 	char text[1024];
 
 	(void) args;
@@ -186,7 +214,7 @@ void cmd_info(struct session *s, const struct arg *args, size_t n)
 		 "tcp_port:%u\r\n"
 		 "uptime_in_seconds:%" PRId64 "\r\n"
 		 "\r\n# Clients\r\n"
-		 "connected_clients:%zu\r\n"
+		 "connected_clients:%" PRIu64 "\r\n"
 		 "maxclients:%zu\r\n"
 		 "\r\n# Memory\r\n"
 		 "used_memory:%zu\r\n"
@@ -201,10 +229,10 @@ void cmd_info(struct session *s, const struct arg *args, size_t n)
 		 "role:master\r\n"
 		 "\r\n# Keyspace\r\n"
 		 "db0:keys=%zu,expires=%zu,avg_ttl=0\r\n",
-		 SPEAKS_LIKE, VERSION, service->port, (store->now_ms - service->started_ms) / 1000,
-		 service->clients, service->max_clients, mem_used(), mem_limit(),
-		 service->n_connections, service->n_commands, store->n_expired, store->hits,
-		 store->misses, store->keys.count, store->expiring);
+		 SPEAKS_LIKE, VERSION, service->port,
+		 (s->lane->now_ms - service->started_ms) / 1000, t.clients, service->max_clients,
+		 mem_used(), mem_limit(), service->n_connections, t.commands, t.expired, t.hits,
+		 t.misses, t.keys, t.expiring);
 	reply_text(s->reply, text);
 }
 

@@ -10,7 +10,6 @@
 static bool put_string(struct session *s, struct key *key, const struct arg *name,
 		       const struct arg *value, struct key **ret)
 {
-	struct store *store = &s->service->store;
 	struct blob *blob;
 
 	*ret = key;
@@ -20,7 +19,7 @@ static bool put_string(struct session *s, struct key *key, const struct arg *nam
 	}
 	blob = arg_blob(value);
 	if (blob && !key)
-		*ret = store_add(store, name->data, name->len, KIND_STRING);
+		*ret = add_key(s, name, KIND_STRING);
 	if (blob && *ret) {
 		store_set_string(*ret, blob);
 		return true;
@@ -31,10 +30,10 @@ static bool put_string(struct session *s, struct key *key, const struct arg *nam
 	return false;
 }
 
-/* When something ends that lasts so long: 0 and an error if it is no proper time. */
-static int64_t parse_expiry(struct session *s, const struct arg *arg, int64_t unit_ms)
+/* When something ends that lasts so long from now on: 0 and an error if it is no proper time. */
+static int64_t parse_expiry(struct session *s, const struct arg *arg, int64_t unit_ms, int64_t now)
 {
-	int64_t now = s->service->store.now_ms, n;
+	int64_t n;
 
 	if (!arg_integer(s, arg, &n))
 		return 0;
@@ -75,6 +74,7 @@ static bool parse_set_options(struct set_options *o, const struct arg *args, siz
 
 void cmd_set(struct session *s, const struct arg *args, size_t n)
 {
+	struct store *store = store_of(s, &args[1]);
 	struct set_options options = {0};
 	int64_t expires_ms = 0;
 	struct key *key;
@@ -84,7 +84,7 @@ void cmd_set(struct session *s, const struct arg *args, size_t n)
 		return;
 	}
 	if (options.lifetime) {
-		expires_ms = parse_expiry(s, options.lifetime, options.unit_ms);
+		expires_ms = parse_expiry(s, options.lifetime, options.unit_ms, store->now_ms);
 		if (expires_ms == 0)
 			return;
 	}
@@ -96,7 +96,7 @@ void cmd_set(struct session *s, const struct arg *args, size_t n)
 	if (!put_string(s, key, &args[1], &args[2], &key))
 		return;
 	if (!options.keep_expiry)
-		store_expire(&s->service->store, key, expires_ms);
+		store_expire(store, key, expires_ms);
 	reply_status(s->reply, "OK");
 }
 
@@ -107,14 +107,13 @@ void cmd_get(struct session *s, const struct arg *args, size_t n)
 	(void) n;
 	if (!find_kind(s, &args[1], KIND_STRING, &key))
 		return;
-	if (key)
-		s->service->store.hits++;
-	else
-		s->service->store.misses++;
-	if (key)
+	if (key) {
+		lane_count(&s->lane->hits, 1);
 		reply_blob(s->reply, key->string);
-	else
+	} else {
+		lane_count(&s->lane->misses, 1);
 		reply_null(s->reply);
+	}
 }
 
 void cmd_mget(struct session *s, const struct arg *args, size_t n)
@@ -141,7 +140,7 @@ void cmd_mset(struct session *s, const struct arg *args, size_t n)
 
 		if (!put_string(s, key, &args[i], &args[i + 1], &key))
 			return;
-		store_expire(&s->service->store, key, 0);
+		store_expire(store_of(s, &args[i]), key, 0);
 	}
 	reply_status(s->reply, "OK");
 }

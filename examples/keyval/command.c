@@ -11,14 +11,14 @@ const struct command commands[] = {
 	{"client", -2, 0, 0, 0, 0, cmd_client},
 	{"command", -1, 0, 0, 0, 0, cmd_command},
 	{"config", -2, 0, 0, 0, 0, cmd_config},
-	{"dbsize", 1, 0, 0, 0, 0, cmd_dbsize},
+	{"dbsize", 1, WHOLE, 0, 0, 0, cmd_dbsize},
 	{"decr", 2, WRITES | GROWS, 1, 1, 1, cmd_decr},
 	{"decrby", 3, WRITES | GROWS, 1, 1, 1, cmd_decrby},
 	{"del", -2, WRITES, 1, -1, 1, cmd_del},
 	{"echo", 2, 0, 0, 0, 0, cmd_echo},
 	{"exists", -2, 0, 1, -1, 1, cmd_exists},
 	{"expire", 3, WRITES, 1, 1, 1, cmd_expire},
-	{"flushall", -1, WRITES, 0, 0, 0, cmd_flushall},
+	{"flushall", -1, WRITES | WHOLE, 0, 0, 0, cmd_flushall},
 	{"get", 2, 0, 1, 1, 1, cmd_get},
 	{"hdel", -3, WRITES, 1, 1, 1, cmd_hdel},
 	{"hello", -1, 0, 0, 0, 0, cmd_hello},
@@ -28,8 +28,8 @@ const struct command commands[] = {
 	{"hset", -4, WRITES | GROWS, 1, 1, 1, cmd_hset},
 	{"incr", 2, WRITES | GROWS, 1, 1, 1, cmd_incr},
 	{"incrby", 3, WRITES | GROWS, 1, 1, 1, cmd_incrby},
-	{"info", -1, 0, 0, 0, 0, cmd_info},
-	{"keys", 2, 0, 0, 0, 0, cmd_keys},
+	{"info", -1, WHOLE, 0, 0, 0, cmd_info},
+	{"keys", 2, WHOLE, 0, 0, 0, cmd_keys},
 	{"llen", 2, 0, 1, 1, 1, cmd_llen},
 	{"lpop", -2, WRITES, 1, 1, 1, cmd_lpop},
 	{"lpush", -3, WRITES | GROWS, 1, 1, 1, cmd_lpush},
@@ -133,7 +133,7 @@ bool find_or_add(struct session *s, const struct arg *name, enum kind kind, stru
 	if (!find_kind(s, name, kind, ret))
 		return false;
 	if (!*ret) {
-		*ret = store_add(&s->service->store, name->data, name->len, kind);
+		*ret = add_key(s, name, kind);
 		s->reply->failed |= !*ret;
 	}
 	return *ret;
@@ -182,12 +182,38 @@ static void unknown_command(struct session *s, const struct arg *args, size_t n)
 		    shown_len(&args[0]), args[0].data, shown);
 }
 
+/* Hashes the keys among the arguments: the shards that the command works on. */
+static shard_set find_shards(const struct shards *shards, const struct command *command,
+			     struct arg *args, int n)
+{
+	int last = command->last_key < 0 ? n + command->last_key : command->last_key;
+	shard_set set = 0;
+
+	if (command->first_key == 0)
+		return command->flags & WHOLE ? shards_all(shards) : 0;
+	for (int i = command->first_key; i <= last; i += command->key_step) {
+		args[i].hash = table_hash(args[i].data, args[i].len);
+		set |= (shard_set) 1 << shard_of(shards, args[i].hash);
+	}
+	return set;
+}
+
+static void run_locked(struct session *s, const struct command *command, const struct resp *request)
+{
+	struct shards *shards = &s->service->shards;
+	shard_set set = find_shards(shards, command, request->args, (int) request->n_args);
+
+	shards_lock(shards, set, s->lane->now_ms);
+	command->run(s, request->args, request->n_args);
+	shards_unlock(shards, set);
+}
+
 static void run(struct session *s, const struct resp *request)
 {
 	const struct command *command = command_find(&request->args[0]);
 	int n = (int) request->n_args;
 
-	s->service->n_commands++;
+	lane_count(&s->lane->n_commands, 1);
 	if (!command)
 		unknown_command(s, request->args, request->n_args);
 	else if (command->arity > 0 ? n != command->arity : n < -command->arity)
@@ -195,7 +221,7 @@ static void run(struct session *s, const struct resp *request)
 	else if (request->dropped || ((command->flags & GROWS) && mem_over_limit()))
 		s->reply->failed = true;
 	else
-		command->run(s, request->args, request->n_args);
+		run_locked(s, command, request);
 }
 
 void command_run(struct session *s, const struct resp *request)

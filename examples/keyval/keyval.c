@@ -6,10 +6,12 @@
  *   client.c   a fiber for each connection: reads, answers, writes
  *   resp.c     requests, out of bytes           reply.c   answers, into bytes
  *   command.c  the table of commands            cmd_*.c   the commands
+ *   shards.c   who may work on which keys
  *   store.c    keys, what they hold, expiry     table.c, list.c, blob.c   what it is made of
  *
- * One thread runs everything. Commands do not wait, so they need no lock: see store.h.
+ * A connection stays in the domain that accepted it; all domains work on all keys: see shards.h.
  */
+#include "../domains.h"
 #include "client.h"
 #include "memory.h"
 
@@ -29,6 +31,7 @@ enum {
 struct server {
 	struct eio_env *env;
 	struct eio_addr addr;
+	unsigned domains;
 	struct eio_promise stop;
 	struct clients clients;
 };
@@ -46,7 +49,8 @@ static int stop_on_signal(void *arg)
 
 /*
  * A daemon: removes keys that have expired and that nobody asks for. Where it finds many it
- * goes on at once, but lets the clients have a turn first. Spare work memory goes as well.
+ * goes on at once, but lets the clients have a turn first. Spare work memory goes as well. One
+ * is enough for the shards and lanes of all domains.
  */
 static int sweep(void *arg)
 {
@@ -54,10 +58,10 @@ static int sweep(void *arg)
 	int rc;
 
 	while ((rc = eio_sleep(clients->clock, EIO_MS(SWEEP_MS))) == 0) {
-		do
-			clients_tick(clients);
-		while (store_sweep(&clients->service.store, SWEEP_BUCKETS) > SWEEP_BUCKETS / 4 &&
-		       (rc = eio_yield()) == 0);
+		while (shards_sweep(&clients->service.shards, SWEEP_BUCKETS,
+				    clients_now_ms(clients)) > SWEEP_BUCKETS / 4 &&
+		       (rc = eio_yield()) == 0)
+			;
 		if (rc < 0)
 			break;
 		clients_trim(clients);
@@ -83,6 +87,8 @@ static int listen_and_serve(struct eio_switch *sw, void *arg)
 		.stop = &server->stop,
 		.drain_ns = EIO_SEC(1),
 		.on_error = report,
+		.additional_domains = server->domains - 1,
+		.domain_mgr = server->env->domain_mgr,
 	};
 	struct eio_listen_opts listen_opts = {.reuse_addr = true};
 	struct eio_listener listener;
@@ -122,15 +128,11 @@ static int run(struct eio_env *env, void *arg)
 	if (rc < 0)
 		return rc;
 	table_seed(random);
-	rc = store_init(&clients->service.store, random[2]);
+	rc = clients_init(clients, env->mono_clock, server->domains, random[2]);
 	if (rc < 0)
 		return rc;
-	clients->clock = env->mono_clock;
-	clients_tick(clients);
-	clients->service.started_ms = clients->service.store.now_ms;
 	rc = eio_switch_run(listen_and_serve, server);
 	clients_fini(clients);
-	store_fini(&clients->service.store);
 	return rc;
 }
 
@@ -156,7 +158,7 @@ static void usage(FILE *to)
 	      "  --port N             default 6379; 0 takes a free one\n"
 	      "  --max-connections N  served at the same time; 0, the default, for no limit\n"
 	      "  --max-memory N       bytes, or with K, M or G; commands that may need more are\n"
-	      "                       refused then; 0, the default, for no limit\n"
+	      "                       refused then; 0, the default, for no limit\n" DOMAINS_HELP
 	      "  --help               print this text\n",
 	      to);
 }
@@ -195,6 +197,7 @@ static int parse_args(struct server *server, int argc, char **argv)
 		{"port", required_argument, NULL, 'p'},
 		{"max-connections", required_argument, NULL, 'c'},
 		{"max-memory", required_argument, NULL, 'm'},
+		{"domains", required_argument, NULL, 'd'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -218,6 +221,9 @@ static int parse_args(struct server *server, int argc, char **argv)
 			break;
 		case 'm':
 			valid = parse_size(&max_memory, optarg, "KMG");
+			break;
+		case 'd':
+			valid = parse_domains(&server->domains, optarg);
 			break;
 		case 'h':
 			usage(stdout);
@@ -246,7 +252,7 @@ static int parse_args(struct server *server, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct server server = {.stop = EIO_PROMISE_INIT};
+	struct server server = {.domains = 1, .stop = EIO_PROMISE_INIT};
 	char why[256];
 	int rc = parse_args(&server, argc, argv);
 

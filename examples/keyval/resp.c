@@ -198,7 +198,7 @@ static int add_arg(struct resp *r, const char *data, size_t len, struct blob *bl
 		r->args = moved;
 		r->args_size = twice;
 	}
-	r->args[r->n_args++] = (struct arg){data, len, blob};
+	r->args[r->n_args++] = (struct arg){.data = data, .len = len, .blob = blob};
 	return 1;
 }
 

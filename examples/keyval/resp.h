@@ -27,6 +27,7 @@ struct arg {
 	const char *data;
 	size_t len;
 	struct blob *blob; /* of a large one: the bytes are its contents; else NULL */
+	uint32_t hash;     /* of a key's name, once the request has been dispatched */
 };
 
 /*

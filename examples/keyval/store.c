@@ -6,9 +6,22 @@
 
 /* Sets and hashes */
 
+struct field *hash_find(const struct table *hash, const char *name, size_t len)
+{
+	struct node *node = table_find(hash, name, len, table_hash(name, len));
+
+	return node ? field_of(node) : NULL;
+}
+
+bool set_has(const struct table *set, const char *member, size_t len)
+{
+	return table_find(set, member, len, table_hash(member, len));
+}
+
 struct field *hash_add(struct table *hash, const char *name, size_t len, struct blob *value)
 {
-	struct node *node = node_new(offsetof(struct field, node), name, len);
+	struct node *node =
+		node_new(offsetof(struct field, node), name, len, table_hash(name, len));
 
 	if (!node)
 		return NULL;
@@ -19,7 +32,7 @@ struct field *hash_add(struct table *hash, const char *name, size_t len, struct 
 
 bool set_add(struct table *set, const char *member, size_t len)
 {
-	struct node *node = node_new(0, member, len);
+	struct node *node = node_new(0, member, len, table_hash(member, len));
 
 	if (node)
 		table_add(set, node);
@@ -147,9 +160,9 @@ void store_remove_all(struct store *s)
 	}
 }
 
-struct key *store_find(struct store *s, const char *name, size_t len)
+struct key *store_find(struct store *s, const char *name, size_t len, uint32_t hash)
 {
-	struct node *node = table_find(&s->keys, name, len);
+	struct node *node = table_find(&s->keys, name, len, hash);
 
 	if (node && key_has_expired(s, key_of(node))) {
 		s->n_expired++;
@@ -159,9 +172,9 @@ struct key *store_find(struct store *s, const char *name, size_t len)
 	return node ? key_of(node) : NULL;
 }
 
-struct key *store_add(struct store *s, const char *name, size_t len, enum kind kind)
+struct key *store_add(struct store *s, const char *name, size_t len, uint32_t hash, enum kind kind)
 {
-	struct node *node = node_new(offsetof(struct key, node), name, len);
+	struct node *node = node_new(offsetof(struct key, node), name, len, hash);
 	struct key *key;
 
 	if (!node)

@@ -2,10 +2,11 @@
 /*
  * The keys, what they hold, and when they expire.
  *
- * The store is plain data without a lock. All fibers of the server use it, and a fiber only
- * gives way to another one where it waits for I/O; no function here and no command does. So
- * each command finds the store whole and leaves it whole. What a fiber found in it (a struct
- * key, a blob it has no reference to) is good until the fiber waits.
+ * The store is plain data. All fibers of a domain use it, and a fiber only gives way to another
+ * one where it waits for I/O; no function here and no command does. So each command finds the
+ * store whole and leaves it whole, and within a domain that takes no lock. What other domains do
+ * is kept off by a lock outside: see shards.h. What a fiber found in it (a struct key, a blob it
+ * has no reference to) is good until the fiber waits or gives the lock back.
  */
 #ifndef KEYVAL_STORE_H
 #define KEYVAL_STORE_H
@@ -45,7 +46,7 @@ struct store {
 	size_t cursor;   /* the bucket where the sweep goes on */
 	int64_t now_ms;  /* set by whoever is about to use the store; never goes back */
 	uint64_t random;
-	uint64_t n_expired, hits, misses;
+	uint64_t n_expired;
 };
 
 /* 0 or -ENOMEM. */
@@ -53,7 +54,7 @@ int store_init(struct store *s, uint64_t random);
 void store_fini(struct store *s);
 
 /* The key of this name, or NULL; one that has expired is removed instead. */
-struct key *store_find(struct store *s, const char *name, size_t len);
+struct key *store_find(struct store *s, const char *name, size_t len, uint32_t hash);
 
 static inline bool key_has_expired(const struct store *s, const struct key *key)
 {
@@ -61,7 +62,7 @@ static inline bool key_has_expired(const struct store *s, const struct key *key)
 }
 
 /* Adds a key that is not there yet, empty: the caller fills it or removes it. NULL: no memory. */
-struct key *store_add(struct store *s, const char *name, size_t len, enum kind kind);
+struct key *store_add(struct store *s, const char *name, size_t len, uint32_t hash, enum kind kind);
 
 void store_remove(struct store *s, struct key *key);
 void store_remove_all(struct store *s);
@@ -87,7 +88,11 @@ static inline struct field *field_of(struct node *node)
 	return (struct field *) ((char *) node - offsetof(struct field, node));
 }
 
-/* Members of a set and fields of a hash: NULL or false if memory ran out. */
+/* Members of a set and fields of a hash: NULL or false if there is none. */
+struct field *hash_find(const struct table *hash, const char *name, size_t len);
+bool set_has(const struct table *set, const char *member, size_t len);
+
+/* Adds what is not there: NULL or false if memory ran out. */
 struct field *hash_add(struct table *hash, const char *name, size_t len, struct blob *value);
 bool set_add(struct table *set, const char *member, size_t len);
 void hash_remove(struct table *hash, struct field *field);

@@ -56,7 +56,7 @@ static inline void sip_word(uint64_t v[4], uint64_t word)
 	v[0] ^= word;
 }
 
-static uint32_t hash(const char *key, size_t len)
+uint32_t table_hash(const char *key, size_t len)
 {
 	uint64_t v[4] = {
 		seed[0] ^ 0x736f6d6570736575,
@@ -99,7 +99,7 @@ void table_fini(struct table *t)
 	mem_free(t->buckets);
 }
 
-struct node *node_new(size_t before, const char *key, size_t len)
+struct node *node_new(size_t before, const char *key, size_t len, uint32_t hash)
 {
 	char *memory = mem_alloc(before + sizeof(struct node) + len);
 	struct node *node;
@@ -107,7 +107,7 @@ struct node *node_new(size_t before, const char *key, size_t len)
 	if (!memory)
 		return NULL;
 	node = (struct node *) (memory + before);
-	*node = (struct node){.hash = hash(key, len), .len = (uint32_t) len};
+	*node = (struct node){.hash = hash, .len = (uint32_t) len};
 	memcpy(node + 1, key, len);
 	return node;
 }
@@ -119,13 +119,12 @@ static inline struct node **bucket_of(const struct table *t, uint32_t hash)
 	return &t->buckets[i < t->n ? i : i & t->mask >> 1];
 }
 
-struct node *table_find(const struct table *t, const char *key, size_t len)
+struct node *table_find(const struct table *t, const char *key, size_t len, uint32_t hash)
 {
-	uint32_t h = hash(key, len);
-	struct node *node = *bucket_of(t, h);
+	struct node *node = *bucket_of(t, hash);
 
 	while (node &&
-	       !(node->hash == h && node->len == len && memcmp(node_key(node), key, len) == 0))
+	       !(node->hash == hash && node->len == len && memcmp(node_key(node), key, len) == 0))
 		node = node->next;
 	return node;
 }

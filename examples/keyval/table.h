@@ -39,10 +39,13 @@ static inline const char *node_key(const struct node *node)
 	return (const char *) (node + 1);
 }
 
-/* Memory for so many bytes, with a node that has this key after them: the node, or NULL. */
-struct node *node_new(size_t before, const char *key, size_t len);
+/* Of a key; the calls below that take a key and its hash want this one. */
+uint32_t table_hash(const char *key, size_t len);
 
-struct node *table_find(const struct table *t, const char *key, size_t len);
+/* Memory for so many bytes, with a node that has this key after them: the node, or NULL. */
+struct node *node_new(size_t before, const char *key, size_t len, uint32_t hash);
+
+struct node *table_find(const struct table *t, const char *key, size_t len, uint32_t hash);
 
 /* Its key must not be in the table yet. Cannot fail: without memory the table gets slower. */
 void table_add(struct table *t, struct node *node);

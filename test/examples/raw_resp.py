@@ -364,8 +364,13 @@ def same(port, path):
     assert differ == 0, f"{differ} answers differ"
 
 
-if sys.argv[2] == "same":
-    same(sys.argv[1], sys.argv[3])
-else:
-    {f.__name__: f for f in (cut, malformed, garbage, huge, deaf, expiry, many, limited)}[
-        sys.argv[2]](sys.argv[1])
+def main():
+    if sys.argv[2] == "same":
+        same(sys.argv[1], sys.argv[3])
+    else:
+        {f.__name__: f for f in (cut, malformed, garbage, huge, deaf, expiry, many, limited)}[
+            sys.argv[2]](sys.argv[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -4,9 +4,10 @@
 # Drives keyval with redis-cli and redis-benchmark, compares it with redis-server, and sends raw
 # bytes where those are too polite.
 #
-# Usage: test_keyval.sh KEYVAL HELLO
+# Usage: test_keyval.sh KEYVAL HELLO [DOMAINS]
 . "$(dirname "$0")/lib.sh"
 keyval=$(realpath "$1") || exit 1
+domains=${3:-1}
 raw_resp=$(realpath "$(dirname "$0")/raw_resp.py") || exit 1
 export PYTHONDONTWRITEBYTECODE=1
 
@@ -33,7 +34,7 @@ exits_with 2 "$keyval" --max-memory 99999999999999999G
 exits_with 1 "$keyval" --addr 192.0.2.1 --port 0
 check a failure names the address -- grep -q 192.0.2.1 "$tmp/stderr"
 
-start_server "$keyval" --port 0
+start_server "$keyval" --domains "$domains" --port 0
 files=$(open_files)
 exits_with 1 "$keyval" --port "$port"
 check a taken port is named -- grep -q "127.0.0.1:$port" "$tmp/stderr"
@@ -157,12 +158,12 @@ stop_server TERM
 check an idle connection is closed -- wait $idle
 
 if has_ipv6; then
-	start_server "$keyval" --addr ::1 --port 0
+	start_server "$keyval" --domains "$domains" --addr ::1 --port 0
 	check it serves IPv6 -- [ "$(redis-cli -h ::1 -p "$port" ping)" = PONG ]
 	stop_server TERM
 fi
 
-start_server "$keyval" --port 0 --max-memory 4M --max-connections 100
+start_server "$keyval" --domains "$domains" --port 0 --max-memory 4M --max-connections 100
 check limited memory -- python3 "$raw_resp" "$port" limited
 stop_server INT
 

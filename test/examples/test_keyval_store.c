@@ -30,7 +30,7 @@ static void add_number(struct table *t, unsigned n)
 {
 	char name[16];
 	int len = snprintf(name, sizeof(name), "%u", n);
-	struct node *node = node_new(0, name, (size_t) len);
+	struct node *node = node_new(0, name, (size_t) len, table_hash(name, (size_t) len));
 
 	if (!node)
 		ck_abort();
@@ -42,7 +42,7 @@ static struct node *find_number(const struct table *t, unsigned n)
 	char name[16];
 	int len = snprintf(name, sizeof(name), "%u", n);
 
-	return table_find(t, name, (size_t) len);
+	return table_find(t, name, (size_t) len, table_hash(name, (size_t) len));
 }
 
 static void remove_number(struct table *t, unsigned n)
@@ -124,7 +124,7 @@ START_TEST(a_table_that_cannot_grow_still_finds_everything)
 		char name[16];
 		int len = snprintf(name, sizeof(name), "%u", i);
 
-		nodes[i] = node_new(0, name, (size_t) len);
+		nodes[i] = node_new(0, name, (size_t) len, table_hash(name, (size_t) len));
 		if (!nodes[i])
 			ck_abort();
 	}
@@ -257,11 +257,12 @@ END_TEST
 
 /* Expiry */
 
-static void add_key(struct store *s, unsigned n, int64_t expires_ms)
+static void add_expiring(struct store *s, unsigned n, int64_t expires_ms)
 {
 	char name[16];
 	int len = snprintf(name, sizeof(name), "%u", n);
-	struct key *key = store_add(s, name, (size_t) len, KIND_STRING);
+	struct key *key =
+		store_add(s, name, (size_t) len, table_hash(name, (size_t) len), KIND_STRING);
 
 	if (!key)
 		ck_abort();
@@ -276,11 +277,11 @@ START_TEST(an_expired_key_is_gone_when_somebody_asks_for_it)
 	seed_tables();
 	ck_assert_int_eq(store_init(&s, 1), 0);
 	s.now_ms = 1000;
-	add_key(&s, 1, 1500);
+	add_expiring(&s, 1, 1500);
 	s.now_ms = 1499;
-	ck_assert_ptr_nonnull(store_find(&s, "1", 1));
+	ck_assert_ptr_nonnull(store_find(&s, "1", 1, table_hash("1", 1)));
 	s.now_ms = 1500;
-	ck_assert_ptr_null(store_find(&s, "1", 1));
+	ck_assert_ptr_null(store_find(&s, "1", 1, table_hash("1", 1)));
 	ck_assert_uint_eq(s.keys.count, 0);
 	ck_assert_uint_eq(s.expiring, 0);
 	ck_assert_uint_eq(s.n_expired, 1);
@@ -299,7 +300,7 @@ START_TEST(the_sweep_removes_what_has_expired_and_nothing_else)
 	ck_assert_int_eq(store_init(&s, 1), 0);
 	s.now_ms = 1000;
 	for (unsigned i = 0; i < N; i++)
-		add_key(&s, i, i % 3 == 0 ? 0 : i % 3 == 1 ? 2000 : 3000);
+		add_expiring(&s, i, i % 3 == 0 ? 0 : i % 3 == 1 ? 2000 : 3000);
 	ck_assert_uint_eq(store_sweep(&s, 2 * N), 0);
 	s.now_ms = 2000;
 	while (removed < N / 3 && rounds++ < 3 * N / 100)
@@ -328,7 +329,7 @@ START_TEST(one_sweep_looks_at_so_many_buckets_and_no_more)
 	ck_assert_int_eq(store_init(&s, 1), 0);
 	s.now_ms = 1;
 	for (unsigned i = 0; i < 4096; i++)
-		add_key(&s, i, 2);
+		add_expiring(&s, i, 2);
 	s.now_ms = 2;
 	ck_assert_uint_gt(store_sweep(&s, 64), 0);
 	ck_assert_uint_eq(s.cursor, 64);
@@ -344,6 +345,7 @@ END_TEST
 
 struct server {
 	struct service service;
+	struct lane lane;
 	struct session session;
 	struct resp in;
 	struct reply out;
@@ -353,11 +355,13 @@ static void begin(struct server *v)
 {
 	memset(v, 0, sizeof(*v));
 	seed_tables();
-	ck_assert_int_eq(store_init(&v->service.store, 1), 0);
+	ck_assert_int_eq(shards_init(&v->service.shards, false, 1), 0);
 	ck_assert_int_eq(resp_init(&v->in), 0);
 	ck_assert_int_eq(reply_init(&v->out), 0);
-	v->service.store.now_ms = 1000;
-	v->session = (struct session){.service = &v->service, .reply = &v->out};
+	v->lane.now_ms = 1000;
+	v->service.lanes = &v->lane;
+	v->service.n_lanes = 1;
+	v->session = (struct session){.service = &v->service, .lane = &v->lane, .reply = &v->out};
 }
 
 static void end(struct server *v)
@@ -366,7 +370,7 @@ static void end(struct server *v)
 		blob_drop(v->session.name);
 	resp_fini(&v->in);
 	reply_fini(&v->out);
-	store_fini(&v->service.store);
+	shards_fini(&v->service.shards);
 	ck_assert_uint_eq(memory_blocks(), 0);
 }
 
@@ -430,8 +434,8 @@ START_TEST(a_command_without_memory_says_so_and_leaves_the_store_whole)
 		/* Growing a table is the one thing that may fail unnoticed. */
 		if (answer[0] == '-')
 			ck_assert_str_eq(answer, "-OOM not enough memory for this command\r\n");
-		for (struct node *n = table_first(&v.service.store.keys); n;
-		     n = table_next(&v.service.store.keys, n)) {
+		for (struct node *n = table_first(&v.service.shards.shard[0].store.keys); n;
+		     n = table_next(&v.service.shards.shard[0].store.keys, n)) {
 			const struct key *key = key_of(n);
 
 			ck_assert(key->kind != KIND_STRING || key->string);
@@ -520,12 +524,13 @@ START_TEST(every_command_is_found_by_its_name_and_no_other)
 
 		strcpy(name, commands[i].name);
 		name[0] &= ~0x20;
-		ck_assert_ptr_eq(command_find(&(struct arg){name, len, NULL}), &commands[i]);
+		ck_assert_ptr_eq(command_find(&(struct arg){.data = name, .len = len}),
+				 &commands[i]);
 		name[len] = 'x';
-		ck_assert_ptr_null(command_find(&(struct arg){name, len + 1, NULL}));
+		ck_assert_ptr_null(command_find(&(struct arg){.data = name, .len = len + 1}));
 	}
-	ck_assert_ptr_null(command_find(&(struct arg){"", 0, NULL}));
-	ck_assert_ptr_null(command_find(&(struct arg){"g", 1, NULL}));
+	ck_assert_ptr_null(command_find(&(struct arg){.data = "", .len = 0}));
+	ck_assert_ptr_null(command_find(&(struct arg){.data = "g", .len = 1}));
 	end(&v);
 }
 END_TEST
