@@ -12,7 +12,8 @@
  *
  * The other way is a domain for each store that does all the work on it and is handed the requests
  * of the others. That takes two wake-ups where this takes two atomic changes: measured for GET, two
- * domains and requests in lines of 16, 900 to 1,000 ns of CPU against 200 to 400.
+ * domains and requests in lines of 16, 900 to 1,000 ns of CPU against 200 to 400. Where each owner
+ * is handed its part of a line at once it is still 1.3 to 1.4 times what locks take.
  */
 #ifndef KEYVAL_SHARDS_H
 #define KEYVAL_SHARDS_H
